@@ -1,0 +1,242 @@
+"""An experiment: a matrix of datasets, models, methods and seeds, resolved for every job."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import Field
+
+from conpet.config.dataset import Addition, Dataset, FileOrder
+from conpet.config.method import Method
+from conpet.config.model import Model
+from conpet.config.settings import Count, Settings
+from conpet.config.strict import Strict, choose, merge, read_yaml, validate
+from conpet.errors import UserError
+from conpet.files import read_json
+
+Names = Annotated[list[str], Field(min_length=1)]
+
+
+class Override(Strict):
+    """Settings for a part of the matrix; a list left out means all."""
+
+    datasets: list[str] = []
+    models: list[str] = []
+    methods: list[str] = []
+    settings: dict[str, Any]
+
+    def applies(self, dataset: str, model: str, method: str) -> bool:
+        """Say whether this override is for that cell of the matrix."""
+        pairs = ((self.datasets, dataset), (self.models, model), (self.methods, method))
+        return all(not names or name in names for names, name in pairs)
+
+
+class _File(Strict):
+    title: str
+    datasets: Names
+    models: Names = ["minilm"]
+    methods: Names
+    seeds: Annotated[list[int], Field(min_length=1)] = [100]
+    tasks: Count | None = None
+    settings: dict[str, Any] = {}
+    overrides: list[Override] = []
+
+
+class Experiment:
+    """One experiment's whole config, checked. ``tasks`` cuts every stream after its first tasks."""
+
+    def __init__(self, name: str, file: _File, config_dir: Path, where: str) -> None:
+        self.name = name
+        self.title = file.title
+        self.seeds = file.seeds
+        self.config_dir = config_dir
+        self._file = file
+        self._where = where
+        self.datasets = {
+            n: _load("datasets", "dataset", n, Dataset, config_dir, where) for n in file.datasets
+        }
+        self.models = {
+            n: _load("models", "model", n, Model, config_dir, where) for n in file.models
+        }
+        self.methods = {
+            n: _load("methods", "method", n, Method, config_dir, where) for n in file.methods
+        }
+        self._check()
+
+    def _check(self) -> None:
+        from conpet.learners import check_options
+
+        for override in self._file.overrides:
+            for kind, names, known in (
+                ("dataset", override.datasets, self.datasets),
+                ("model", override.models, self.models),
+                ("method", override.methods, self.methods),
+            ):
+                for name in names:
+                    choose(kind, name, list(known), f"{self._where}: overrides")
+        for name, method in self.methods.items():
+            check_options(method, f"{self.config_dir}/methods/{name}.yaml")
+        for dataset in self.datasets:
+            self.base_tasks(dataset)
+            for model in self.models:
+                for method in self.methods:
+                    self.settings(dataset, model, method)
+
+    def settings(self, dataset: str, model: str, method: str) -> Settings:
+        """Return a cell's settings: defaults < experiment < method < the experiment's overrides."""
+        layers = [(self._file.settings, f"{self._where}: settings")]
+        layers.append(
+            (self.methods[method].settings, f"{self.config_dir}/methods/{method}.yaml: settings")
+        )
+        layers += [
+            (o.settings, f"{self._where}: overrides")
+            for o in self._file.overrides
+            if o.applies(dataset, model, method)
+        ]
+        value: dict[str, Any] = Settings().model_dump()
+        settings = Settings()
+        for layer, where in layers:
+            value = merge(value, layer)
+            settings = validate(Settings, value, where)
+        return settings
+
+    def base_tasks(self, dataset: str) -> int:
+        """Return how many tasks the dataset's base part holds."""
+        order = self.datasets[dataset].order
+        if isinstance(order, FileOrder):
+            return len(read_json(self.config_dir / "class_orders" / f"{order.file}.json")["tasks"])
+        return order.tasks
+
+    def tasks(self, dataset: str) -> int:
+        """Return how many tasks a run of this experiment on the dataset has."""
+        total = self.base_tasks(dataset) + len(self.datasets[dataset].additions)
+        return min(total, self._file.tasks) if self._file.tasks else total
+
+    def part_of(self, dataset: str, task: int) -> str:
+        """Return the part that holds a task (1-based)."""
+        after = task - self.base_tasks(dataset)
+        return "base" if after <= 0 else f"add{after}"
+
+    def parts(self, dataset: str, task: int | None = None) -> list[str]:
+        """Return the parts that hold tasks 1..task (all tasks of the run by default)."""
+        last = self.tasks(dataset) if task is None else task
+        return list(dict.fromkeys(self.part_of(dataset, t) for t in range(1, last + 1)))
+
+    def params(
+        self,
+        stage: str,
+        dataset: str = "",
+        model: str = "",
+        method: str = "",
+        task: int = 0,
+        part: str = "base",
+    ) -> dict[str, Any]:
+        """Return exactly what a stage's result depends on, as plain JSON values.
+
+        A workflow that records this reruns a job when, and only when, its own settings change.
+        """
+        if stage == "fetch_model":
+            return self.models[model].source.model_dump()
+        if stage in ("fetch_dataset", "prepare", "split"):
+            return self._data_params(stage, dataset, part)
+        if stage == "encode":
+            data = self.datasets[dataset]
+            settings = [
+                self.settings(dataset, model, m).encoding.model_dump() for m in self.methods
+            ]
+            if any(s != settings[0] for s in settings):
+                raise UserError(f"{self._where}: encoding must not differ between methods")
+            return {
+                "kind": data.kind,
+                "template": data.template,
+                "pooling": self.models[model].pooling,
+                **settings[0],
+            }
+        return self._learning_params(stage, dataset, model, method, task)
+
+    def _data_params(self, stage: str, dataset: str, part: str) -> dict[str, Any]:
+        data = self.datasets[dataset]
+        source = data.part(part)
+        files = [f.model_dump() for f in source.sources()]
+        if stage == "fetch_dataset":
+            generator = source.generator.model_dump() if source.generator else None
+            return {"files": files, "generator": generator}
+        if stage == "prepare":
+            names = [{"name": f["name"], "split": f["split"]} for f in files]
+            return {"format": data.format, "options": data.options, "files": names}
+        if isinstance(source, Addition):
+            return {"classes": source.classes, "split": data.split.model_dump()}
+        order = data.order.model_dump()
+        if isinstance(data.order, FileOrder):
+            order = read_json(self.config_dir / "class_orders" / f"{data.order.file}.json")
+        return {"order": order, "split": data.split.model_dump()}
+
+    def _learning_params(
+        self, stage: str, dataset: str, model: str, method: str, task: int
+    ) -> dict[str, Any]:
+        settings = self.settings(dataset, model, method)
+        chosen = self.methods[method]
+        compute = settings.compute.model_dump()
+        basis = {
+            "learner": chosen.learner,
+            "options": chosen.options,
+            "compute": compute,
+            "pooling": self.models[model].pooling,
+            "lora_targets": self.models[model].lora_targets,
+        }
+        if stage == "evaluate":
+            return basis
+        if stage == "remember":
+            return {**basis, "memory": settings.memory.model_dump()}
+        training = {**settings.training.model_dump(), "lr": settings.training.rate(task)}
+        return {
+            **basis,
+            "replay_strategy": chosen.replay,
+            "training": training,
+            "replay": settings.replay.model_dump(),
+            "memory": settings.memory.model_dump(),
+            "tuning": settings.tuning.model_dump(),
+            "head": settings.head,
+        }
+
+    def sha256(self) -> str:
+        """Return a hash of everything the experiment's numbers depend on."""
+        cells = {
+            f"{d}/{m}/{x}": self.settings(d, m, x).model_dump()
+            for d in self.datasets
+            for m in self.models
+            for x in self.methods
+        }
+        everything = {
+            "cells": cells,
+            "seeds": self.seeds,
+            "tasks": self._file.tasks,
+            "datasets": {n: d.model_dump() for n, d in self.datasets.items()},
+            "models": {n: m.model_dump() for n, m in self.models.items()},
+            "methods": {n: m.model_dump() for n, m in self.methods.items()},
+        }
+        return hashlib.sha256(json.dumps(everything, sort_keys=True).encode()).hexdigest()
+
+
+def _load(folder: str, kind: str, name: str, schema: Any, config_dir: Path, where: str) -> Any:
+    known = sorted(p.stem for p in (config_dir / folder).glob("*.yaml"))
+    choose(kind, name, known, f"{where}: {folder}")
+    path = config_dir / folder / f"{name}.yaml"
+    return validate(schema, read_yaml(path), str(path))
+
+
+def load_experiment(name: str, config_dir: Path = Path("config")) -> Experiment:
+    """Load and check an experiment by name (config/experiments/NAME.yaml) or by path.
+
+    Raises:
+        UserError: one line that says file, key and what would be right.
+    """
+    path = Path(name)
+    if path.suffix not in (".yaml", ".yml"):
+        known = sorted(p.stem for p in (config_dir / "experiments").glob("*.yaml"))
+        choose("experiment", name, known, f"{config_dir}/experiments")
+        path = config_dir / "experiments" / f"{name}.yaml"
+    return Experiment(path.stem, validate(_File, read_yaml(path), str(path)), config_dir, str(path))

@@ -1,0 +1,94 @@
+"""Everything a run is set to, apart from which data, model and method it is."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, field_validator
+
+from conpet.config.strict import Strict
+
+Share = Annotated[float, Field(gt=0, le=1)]
+Positive = Annotated[float, Field(gt=0)]
+Count = Annotated[int, Field(ge=1)]
+
+
+class Training(Strict):
+    """The optimiser and its loop (PROTOCOL section 3: AdamW, constant rate, eps 1e-4)."""
+
+    epochs: Count = 3
+    batch_size: Count = 8
+    lr: Positive | dict[int, Positive] = 1e-3  # or {1: 5e-4, 3: 1e-4}: from task 3 on, 1e-4
+    weight_decay: Annotated[float, Field(ge=0)] = 0.01
+    eps: Positive = 1e-4
+    betas: list[float] = [0.9, 0.999]
+    clip_norm: Positive | None = None
+
+    @field_validator("lr")
+    @classmethod
+    def _starts_at_task_one(cls, value: float | dict[int, float]) -> float | dict[int, float]:
+        if isinstance(value, dict) and 1 not in value:
+            raise ValueError("rates by task must say one from task 1 on, like {1: 5e-4, 3: 1e-4}")
+        return value
+
+    def rate(self, task: int) -> float:
+        """Return the learning rate of a task (1-based)."""
+        if isinstance(self.lr, dict):
+            return self.lr[max(start for start in self.lr if start <= task)]
+        return self.lr
+
+
+class Compute(Strict):
+    """Where and how the arithmetic is done; results are bit-equal only for equal values."""
+
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    precision: Literal["auto", "float32", "bfloat16"] = "float32"
+    threads: Count = 1
+    eval_batch_size: Count = 64
+
+
+class Replay(Strict):
+    """The dynamic sampling of section 4: a fixed number of batches, however long the history."""
+
+    batches: Count = 200  # B, training and validation together
+    train_share: Share = 0.8
+    new_share: Share = 0.5  # of each batch, drawn from the new task
+    valid_batch_size: Count = 32
+
+
+class Memory(Strict):
+    """Exemplars kept by K-means (section 4)."""
+
+    per_class: Count = 20
+    train_share: Share = 0.8
+    base_frequency: Count = 5
+
+
+class Tuning(Strict):
+    """``type`` is a PEFT type and ``config`` its own fields, or ``full`` for every parameter."""
+
+    type: str = "LORA"
+    config: dict[str, Any] = {"r": 4, "lora_alpha": 1, "lora_dropout": 0.0}
+
+
+class Encoding(Strict):
+    """How texts become token ids."""
+
+    max_length: Annotated[int, Field(ge=8)] = 128
+    max_cloze_words: Count = 50
+
+
+class Settings(Strict):
+    """All of it.
+
+    ``head``: ``grow`` (rows come with their task) or ``fixed`` (all from the start, as the
+    authors have it).
+    """
+
+    training: Training = Training()
+    replay: Replay = Replay()
+    memory: Memory = Memory()
+    tuning: Tuning = Tuning()
+    encoding: Encoding = Encoding()
+    compute: Compute = Compute()
+    head: Literal["grow", "fixed"] = "grow"

@@ -1,0 +1,1 @@
+"""Raw files, readers, task streams, templates and encoding."""

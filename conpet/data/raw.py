@@ -1,0 +1,76 @@
+"""What a dataset's config says of its raw files, and what reading them reports."""
+
+from __future__ import annotations
+
+from pathlib import PurePosixPath
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+MANIFEST = "manifest.json"
+_PLACES_KEPT = 5
+
+Split = Literal["", "train", "valid", "test"]
+
+
+class RawFile(BaseModel):
+    """One raw file of a dataset.
+
+    ``name`` is its relative path in the raw folder. ``url`` is an http(s) or ``file:`` address, or
+    a local path; without one the user brings the file in a mirror folder. With ``member`` the
+    address leads to a zip archive, ``sha256`` is the archive's, and the file is that path in it.
+    ``split`` is the official split that the whole file belongs to, empty if there is none.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str = Field(min_length=1)
+    url: str | None = Field(default=None, min_length=1)
+    sha256: str | None = Field(default=None, pattern=r"^[0-9a-f]{64}$")
+    split: Split = ""
+    member: str | None = Field(default=None, min_length=1)
+
+    @field_validator("name")
+    @classmethod
+    def _inside_the_folder(cls, name: str) -> str:
+        path = PurePosixPath(name)
+        if path.is_absolute() or ".." in path.parts or "\\" in name or path.as_posix() != name:
+            raise ValueError("must be a plain relative path, with / between folders")
+        if name in (MANIFEST, "."):
+            raise ValueError("is no name for a raw file")
+        return name
+
+
+class Report:
+    """What was dropped on the way from raw files to samples, and what else is worth knowing."""
+
+    def __init__(self) -> None:
+        self._counts: dict[str, int] = {}
+        self._places: dict[str, list[str]] = {}
+        self._notes: dict[str, Any] = {}
+
+    def drop(self, reason: str, where: str) -> None:
+        """Count one dropped record; the first five places of each reason are kept."""
+        self._counts[reason] = self._counts.get(reason, 0) + 1
+        places = self._places.setdefault(reason, [])
+        if len(places) < _PLACES_KEPT:
+            places.append(where)
+
+    def note(self, key: str, value: Any) -> None:
+        """Keep one JSON-able fact; a later note of the same key replaces it."""
+        self._notes[key] = value
+
+    @property
+    def dropped(self) -> int:
+        """How many records were dropped in all."""
+        return sum(self._counts.values())
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return ``{"dropped": {reason: {"count", "first"}}, "notes": {...}}``, JSON-able."""
+        return {
+            "dropped": {
+                reason: {"count": count, "first": list(self._places[reason])}
+                for reason, count in self._counts.items()
+            },
+            "notes": dict(self._notes),
+        }

@@ -1,0 +1,88 @@
+"""One reader a format: raw files in, samples out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from conpet.data.raw import RawFile, Report
+from conpet.data.readers import (
+    ace,
+    authors,
+    clinc150,
+    crossner,
+    entity_typing,
+    fewnerd,
+    fewrel,
+    marked,
+    table,
+    tacred,
+)
+from conpet.data.readers._common import Options, Record, build
+from conpet.data.schema import Sample
+from conpet.errors import UserError
+
+
+@dataclass(frozen=True)
+class _Reader:
+    records: Callable[..., Iterator[Record]]
+    options: type[Options] = Options
+
+
+_READERS = {
+    "fewrel": _Reader(fewrel.records),
+    "fewnerd": _Reader(fewnerd.records),
+    "typing": _Reader(entity_typing.records),
+    "tacred": _Reader(tacred.records),
+    "ace": _Reader(ace.records),
+    "crossner": _Reader(crossner.records),
+    "clinc150": _Reader(clinc150.records, clinc150.Options),
+    "table": _Reader(table.records, table.Options),
+    "marked": _Reader(marked.records),
+    "authors": _Reader(authors.records, authors.Options),
+}
+
+FORMATS = tuple(_READERS)
+
+
+def check_options(format: str, options: dict[str, Any]) -> Options:
+    """Return the options of ``format`` as its own model.
+
+    Raises:
+        UserError: there is no such format, or it has no such option or value.
+    """
+    if format not in _READERS:
+        raise UserError(f"format {format!r}: unknown: use one of {', '.join(FORMATS)}")
+    try:
+        return _READERS[format].options.model_validate(options)
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = ".".join(str(part) for part in first["loc"])
+        raise UserError(f"format {format}: option {name}: {first['msg']}") from None
+
+
+def read(
+    format: str, raw: Path, files: Sequence[RawFile], options: dict[str, Any], report: Report
+) -> list[Sample]:
+    """Read the raw files of one dataset in the order given.
+
+    Unusable records are dropped and counted in ``report``; anything that makes a file doubtful
+    ends the reading (see ``conpet.data.readers._common``).
+
+    Raises:
+        UserError: one line with the file and its line or record.
+    """
+    checked = check_options(format, options)
+    try:
+        samples = build(_READERS[format].records(raw, files, checked, report), report)
+    except UserError as error:
+        # names out of a file (a column, a relation) may hold line breaks
+        raise UserError(" ".join(str(error).splitlines())) from None
+    if not samples:
+        names = ", ".join(file.name for file in files)
+        raise UserError(f"{names}: no sample left ({report.dropped} dropped): check the format")
+    return samples

@@ -1,0 +1,81 @@
+"""Marked text: one's own sentences with the entities marked in them, JSON lines.
+
+Format: lines ``{"text": "... <e1>head</e1> ... <e2>tail</e2> ...", "label": "..."}`` for a
+relation, or ``{"text": "... <e>mention</e> ...", "label": "..."}`` for an entity type, optionally
+with ``id`` and ``split`` (train, valid, test; otherwise the file's split). Several mentions of an
+entity may be marked. Markers are taken out of the text, spaces just inside them are no part of the
+mention, and a text cannot contain the markers themselves. A text with a marker that is not opened
+or not closed, or not both <e1> and <e2>, or <e> beside these, is dropped, and counted. Ids, where
+the file has none, are ``FILE:LINE``.
+
+Licence and citation: those of your own data. Files: yours; give their paths in the config.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from conpet.data.raw import RawFile, Report
+from conpet.data.readers._common import (
+    Entry,
+    Options,
+    Record,
+    check_entry,
+    pair_markers,
+    split_name,
+    stem,
+)
+from conpet.data.readers._files import at_line, read_json_lines
+
+_TAG = re.compile(r"<(/?)(e[12]?)>")
+_ROLES = {"e1": "head", "e2": "tail", "e": "entity"}
+
+
+class _Entry(Entry):
+    text: str
+    label: str
+    id: str | None = None
+    split: str | None = None
+
+
+def records(
+    raw: Path, files: Sequence[RawFile], options: Options, report: Report
+) -> Iterator[Record]:
+    """Yield one record a line, in file order."""
+    for file in files:
+        for number, value in read_json_lines(raw, file):
+            place = at_line(file, number)
+            entry = check_entry(_Entry, value, place)
+            parsed = _parse(entry.text)
+            if isinstance(parsed, str):
+                report.drop(parsed, place)
+                continue
+            text, spans = parsed
+            split = file.split if entry.split is None else split_name(entry.split, place)
+            yield Record(
+                place, entry.id or f"{stem(file)}:{number}", entry.label, split, text, spans
+            )
+
+
+def _parse(marked: str) -> tuple[str, tuple[tuple[str, int, int], ...]] | str:
+    """Return the text without markers and its spans, or the reason why there are none."""
+    text = ""
+    position = 0
+    markers = []
+    for tag in _TAG.finditer(marked):
+        text += marked[position : tag.start()]
+        position = tag.end()
+        markers.append((_ROLES[tag[2]], not tag[1], len(text)))
+    spans = pair_markers(markers)
+    if isinstance(spans, str):
+        return spans
+    return text + marked[position:], tuple((role, *_trim(text, a, b)) for role, a, b in spans)
+
+
+def _trim(text: str, start: int, end: int) -> tuple[int, int]:
+    inner = text[start:end]
+    if not inner.strip():
+        return start, end
+    return start + len(inner) - len(inner.lstrip()), end - len(inner) + len(inner.rstrip())

@@ -1,0 +1,195 @@
+"""A sample -> token ids: markers round the mentions, a cloze at the end, cut to length.
+
+The representation of a text is read at the cloze's mask (PROTOCOL section 2). Markers and mask
+are single vocabulary entries where the tokenizer has spare ones; otherwise they are plain text.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from conpet.data.schema import Mention, Sample
+
+ROLES = ("head", "tail", "entity")
+_TEXT_MARKERS = {"head": ("<e1>", "</e1>"), "tail": ("<e2>", "</e2>"), "entity": ("<e>", "</e>")}
+_SPARE = (
+    re.compile(r"^\[unused\d+\]$"),  # BERT
+    re.compile(r"^madeupword\d+$"),  # RoBERTa
+    re.compile(r"^<\|?reserved_special_token_\d+\|?>$"),  # LLaMA 3
+    re.compile(r"^<0x0[0-9A-F]>$"),  # LLaMA and Mistral: control bytes that no text holds
+    re.compile(r"^<(filename|gh_stars|issue_start|issue_comment|issue_closed|jupyter_start)>$"),
+    re.compile(r"^<\|(object_ref_start|object_ref_end|box_start|box_end|quad_start|quad_end)\|>$"),
+)
+
+
+class CannotFitError(Exception):
+    """The mentions and the cloze alone are longer than max_length."""
+
+
+@dataclass(frozen=True)
+class Vocabulary:
+    """The ids that stand for markers and mask in one tokenizer.
+
+    ``markers`` maps a role to the ids before and after a mention; ``single`` says whether they
+    are spare vocabulary entries (else they are spelled out).
+    """
+
+    markers: dict[str, tuple[list[int], list[int]]]
+    mask: list[int]
+    prefix: list[int]
+    suffix: list[int]
+    pad: int
+    single: bool
+
+
+def vocabulary(tokenizer: Any) -> Vocabulary:
+    """Choose markers and mask by what the tokenizer can do."""
+
+    def ids(text: str) -> list[int]:
+        return list(tokenizer(text, add_special_tokens=False)["input_ids"])
+
+    entries = tokenizer.get_vocab()
+    spare: list[int] = []
+    for pattern in _SPARE:
+        found = sorted(index for token, index in entries.items() if pattern.match(token))
+        if len(found) >= 5:
+            spare = found
+            break
+    if spare:
+        # head and tail take the first four, as the authors' [unused0..3]; one mention the first two
+        markers = {
+            "head": ([spare[0]], [spare[1]]),
+            "tail": ([spare[2]], [spare[3]]),
+            "entity": ([spare[0]], [spare[1]]),
+        }
+    else:
+        markers = {role: (ids(a), ids(b)) for role, (a, b) in _TEXT_MARKERS.items()}
+    if tokenizer.mask_token_id is not None:
+        mask = [tokenizer.mask_token_id]
+    elif spare:
+        mask = [spare[4]]
+    else:
+        mask = ids(" ___")
+    probe = ids("a")
+    whole = list(tokenizer("a")["input_ids"])
+    at = next(i for i in range(len(whole)) if whole[i : i + len(probe)] == probe)
+    pad = tokenizer.pad_token_id
+    pad = pad if pad is not None else tokenizer.eos_token_id
+    suffix = whole[at + len(probe) :]
+    return Vocabulary(markers, mask, whole[:at], suffix, 0 if pad is None else pad, bool(spare))
+
+
+def cloze(sample: Sample, template: str) -> tuple[str, str]:
+    """Return the cloze's text before and after the mask, names filled in from the mentions."""
+    names: dict[str, str] = {}
+    for mention in sample.mentions:
+        names.setdefault(mention.role, sample.text[mention.start : mention.end])
+    before, after = template.split("{mask}", 1)
+
+    def fill(text: str) -> str:
+        for role, name in names.items():
+            text = text.replace("{" + role + "}", name)
+        return text
+
+    return fill(before).rstrip(), fill(after)
+
+
+@dataclass(frozen=True)
+class _Piece:
+    ids: list[int]
+    must: bool  # a marker, a mention, or nothing that may be cut
+
+
+def _spans(
+    mentions: tuple[Mention, ...], offsets: list[tuple[int, int]]
+) -> list[tuple[int, int, str]]:
+    """Return (first token, token after the last, role) of each mention."""
+    spans = []
+    for mention in sorted(mentions, key=lambda m: (m.start, m.end)):
+        inside = [
+            i for i, (a, b) in enumerate(offsets) if a < mention.end and b > mention.start and b > a
+        ]
+        if inside:
+            spans.append((inside[0], inside[-1] + 1, mention.role))
+    return spans
+
+
+def _marked(ids: list[int], spans: list[tuple[int, int, str]], vocab: Vocabulary) -> list[_Piece]:
+    pieces: list[_Piece] = []
+    inside = [False] * len(ids)
+    opens: dict[int, list[int]] = {}
+    closes: dict[int, list[int]] = {}
+    for start, end, role in spans:
+        before, after = vocab.markers[role]
+        opens.setdefault(start, []).extend(before)
+        closes[end] = after + closes.get(end, [])
+        inside[start:end] = [True] * (end - start)
+    for i in range(len(ids) + 1):
+        if i in closes:
+            pieces.append(_Piece(closes[i], True))
+        if i in opens:
+            pieces.append(_Piece(opens[i], True))
+        if i < len(ids):
+            pieces.append(_Piece([ids[i]], inside[i]))
+    return pieces
+
+
+def _cut(pieces: list[_Piece], room: int, has_mentions: bool) -> list[int]:
+    """Keep what must stay, then the pieces nearest to it, up to ``room`` ids."""
+    sizes = np.array([len(p.ids) for p in pieces])
+    if sizes.sum() <= room:
+        return [i for p in pieces for i in p.ids]
+    must = np.array([p.must for p in pieces])
+    if sizes[must].sum() > room:
+        raise CannotFitError
+    places = np.arange(len(pieces))
+    anchors = places[must] if has_mentions and must.any() else np.array([0])
+    distance = np.abs(places[:, None] - anchors[None, :]).min(axis=1)
+    keep = must.copy()
+    left = room - int(sizes[must].sum())
+    for i in np.lexsort((places, distance)):
+        if not keep[i]:
+            if sizes[i] > left:
+                break
+            keep[i] = True
+            left -= sizes[i]
+    return [i for p, kept in zip(pieces, keep, strict=True) if kept for i in p.ids]
+
+
+def encode(
+    sample: Sample, template: str, tokenizer: Any, vocab: Vocabulary, max_length: int
+) -> tuple[list[int], int]:
+    """Return a sample's token ids and the position of its mask.
+
+    Longer texts are cut around the mentions (at the end without any); markers, mentions and cloze
+    always stay. Further mentions of a role give way to the first when all do not fit.
+
+    Raises:
+        CannotFitError: the first mentions and the cloze alone do not fit into ``max_length``.
+    """
+    before, after = cloze(sample, template)
+    whole = tokenizer(sample.text, add_special_tokens=False, return_offsets_mapping=True)
+    ids, offsets = list(whole["input_ids"]), [tuple(o) for o in whole["offset_mapping"]]
+    lead = list(tokenizer(" " + before, add_special_tokens=False)["input_ids"])
+    trail = list(tokenizer(after, add_special_tokens=False)["input_ids"]) if after.strip() else []
+    fixed = len(vocab.prefix) + len(vocab.suffix) + len(lead) + len(vocab.mask) + len(trail)
+    room = max_length - fixed
+    if room < 1:
+        raise CannotFitError
+    first = {m.role: m for m in reversed(sample.mentions)}
+    for mentions in (sample.mentions, tuple(first.values())):
+        pieces = _marked(ids, _spans(mentions, offsets), vocab)
+        try:
+            sentence = _cut(pieces, room, bool(mentions))
+            break
+        except CannotFitError:
+            continue
+    else:
+        raise CannotFitError
+    start = len(vocab.prefix) + len(sentence) + len(lead)
+    text = vocab.prefix + sentence + lead + vocab.mask + trail + vocab.suffix
+    return text, start + len(vocab.mask) - 1

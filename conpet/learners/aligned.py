@@ -1,0 +1,110 @@
+"""EA-EMR: replay, and a linear map that turns the new representations back to where they were.
+
+The head's old rows were fitted to old representations; the map undoes what later tasks have done
+to them. Wang et al. 2019 (arXiv 1903.02588), section 4.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from pydantic import Field
+from torch import Tensor, nn
+
+from conpet.config.strict import Strict
+from conpet.errors import UserError
+from conpet.learners.base import Classifier, Context
+from conpet.replay.plan import Plan, cut
+
+
+class Options(Strict):
+    """How the map is fitted: Adam, batches of 32, mean squared error."""
+
+    epochs: Annotated[int, Field(ge=1)] = 20
+    lr: Annotated[float, Field(gt=0)] = 1e-4
+    batch_size: Annotated[int, Field(ge=1)] = 32
+
+
+def fit_alignment(
+    start: Tensor, source: Tensor, target: Tensor, options: Options, rng: np.random.Generator
+) -> Tensor:
+    """Fit A (d, d) so that A·source ≈ target; source and target have shape (n, d)."""
+    weight = nn.Parameter(start.clone())
+    optimizer = torch.optim.Adam([weight], lr=options.lr)
+    for _ in range(options.epochs):
+        for rows in cut(rng.permutation(len(source)), options.batch_size):
+            chosen = torch.from_numpy(rows)
+            optimizer.zero_grad()
+            F.mse_loss(source[chosen] @ weight.T, target[chosen]).backward()
+            optimizer.step()
+    return weight.detach()
+
+
+class Aligned(Classifier):
+    """representation → A → head; A is tuned along with the task and fitted afresh after it.
+
+    A starts as the identity (the authors': at random), and every fit starts from the tuned A.
+    """
+
+    Options = Options
+
+    def __init__(self, context: Context) -> None:
+        super().__init__(context)
+        if context.strategy == "none":
+            raise UserError(
+                "learner aligned: needs old samples: use replay memory, dynamic or full"
+            )
+        self.options: Options = context.options
+        width = self.backbone.width
+        self.map = nn.Parameter(torch.eye(width, device=self.backbone.device))
+        self.old = np.empty(0, np.int64)
+        self.old_targets = torch.empty(0, width)
+
+    def take(self, tensors: dict[str, Tensor]) -> None:
+        """Take up head and map."""
+        super().take(tensors)
+        with torch.no_grad():
+            self.map.copy_(tensors["map"])
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Return head and map."""
+        return super().tensors() | {"map": self.map.detach()}
+
+    def parameters(self) -> list[nn.Parameter]:
+        """Return adapter, head and map."""
+        return [*super().parameters(), self.map]
+
+    def represent(self, hidden: Tensor) -> Tensor:
+        """Return A·h."""
+        return hidden @ self.map.T
+
+    @torch.no_grad()
+    def _embeddings(self, indices: np.ndarray) -> Tensor:
+        hidden = self.backbone.features(self.stream, indices)
+        return self.represent(hidden.to(self.backbone.device)).cpu()
+
+    def before_task(self, plan: Plan) -> None:
+        """Store the embeddings of the old samples that will be replayed."""
+        trained = plan.trained()
+        self.old = trained[self.stream.task[trained] < self.context.task]
+        if len(self.old):
+            self.old_targets = self._embeddings(self.old)
+
+    def after_task(self, plan: Plan) -> None:
+        """Fit the map afresh, from the un-aligned representations; nothing to undo after task 1."""
+        if not len(self.old):
+            return
+        trained = plan.trained()
+        new = trained[self.stream.task[trained] == self.context.task]
+        targets = torch.cat([self.old_targets, self._embeddings(new)])
+        source = self.backbone.features(self.stream, np.concatenate([self.old, new]))
+        rng = np.random.default_rng(self.context.seed.of("align", self.context.task))
+        fitted = fit_alignment(self.map.detach().cpu(), source, targets, self.options, rng)
+        with torch.no_grad():
+            self.map.copy_(fitted)
+
+
+LEARNER = Aligned

@@ -1,0 +1,241 @@
+"""What every learner is, and the steps that several share."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from conpet.config.settings import Settings
+from conpet.config.strict import Strict
+from conpet.data.stream import Stream
+from conpet.errors import UserError
+from conpet.learners.head import Head
+from conpet.models.backbone import Backbone
+from conpet.progress import Progress
+from conpet.replay.memory import Memory, choose_memory
+from conpet.replay.plan import Plan, make_plan
+from conpet.training import History, fit
+
+LEARNER_FILE = "learner.safetensors"
+
+
+@dataclass
+class Context:
+    """All that a learner works with in one job: the tasks 1..t that have arrived, and how to learn.
+
+    ``seed`` is the run's own; every use derives its own from it. Seeds do not depend on the
+    method, so that methods that plan alike are compared on the same draws.
+    """
+
+    backbone: Backbone
+    stream: Stream
+    settings: Settings
+    strategy: str
+    options: Any
+    seed: Seeds
+    memories: Sequence[Memory] = ()
+    progress: Progress = field(default_factory=lambda: Progress("conpet"))
+
+    @property
+    def task(self) -> int:
+        """The task that is learnt: the newest that has arrived."""
+        return self.stream.tasks
+
+
+@dataclass(frozen=True)
+class Seeds:
+    """Seeds for each purpose and task of a run, by a stable hash."""
+
+    seed: int
+    dataset: str
+
+    def of(self, *purpose: str | int) -> int:
+        """Return the seed for a purpose."""
+        from conpet.seeds import derive
+
+        return derive(self.seed, self.dataset, *purpose)
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """Log-probabilities over seen classes (n, seen), and the ranked tasks chosen (n, k) if any."""
+
+    scores: Tensor
+    selected: np.ndarray | None = None
+
+    def labels(self) -> np.ndarray:
+        """Return the class number of each sample's highest score."""
+        return self.scores.argmax(1).numpy()
+
+
+class Learner(ABC):
+    """One way to learn a stream. A learner lives for one job: load, then train or predict."""
+
+    Options: ClassVar[type[Strict]] = Strict
+    #: whether an own adapter and selector a task are kept (Dynamic ConPET)
+    experts: ClassVar[bool] = False
+    #: whether dynamic plans differ from epoch to epoch
+    redraw: ClassVar[bool] = True
+
+    def __init__(self, context: Context) -> None:
+        self.context = context
+        self.backbone = context.backbone
+        self.stream = context.stream
+        self.history = History()
+
+    @abstractmethod
+    def load(self, states: Sequence[Path], selector: Path | None) -> None:
+        """Take up earlier states, oldest first."""
+
+    @abstractmethod
+    def train(self) -> Plan:
+        """Learn the newest task; return the plan that was followed."""
+
+    @abstractmethod
+    def predict(self, indices: np.ndarray) -> Prediction:
+        """Score samples over all seen classes."""
+
+    @abstractmethod
+    def tensors(self) -> dict[str, Tensor]:
+        """Return what the state keeps beside the adapter."""
+
+    def memory_features(self, indices: np.ndarray) -> np.ndarray:
+        """Return what K-means chooses exemplars on, shape (n, d): the scores of seen classes."""
+        raise UserError(f"{type(self).__name__.lower()}: keeps no memory: use another replay")
+
+    def save(self, folder: Path) -> None:
+        """Write adapter and tensors into a state's folder."""
+        from safetensors.torch import save_file
+
+        self.backbone.save(folder)
+        tensors = {name: t.detach().cpu().contiguous() for name, t in self.tensors().items()}
+        save_file(tensors, folder / LEARNER_FILE)
+
+    def remember(self) -> Memory:
+        """Choose the newest task's exemplars by K-means on :meth:`memory_features`."""
+        settings = self.context.settings.memory
+        indices = self.stream.of("train", [self.context.task])
+        return choose_memory(
+            self.memory_features(indices), self.stream.label[indices], indices, settings.per_class,
+            settings.train_share, self.context.seed.of("memory", self.context.task),
+        )  # fmt: skip
+
+    def plan(self) -> Plan:
+        """Return the newest task's batch plan."""
+        return self.plan_of(self.context.strategy)
+
+    def plan_of(self, strategy: str) -> Plan:
+        """Return the newest task's batch plan under another replay strategy."""
+        c = self.context
+        return make_plan(
+            c.stream, c.task, strategy, c.settings.training, c.settings.replay,
+            c.settings.memory, c.memories, c.seed.of("plan", c.task), redraw=self.redraw,
+        )  # fmt: skip
+
+    def fit(self, plan: Plan, loss: Any, accuracy: Any, parameters: Sequence[nn.Parameter]) -> None:
+        """Run the training loop with this job's settings."""
+        training = self.context.settings.training
+        fit(
+            plan, loss, accuracy, parameters, training, training.rate(self.context.task),
+            self.context.progress, self.history, training.clip_norm,
+        )  # fmt: skip
+
+    def hidden(self, batch: np.ndarray) -> Tensor:
+        """Return a training batch's representations, and count what passes the model."""
+        self.history.samples_passed += len(batch)
+        self.history.tokens_passed += len(batch) * int(self.stream.lengths[batch].max())
+        return self.backbone.hidden(self.stream, batch)
+
+    def targets(self, batch: np.ndarray) -> Tensor:
+        """Return class numbers as a tensor on the model's device."""
+        return torch.from_numpy(self.stream.label[batch].astype(np.int64)).to(self.backbone.device)
+
+    def accuracy(self, drawn: np.ndarray) -> float:
+        """Return the mean over tasks of the accuracy on drawn samples; each is scored once."""
+        unique, inverse = np.unique(drawn, return_inverse=True)
+        right = self.predict(unique).labels() == self.stream.label[unique]
+        return mean_by_task(right[inverse], self.stream.task[drawn])
+
+
+def mean_by_task(right: np.ndarray, tasks: np.ndarray) -> float:
+    """Return the mean over the tasks present of the share that is right."""
+    return float(np.mean([right[tasks == t].mean() for t in np.unique(tasks)]))
+
+
+class Classifier(Learner):
+    """One adapter and one linear head over the seen classes, tuned on and on.
+
+    The common ground of all learners that are not experts: cross-entropy on the plan's batches,
+    with hooks before and after for what a method adds.
+    """
+
+    def __init__(self, context: Context) -> None:
+        super().__init__(context)
+        later = sum(len(names) for names in context.stream.later)
+        fixed = context.settings.head == "fixed"
+        rows = context.stream.seen + (later if fixed else 0)
+        self.head = Head(self.backbone.width, rows, context.seed.of("init"))
+        self.head.to(self.backbone.device)
+
+    def load(self, states: Sequence[Path], selector: Path | None) -> None:
+        """Take up the newest of the earlier states."""
+        if states:
+            self.backbone.load(states[-1])
+            self.take(load_file(states[-1] / LEARNER_FILE))
+
+    def take(self, tensors: dict[str, Tensor]) -> None:
+        """Take up an earlier state's tensors."""
+        self.head.take(tensors)
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Return the head."""
+        return self.head.tensors()
+
+    def parameters(self) -> list[nn.Parameter]:
+        """Return everything that is trained."""
+        return [*self.backbone.parameters(), *self.head.parameters()]
+
+    def represent(self, hidden: Tensor) -> Tensor:
+        """Return what the head reads, (n, d) -> (n, d)."""
+        return hidden
+
+    def loss(self, batch: np.ndarray) -> Tensor:
+        """Return the cross-entropy of a batch."""
+        scores = self.head(self.represent(self.hidden(batch)))
+        return F.cross_entropy(scores, self.targets(batch))
+
+    def before_task(self, plan: Plan) -> None:
+        """Do what a method does with the old state before training."""
+
+    def after_task(self, plan: Plan) -> None:
+        """Do what a method does with the new state after training."""
+
+    def train(self) -> Plan:
+        """Follow the plan, with the method's hooks around it."""
+        plan = self.plan()
+        self.before_task(plan)
+        self.fit(plan, self.loss, self.accuracy, self.parameters())
+        self.after_task(plan)
+        return plan
+
+    @torch.no_grad()
+    def predict(self, indices: np.ndarray) -> Prediction:
+        """Score over seen classes; rows of classes still to come are left out."""
+        hidden = self.backbone.features(self.stream, indices).to(self.backbone.device)
+        scores = self.head(self.represent(hidden))[:, : self.stream.seen]
+        return Prediction(F.log_softmax(scores, dim=1).cpu())
+
+    @torch.no_grad()
+    def memory_features(self, indices: np.ndarray) -> np.ndarray:
+        """Return the head's outputs, shape (n, rows)."""
+        hidden = self.backbone.features(self.stream, indices).to(self.backbone.device)
+        return self.head(self.represent(hidden)).cpu().numpy()

@@ -1,0 +1,136 @@
+"""EWC: a quadratic spring holds each parameter where it was, as stiff as it was important.
+
+Importance is the diagonal Fisher information after each task. Kirkpatrick et al. 2017
+(arXiv 1612.00796), equation 3, with one spring a former task.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from pydantic import Field
+from torch import Tensor, nn
+
+from conpet.config.strict import Strict
+from conpet.learners.base import Classifier, Context
+from conpet.replay.plan import Plan
+
+NEGLIGIBLE = 1e-6  # share of a sample's class variance that may be left out of its Fisher
+
+
+class Options(Strict):
+    """``strength`` is λ; ``fisher_samples`` of the task's data estimate the Fisher."""
+
+    strength: Annotated[float, Field(ge=0)] = 1000.0
+    fisher_samples: Annotated[int, Field(ge=1)] = 200
+
+
+def fisher_diagonal(scores: Tensor, parameters: list[nn.Parameter]) -> list[Tensor]:
+    """Return Σ_c p(c) (∂ −log p(c) / ∂θ)² of one sample, for scores of shape (classes,).
+
+    With J = ∂scores/∂θ that sum is diag(Jᵀ (diag p − p pᵀ) J): one backward pass for each
+    eigenvector of the small matrix in the middle, of which a sure model has only a few that
+    matter, instead of one for each class.
+    """
+    p = F.softmax(scores.detach().double(), dim=0)
+    values, vectors = torch.linalg.eigh(torch.diag(p) - torch.outer(p, p))
+    total = [torch.zeros_like(q) for q in parameters]
+    left = float(values.clamp(min=0).sum())
+    floor = NEGLIGIBLE * max(left, 1e-12)
+    for k in range(len(values) - 1, -1, -1):
+        if left <= floor or values[k] <= 0:
+            break
+        direction = vectors[:, k].to(scores.dtype)
+        grads = torch.autograd.grad(
+            scores, parameters, direction, retain_graph=True, allow_unused=True
+        )
+        for i, grad in enumerate(grads):
+            if grad is not None:
+                total[i] += float(values[k]) * grad.square()
+        left -= float(values[k])
+    return total
+
+
+class Ewc(Classifier):
+    """Cross-entropy plus (λ/2) Σ_i Σ_p F_ip (θ_p − θ*_ip)².
+
+    The springs of all former tasks are kept as one: a sum of parabolas is a parabola, with the
+    stiffness Σ F_i round the mean of the θ*_i weighted by F_i. So a state does not grow.
+    """
+
+    Options = Options
+
+    def __init__(self, context: Context) -> None:
+        super().__init__(context)
+        self.options: Options = context.options
+        self.stiffness: dict[str, Tensor] = {}
+        self.anchor: dict[str, Tensor] = {}
+
+    def _named(self) -> dict[str, nn.Parameter]:
+        model = self.backbone.model.named_parameters()
+        named = {n: p for n, p in model if p.requires_grad}
+        return named | {"head.weight": self.head.weight, "head.bias": self.head.bias}
+
+    def take(self, tensors: dict[str, Tensor]) -> None:
+        """Take up head and springs; rows that came later hang on no spring."""
+        super().take(tensors)
+        for name, parameter in self._named().items():
+            for kind, store in (("stiffness", self.stiffness), ("anchor", self.anchor)):
+                old = tensors[f"{kind}.{name}"].to(parameter.device)
+                store[name] = torch.zeros_like(parameter)
+                store[name][: len(old)] = old
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Return head and springs."""
+        springs = {f"stiffness.{n}": t for n, t in self.stiffness.items()}
+        return super().tensors() | springs | {f"anchor.{n}": t for n, t in self.anchor.items()}
+
+    def penalty(self) -> Tensor:
+        """Return Σ_p F_p (θ_p − θ*_p)², up to a constant that no gradient sees."""
+        terms = [
+            (self.stiffness[name] * (parameter - self.anchor[name]).square()).sum()
+            for name, parameter in self._named().items()
+        ]
+        return torch.stack(terms).sum()
+
+    def loss(self, batch: np.ndarray) -> Tensor:
+        """Return the cross-entropy and the springs' energy."""
+        value = super().loss(batch)
+        if self.stiffness:
+            value = value + 0.5 * self.options.strength * self.penalty()
+        return value
+
+    def after_task(self, plan: Plan) -> None:
+        """Hang a new spring on every parameter."""
+        fisher = self.fisher(self.stream.of("train", [self.context.task]))
+        with torch.no_grad():
+            for name, parameter in self._named().items():
+                new = fisher[name]
+                old = self.stiffness.get(name, torch.zeros_like(new))
+                mean = self.anchor.get(name, torch.zeros_like(new))
+                both = old + new
+                pulled = (old * mean + new * parameter) / both.clamp(min=1e-30)
+                self.anchor[name] = torch.where(both > 0, pulled, parameter.detach())
+                self.stiffness[name] = both
+
+    def fisher(self, indices: np.ndarray) -> dict[str, Tensor]:
+        """Return the mean diagonal Fisher over (at most ``fisher_samples`` of) the samples."""
+        if len(indices) > self.options.fisher_samples:
+            rng = np.random.default_rng(self.context.seed.of("fisher", self.context.task))
+            indices = np.sort(rng.choice(indices, self.options.fisher_samples, replace=False))
+        named = self._named()
+        total = {name: torch.zeros_like(p) for name, p in named.items()}
+        for index in indices:
+            hidden = self.backbone.hidden(self.stream, np.array([index]))
+            scores = self.head(self.represent(hidden))[0, : self.stream.seen]
+            for name, value in zip(
+                named, fisher_diagonal(scores, list(named.values())), strict=True
+            ):
+                total[name] += value / len(indices)
+        return total
+
+
+LEARNER = Ewc

@@ -1,0 +1,223 @@
+"""Dynamic ConPET: one PET module and head a task, and a selector that says whose task it is.
+
+Old experts are frozen, so nothing is forgotten that the selector still finds; the selector is
+carried on and trained on the replayed history. Song et al. 2023, section 3.3.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Literal
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from pydantic import Field
+from safetensors.torch import load_file
+from torch import Tensor
+
+from conpet.config.strict import Strict
+from conpet.errors import UserError
+from conpet.learners.base import LEARNER_FILE, Context, Learner, Prediction, mean_by_task
+from conpet.learners.head import Head
+from conpet.models.backbone import State
+from conpet.replay.plan import Plan
+
+UNCHOSEN = -100.0  # the score of a class whose expert is not among a sample's top k
+RANKS = 3  # how many of the selector's tasks a prediction reports
+
+
+class Options(Strict):
+    """``top_k`` experts answer; with teacher forcing the true task's expert is one in training."""
+
+    top_k: Annotated[int, Field(ge=1)] = 1
+    teacher_forcing: bool = True
+    expert_init: Literal["fresh", "selector"] = "fresh"
+    selector_clip_norm: Annotated[float, Field(gt=0)] | None = 1.0
+
+
+def choose_experts(ranked: np.ndarray, k: int, true: np.ndarray | None) -> np.ndarray:
+    """Return the k experts of each sample, shape (n, min(k, t)), as task numbers.
+
+    With ``true`` (teacher forcing) the true task takes the last place where it is not there.
+    """
+    chosen = ranked[:, :k].copy()
+    if true is not None:
+        absent = ~(chosen == true[:, None]).any(axis=1)
+        chosen[absent, -1] = true[absent]
+    return chosen
+
+
+class Experts(Learner):
+    """Dynamic ConPET."""
+
+    Options = Options
+    experts = True
+    redraw = False  # selector and expert see one plan, so frozen scores are computed once
+
+    def __init__(self, context: Context) -> None:
+        super().__init__(context)
+        self.options: Options = context.options
+        self.task = context.task
+        self.adapters: dict[int, State] = {}
+        self.heads: dict[int, Head] = {}
+        self.selector_adapter: State | None = None
+        self.selector_head: Head | None = None
+
+    def _head(self, rows: int, *purpose: str | int) -> Head:
+        head = Head(self.backbone.width, rows, self.context.seed.of("init", *purpose))
+        return head.to(self.backbone.device)
+
+    def _expert_head(self, task: int) -> Head:
+        return self._head(len(self.stream.classes[task - 1]), "expert", task)
+
+    def load(self, states: Sequence[Path], selector: Path | None) -> None:
+        """Take up all earlier experts, and the selector where there is one."""
+        for task, folder in enumerate(states, 1):
+            self.backbone.load(folder)
+            self.adapters[task] = self.backbone.state()
+            self.heads[task] = self._expert_head(task)
+            self.heads[task].take(load_file(folder / LEARNER_FILE))
+        if selector is not None:
+            self.backbone.load(selector)
+            self.selector_adapter = self.backbone.state()
+            self.selector_head = self._head(self.task, "selector")
+            self.selector_head.take(load_file(selector / LEARNER_FILE))
+        self.backbone.reset()
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Return the head of what was trained in this job: the newest expert, or the selector."""
+        head = self.heads.get(self.task, self.selector_head)
+        assert head is not None
+        return head.tensors()
+
+    # -- the selector -----------------------------------------------------------------------
+
+    def train_selector(self) -> Plan:
+        """Train selector t on the plan: cross-entropy on the task number."""
+        plan = self.plan()
+        if self.options.expert_init == "selector" and self.adapters:
+            self.backbone.load_state(self.adapters[max(self.adapters)])
+        elif self.selector_adapter is not None:
+            self.backbone.load_state(self.selector_adapter)
+        if self.selector_head is None:
+            self.selector_head = self._head(self.task, "selector")
+        head = self.selector_head
+        head.grow(self.task)
+
+        def loss(batch: np.ndarray) -> Tensor:
+            return F.cross_entropy(head(self.hidden(batch)), self._task_targets(batch))
+
+        def accuracy(drawn: np.ndarray) -> float:
+            unique, inverse = np.unique(drawn, return_inverse=True)
+            with torch.no_grad():
+                features = self.backbone.features(self.stream, unique).to(self.backbone.device)
+                found = head(features).argmax(1).cpu().numpy() + 1
+            return mean_by_task(
+                (found == self.stream.task[unique])[inverse], self.stream.task[drawn]
+            )
+
+        training = self.context.settings.training
+        clipped = training.model_copy(update={"clip_norm": self.options.selector_clip_norm})
+        settings = self.context.settings.model_copy(update={"training": clipped})
+        self.context.settings, before = settings, self.context.settings
+        self.fit(plan, loss, accuracy, [*self.backbone.parameters(), *head.parameters()])
+        self.context.settings = before
+        self.selector_adapter = self.backbone.state()
+        return plan
+
+    def _task_targets(self, batch: np.ndarray) -> Tensor:
+        return torch.from_numpy(self.stream.task[batch].astype(np.int64) - 1).to(
+            self.backbone.device
+        )
+
+    @torch.no_grad()
+    def rank(self, indices: np.ndarray) -> np.ndarray:
+        """Return all tasks of each sample, the likeliest first, shape (n, t)."""
+        if self.task == 1:
+            return np.ones((len(indices), 1), np.int64)
+        if self.selector_adapter is None or self.selector_head is None:
+            raise UserError("experts: no selector: run `conpet select` first")
+        self.backbone.load_state(self.selector_adapter)
+        features = self.backbone.features(self.stream, indices).to(self.backbone.device)
+        scores = self.selector_head(features)
+        return scores.argsort(dim=1, descending=True, stable=True).cpu().numpy() + 1
+
+    # -- the experts ------------------------------------------------------------------------
+
+    @torch.no_grad()
+    def frozen_scores(
+        self, indices: np.ndarray, chosen: np.ndarray, tasks: Sequence[int]
+    ) -> Tensor:
+        """Return the scores of the given experts where they are chosen, UNCHOSEN elsewhere.
+
+        Each expert sees only the samples that chose it: the cost does not grow with the number of
+        experts. Shape (n, seen), on the CPU.
+        """
+        scores = torch.full((len(indices), self.stream.seen), UNCHOSEN)
+        for task in tasks:
+            rows = np.flatnonzero((chosen == task).any(axis=1))
+            if not len(rows):
+                continue
+            self.backbone.load_state(self.adapters[task])
+            features = self.backbone.features(self.stream, indices[rows]).to(self.backbone.device)
+            start, end = self.stream.class_range(task)
+            scores[torch.from_numpy(rows), start:end] = self.heads[task](features).cpu()
+        return scores
+
+    def train(self) -> Plan:
+        """Train expert t on the plan; what former experts say of it is computed once."""
+        plan = self.plan()
+        old = range(1, self.task)
+        trained, validated = plan.trained(), plan.validated()
+        forced = self.stream.task[trained] if self.options.teacher_forcing else None
+        chosen = choose_experts(self.rank(trained), self.options.top_k, forced)
+        base = self.frozen_scores(trained, chosen, old)
+        chosen_valid = choose_experts(self.rank(validated), self.options.top_k, None)
+        base_valid = self.frozen_scores(validated, chosen_valid, old)
+
+        if self.options.expert_init == "selector" and self.selector_adapter is not None:
+            self.backbone.load_state(self.selector_adapter)
+        else:
+            self.backbone.reset()
+        head = self.heads[self.task] = self._expert_head(self.task)
+        start, end = self.stream.class_range(self.task)
+        mine = (chosen == self.task).any(axis=1)
+        mine_valid = np.flatnonzero((chosen_valid == self.task).any(axis=1))
+
+        def loss(batch: np.ndarray) -> Tensor | None:
+            places = np.searchsorted(trained, batch)
+            here = mine[places]
+            if not here.any():
+                return None  # nothing in the batch asks this expert: no gradient, no pass
+            scores = base[torch.from_numpy(places[here])].to(self.backbone.device)
+            own = head(self.hidden(batch[here]))
+            scores = torch.cat([scores[:, :start], own, scores[:, end:]], dim=1)
+            # averaged over the whole batch, as if the others had passed too
+            return F.cross_entropy(scores, self.targets(batch[here]), reduction="sum") / len(batch)
+
+        def accuracy(drawn: np.ndarray) -> float:
+            scores = base_valid.clone()
+            if len(mine_valid):
+                with torch.no_grad():
+                    features = self.backbone.features(self.stream, validated[mine_valid])
+                    own = head(features.to(self.backbone.device)).cpu()
+                scores[torch.from_numpy(mine_valid), start:end] = own
+            right = scores.argmax(1).numpy() == self.stream.label[validated]
+            return mean_by_task(right[np.searchsorted(validated, drawn)], self.stream.task[drawn])
+
+        self.fit(plan, loss, accuracy, [*self.backbone.parameters(), *head.parameters()])
+        self.adapters[self.task] = self.backbone.state()
+        return plan
+
+    def predict(self, indices: np.ndarray) -> Prediction:
+        """Let the selector's top-k experts answer; the arg max over their classes wins."""
+        ranked = self.rank(indices)
+        chosen = choose_experts(ranked, self.options.top_k, None)
+        scores = self.frozen_scores(indices, chosen, sorted(self.adapters))
+        selected = ranked[:, :RANKS] if self.task > 1 else None
+        return Prediction(F.log_softmax(scores, dim=1), selected)
+
+
+LEARNER = Experts

@@ -1,0 +1,1 @@
+"""Backbones, adapters, and where their weights come from."""

@@ -1,0 +1,98 @@
+"""What a snapshot folder holds: flat, safetensors only, enough for transformers to load."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+from safetensors import SafetensorError, safe_open
+
+from conpet import files
+from conpet.errors import UserError
+
+TOKENIZERS = (
+    "tokenizer.json",
+    "tokenizer.model",
+    "vocab.txt",
+    "vocab.json",
+    "spiece.model",
+    "sentencepiece.bpe.model",
+)
+INDEX = "model.safetensors.index.json"
+# What a transformers model needs, and the papers that must travel with it.
+PATTERNS = (
+    "config.json",
+    "generation_config.json",
+    "model*.safetensors",
+    INDEX,
+    *TOKENIZERS,
+    "tokenizer_config.json",
+    "special_tokens_map.json",
+    "added_tokens.json",
+    "chat_template.jinja",
+    "merges.txt",
+    "LICENSE*",
+    "LICENCE*",
+    "NOTICE*",
+    "USE_POLICY*",
+    "README.md",
+)
+
+
+def quiet() -> bool:
+    """Whether the environment asks for no progress bars."""
+    return os.environ.get("CONPET_PROGRESS") == "0"
+
+
+def wanted(name: str) -> bool:
+    """Whether a snapshot keeps a file of this name (no folders: a snapshot is flat)."""
+    return any(fnmatchcase(name, pattern) for pattern in PATTERNS)
+
+
+def copy(origin: Path, folder: Path) -> None:
+    """Copy the wanted files that lie directly in ``origin`` to ``folder``.
+
+    Raises:
+        UserError: no such folder.
+    """
+    if not origin.is_dir():
+        raise UserError(f"{origin}: no such folder: give a folder that holds a saved model")
+    for path in sorted(origin.iterdir()):
+        if path.is_file() and wanted(path.name):
+            # a copy, not a hard link: an edit of the original must not reach into a run's results
+            shutil.copyfile(path, folder / path.name)
+
+
+def check(folder: Path, label: str) -> None:
+    """Check that ``folder`` holds a config, a tokenizer and whole safetensors weights.
+
+    Raises:
+        UserError: something is missing or truncated; ``label`` says where it came from.
+    """
+    names = {path.name for path in folder.iterdir()}
+    if "config.json" not in names:
+        raise UserError(f"{label}: no config.json: give a folder that transformers can load")
+    weights = {name for name in names if name.endswith(".safetensors")}
+    if not weights:
+        raise UserError(
+            f"{label}: no model*.safetensors (pickled weights are never loaded): "
+            "choose a revision with safetensors, or save the model as safetensors first"
+        )
+    if INDEX in names:
+        index = files.read_json(folder / INDEX)
+        shards = index.get("weight_map", {}) if isinstance(index, dict) else {}
+        missing = sorted(set(shards.values()) - weights)
+        if missing:
+            raise UserError(f"{label}: {missing[0]} is missing: fetch the whole model again")
+    for name in sorted(weights):
+        try:
+            # opening reads the header and checks that the tensors fill the file
+            with safe_open(folder / name, framework="np"):
+                pass
+        except (SafetensorError, OSError) as error:
+            reason = str(error).splitlines()[0]
+            raise UserError(f"{label}: {name} is broken ({reason}): fetch it again") from None
+    if not names & set(TOKENIZERS):
+        raise UserError(f"{label}: no tokenizer files: put the model's tokenizer beside it")

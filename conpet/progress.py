@@ -1,0 +1,42 @@
+"""Where a long job stands, a line now and then, on stderr."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+
+
+class Progress:
+    """Says what is running, how far it is, and how long it may still take.
+
+    Args:
+        name: what the job is, at the head of every line.
+        every: seconds between lines.
+    """
+
+    def __init__(self, name: str, every: float = 5.0) -> None:
+        self.name = name
+        self.every = every
+        self.quiet = os.environ.get("CONPET_PROGRESS") == "0"
+        self.start(0)
+
+    def start(self, total: int) -> None:
+        """Begin a stretch of work of ``total`` steps."""
+        self._start = self._last = time.monotonic()
+        self._done, self._total = 0, total
+
+    def say(self, text: str) -> None:
+        """Print one line now."""
+        if not self.quiet:
+            print(f"{self.name}: {text}", file=sys.stderr, flush=True)
+
+    def step(self, text: str) -> None:
+        """Count one step, and print where the work stands unless a line was printed just now."""
+        self._done += 1
+        now = time.monotonic()
+        if now - self._last < self.every:
+            return
+        self._last = now
+        left = (now - self._start) / self._done * (self._total - self._done)
+        self.say(f"{text}, {self._done} of {self._total} steps, about {left:.0f} s left")

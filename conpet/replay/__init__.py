@@ -1,0 +1,1 @@
+"""Which samples a task is trained on, in which batches: plans and memories."""

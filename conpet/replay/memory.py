@@ -1,0 +1,80 @@
+"""Exemplars: for every class the samples nearest to the centroids of its own data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from conpet.errors import UserError
+from conpet.files import read_json, write_json
+
+
+@dataclass(frozen=True)
+class Memory:
+    """What is kept of one task: stream indices for later training and validation."""
+
+    train: np.ndarray
+    valid: np.ndarray
+
+
+def nearest_to_centroids(outputs: np.ndarray, count: int, seed: int) -> list[int]:
+    """Return the rows nearest to the ``count`` K-means centroids of ``outputs`` (n, d).
+
+    A row that is nearest to two centroids serves the first; the second takes its next nearest.
+    """
+    from sklearn.cluster import KMeans
+
+    if len(outputs) <= count:
+        return list(range(len(outputs)))
+    means = KMeans(count, n_init=10, random_state=seed % 2**32).fit(outputs.astype(np.float64))
+    distance = means.transform(outputs.astype(np.float64))
+    taken: list[int] = []
+    for centroid in range(count):
+        order = np.argsort(distance[:, centroid], kind="stable")
+        taken.append(next(int(row) for row in order if int(row) not in taken))
+    return taken
+
+
+def choose_memory(
+    outputs: np.ndarray,
+    labels: np.ndarray,
+    indices: np.ndarray,
+    per_class: int,
+    share: float,
+    seed: int,
+) -> Memory:
+    """Keep ``per_class`` samples a class; the share ``share`` of them serves training.
+
+    Args:
+        outputs: what the model says of each sample, shape (n, d).
+        labels: class numbers, shape (n,).
+        indices: stream indices of the samples, shape (n,).
+    """
+    rng = np.random.default_rng(seed)
+    train: list[int] = []
+    valid: list[int] = []
+    for label in np.unique(labels):
+        rows = np.flatnonzero(labels == label)
+        kept = indices[rows[nearest_to_centroids(outputs[rows], per_class, seed)]]
+        kept = rng.permutation(kept)
+        n = max(1, round(share * len(kept)))
+        train += [int(i) for i in kept[:n]]
+        valid += [int(i) for i in kept[n:]]
+    return Memory(np.array(train, np.int64), np.array(valid, np.int64))
+
+
+def write_memory(path: Path, task: int, memory: Memory) -> None:
+    """Write a task's memory as JSON."""
+    content = {"task": task, "train": memory.train.tolist(), "valid": memory.valid.tolist()}
+    write_json(path, content)
+
+
+def read_memory(path: Path) -> Memory:
+    """Read what :func:`write_memory` wrote."""
+    value = read_json(path)
+    try:
+        return Memory(np.array(value["train"], np.int64), np.array(value["valid"], np.int64))
+    except (KeyError, TypeError, ValueError):
+        raise UserError(f"{path}: not a memory file: run `conpet remember` again") from None

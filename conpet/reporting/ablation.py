@@ -1,0 +1,140 @@
+"""The table on ablations: what each variant changes, and what that does to the accuracy."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+
+from conpet.reporting.collect import Results, Run
+from conpet.reporting.layout import (
+    DASH,
+    dataset_rules,
+    grid,
+    key_cells,
+    key_columns,
+    marks,
+    pending_note,
+    percent,
+    points,
+    spread,
+    threads,
+)
+from conpet.reporting.table import Table
+
+_LABELS = frozenset({"name", "title", "description", "source"})
+
+
+def flatten(settings: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
+    """Return nested settings as {"a.b": text}, names and descriptions left out."""
+    flat: dict[str, str] = {}
+    for key, value in settings.items():
+        if not prefix and key in _LABELS:
+            continue
+        if isinstance(value, Mapping) and value:
+            flat |= flatten(value, f"{prefix}{key}.")
+        elif isinstance(value, str):
+            flat[f"{prefix}{key}"] = value
+        else:
+            flat[f"{prefix}{key}"] = json.dumps(value)
+    return flat
+
+
+def settings_of(results: Results, method: str) -> dict[str, str]:
+    """Return a method's settings: from the configuration, else from what a run has recorded."""
+    if results.settings.get(method):
+        return flatten(results.settings[method])
+    for run in results.runs:
+        state = run.states[0].state if run.cell.method == method and run.states else None
+        if state is not None:
+            chosen = {"learner": state.get("learner", ""), "tuning": state.get("tuning") or {}}
+            return flatten({**(state.get("settings") or {}), **chosen})
+    return {}
+
+
+def differing(results: Results) -> dict[str, dict[str, str]]:
+    """Return {method: {setting: value}} of the settings that are not the same for all methods."""
+    every = {method: settings_of(results, method) for method in results.methods}
+    known = {method: flat for method, flat in every.items() if flat}
+    keys = dict.fromkeys(key for flat in known.values() for key in flat)
+    varied = [key for key in keys if len({flat.get(key) for flat in known.values()}) > 1]
+    return {m: {key: flat.get(key, DASH) for key in varied} for m, flat in every.items()}
+
+
+def ablation(results: Results) -> Table:
+    """A row a variant: the settings that differ, accuracy, and the difference to the first one."""
+    base = results.methods[0] if results.methods else ""
+    varied = differing(results)
+    settings = list(varied.get(base, {}))
+    facts = [
+        _fact(results, base, varied[method], dataset, model, method, runs)
+        for dataset, model, method, runs in grid(results)
+    ]
+    keys = key_columns(results)
+    labels = len(keys) + len(settings)
+    contest = {
+        labels + i: ([fact[f"{metric}_mean"] for fact in facts], True)
+        for i, metric in enumerate(("whole_accuracy", "average_accuracy"))
+    }
+    blocks = [f"{fact['dataset']}/{fact['model']}" for fact in facts]
+    return Table(
+        name="ablation",
+        experiment=results.experiment,
+        caption=f"{results.caption}: accuracy (%) after the last task, mean ± sample standard "
+        "deviation over seeds, and the difference to the first row (points).",
+        data=pd.DataFrame(facts),
+        columns=[
+            *keys,
+            *(("Setting", _short(name, settings)) for name in settings),
+            *(("", name) for name in ("Whole", "Average", "Whole, difference", "Seeds")),
+        ],
+        rows=[
+            [
+                *key_cells(results, fact["dataset"], fact["model"], fact["method"]),
+                *(varied[fact["method"]][name] for name in settings),
+                percent(fact["whole_accuracy_mean"], fact["whole_accuracy_std"]),
+                percent(fact["average_accuracy_mean"], fact["average_accuracy_std"]),
+                points(fact["difference_mean"], fact["difference_std"]),
+                str(fact["n"]),
+            ]
+            for fact in facts
+        ],
+        labels=labels,
+        rules=dataset_rules([fact["dataset"] for fact in facts]),
+        footnotes=[
+            f"Difference: to {results.name(base)}, paired over the seeds both have finished.",
+            *pending_note(results),
+        ],
+        inputs=results.hashes(results.files("metrics.json")),
+        threads=threads(results),
+        **marks(contest, [True] * len(facts), blocks),
+    )
+
+
+def _fact(
+    results: Results,
+    base: str,
+    settings: Mapping[str, str],
+    dataset: str,
+    model: str,
+    method: str,
+    runs: list[Run],
+) -> dict[str, Any]:
+    fact: dict[str, Any] = {"dataset": dataset, "model": model, "method": method, **settings}
+    finished = {run.cell.seed: run.summary for run in runs if run.finished}
+    for metric in ("whole_accuracy", "average_accuracy", "forgetting"):
+        mean, std, _ = spread(summary[metric] for summary in finished.values())
+        fact |= {f"{metric}_mean": mean, f"{metric}_std": std}
+    first = {r.cell.seed: r.summary for r in results.of(dataset, model, base) if r.finished}
+    shared = [seed for seed in finished if seed in first]
+    deltas = [finished[s]["whole_accuracy"] - first[s]["whole_accuracy"] for s in shared]
+    mean, std, _ = spread(deltas if method != base else [])
+    fact |= {"difference_mean": mean, "difference_std": std}
+    return fact | {"n": len(finished), "seeds": len(runs)}
+
+
+def _short(name: str, names: list[str]) -> str:
+    last = name.rsplit(".", 1)[-1]
+    return last if sum(other.rsplit(".", 1)[-1] == last for other in names) == 1 else name

@@ -1,0 +1,100 @@
+"""Two folders of tables, cell by cell."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from pathlib import Path
+
+import pandas as pd
+
+from conpet.errors import UserError
+
+# A row is known by these columns, as far as its table has them.
+KEYS = ("dataset", "model", "method", "setting", "source", "baseline", "task", "seed")
+# What a clock or a memory gauge has measured is never the same twice.
+MEASURED = ("seconds", "peak_memory")
+
+
+def diff(a: Path, b: Path, tolerance: float = 0.0, ignore: tuple[str, ...] = MEASURED) -> list[str]:
+    """Compare the CSV files of two folders (searched in depth) cell by cell.
+
+    Args:
+        a: a folder of tables, or one CSV file.
+        b: the other one.
+        tolerance: numbers further apart than this (absolute) are different.
+        ignore: columns whose name begins so are left out; by default what a clock has measured.
+
+    Returns:
+        One line a difference, empty when there is none.
+
+    Raises:
+        UserError: a path is missing or has no CSV file, or a CSV cannot be read.
+    """
+    left, right = _tables(a), _tables(b)
+    lines = [f"{name}: only in {a}" for name in left if name not in right]
+    lines += [f"{name}: only in {b}" for name in right if name not in left]
+    for name in left:
+        if name in right:
+            frames = _read(left[name], ignore), _read(right[name], ignore)
+            lines += [f"{name}: {line}" for line in _compare(*frames, tolerance)]
+    return lines
+
+
+def _tables(place: Path) -> dict[str, Path]:
+    if place.is_file():
+        return {"table": place}
+    found = {str(path.relative_to(place)): path for path in sorted(place.rglob("*.csv"))}
+    if not found:
+        raise UserError(f"{place}: no CSV table here: give a folder that tables were written to")
+    return found
+
+
+def _read(path: Path, ignore: tuple[str, ...]) -> pd.DataFrame:
+    try:
+        frame = pd.read_csv(path, dtype=str, keep_default_na=False)
+    except pd.errors.EmptyDataError:
+        return pd.DataFrame()
+    except (pd.errors.ParserError, UnicodeDecodeError) as error:
+        raise UserError(f"{path}: not a CSV table ({error}): make it again") from None
+    return frame[[column for column in frame if not str(column).startswith(ignore)]]
+
+
+def _compare(a: pd.DataFrame, b: pd.DataFrame, tolerance: float) -> Iterator[str]:
+    for one, other, name in ((a, b, "second"), (b, a, "first")):
+        for column in one.columns.difference(other.columns, sort=False):
+            yield f"column {column} is not in the {name}"
+    shared = [column for column in a.columns if column in b.columns]
+    keys = [key for key in KEYS if key in shared]
+    rows_a, rows_b = _rows(a, keys), _rows(b, keys)
+    for row in rows_a:
+        if row not in rows_b:
+            yield f"row {row} is not in the second"
+    for row in rows_b:
+        if row not in rows_a:
+            yield f"row {row} is not in the first"
+    for row, cells in rows_a.items():
+        for column in shared if row in rows_b else ():
+            ours, theirs = str(cells[column]), str(rows_b[row][column])
+            if not _same(ours, theirs, tolerance):
+                yield f"row {row}: {column}: {ours or 'empty'} against {theirs or 'empty'}"
+
+
+def _rows(frame: pd.DataFrame, keys: list[str]) -> dict[str, pd.Series]:
+    rows: dict[str, pd.Series] = {}
+    for number, (_, cells) in enumerate(frame.iterrows(), start=1):
+        name = " ".join(f"{key}={cells[key]}" for key in keys if cells[key] != "")
+        # rows without a key of their own are known by their place
+        rows[name if name and name not in rows else f"{name} #{number}".strip()] = cells
+    return rows
+
+
+def _same(a: str, b: str, tolerance: float) -> bool:
+    if a == b:
+        return True
+    try:
+        x, y = float(a), float(b)
+    except ValueError:
+        return False
+    # a hair's breadth for decimal numbers: 0.8 and 0.81 are 0.01 apart, not 0.010000000000000009
+    return math.isclose(x, y, rel_tol=0.0, abs_tol=tolerance * (1 + 1e-9))

@@ -1,0 +1,146 @@
+"""Cost over tasks, and what accuracy is bought with bytes and seconds."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from conpet.reporting.accuracy_figures import task_ticks
+from conpet.reporting.collect import Results, Run
+from conpet.reporting.cost import by_task, deployed_bytes, run_costs
+from conpet.reporting.layout import spread
+from conpet.reporting.style import (
+    GREY,
+    drawing,
+    empty,
+    legend,
+    panels,
+    place_name,
+    places,
+    style,
+)
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+_OVER_TASKS = {"samples": "Samples passed in the task", "seconds": "Seconds for the task"}
+_AGAINST = {
+    "bytes": "Kept to predict after the last task (kB; equal ones side by side)",
+    "seconds": "Seconds of training, all tasks",
+}
+
+
+def cost(results: Results) -> Figure:
+    """Samples and seconds of every task: flat for a fixed budget, rising for the whole history."""
+    with drawing():
+        where = places(results)
+        figure, axes = panels(2 * len(where), 4.4, 3.5, across=2)
+        for i, (dataset, model) in enumerate(where):
+            for ax, (name, label) in zip(axes[2 * i : 2 * i + 2], _OVER_TASKS.items(), strict=True):
+                _cost_panel(ax, results, dataset, model, name)
+                ax.set(xlabel="Task", ylabel=label, title=place_name(results, dataset, model))
+        legend(figure, results, results.methods)
+    return figure
+
+
+def _cost_panel(ax: Axes, results: Results, dataset: str, model: str, name: str) -> None:
+    methods = results.methods
+    last, top, drawn = 1, 0.0, False
+    for i, method in enumerate(methods):
+        runs = results.of(dataset, model, method)
+        costs = np.array(by_task(runs, name))
+        last = max(last, len(costs))
+        if not len(costs) or np.isnan(costs).all():
+            continue
+        drawn = True
+        top = max(top, float(np.nanmax(costs)))
+        # methods with one budget cost the same: moved apart sideways, so that each can be seen
+        aside = 0.6 * (i / max(1, len(methods) - 1) - 0.5)
+        look = style(method, methods)
+        x = np.arange(1, len(costs) + 1) + aside
+        ax.plot(x, costs, **(look.plot() | {"linewidth": 1.1}))
+    ax.set(xlim=(0.6, last + 0.4), ylim=(0, 1.06 * top or 1))
+    ax.set_xticks(task_ticks(last))
+    ax.yaxis.set_major_formatter("{x:,.0f}")
+    if not drawn:
+        empty(ax)
+
+
+def pareto(results: Results) -> Figure:
+    """Whole accuracy against the bytes kept and the seconds spent.
+
+    The stairs are the Pareto front of the methods in contest (no upper bounds)."""
+    with drawing():
+        where = places(results)
+        figure, axes = panels(2 * len(where), 4.4, 4.0, across=2)
+        for i, (dataset, model) in enumerate(where):
+            for ax, (name, label) in zip(axes[2 * i : 2 * i + 2], _AGAINST.items(), strict=True):
+                _pareto_panel(ax, results, dataset, model, name)
+                ax.set(xlabel=label, title=place_name(results, dataset, model))
+                ax.set_ylabel("Whole accuracy (%)")
+        legend(figure, results, results.methods, lines=False)
+    return figure
+
+
+def _pareto_panel(ax: Axes, results: Results, dataset: str, model: str, name: str) -> None:
+    found = {
+        method: point
+        for method in results.methods
+        if (point := _point(results.of(dataset, model, method), name)) is not None
+    }
+    ax.set_ylim(0, 101)
+    if not found:
+        empty(ax)
+        return
+    ax.set_xscale("log")
+    low, high = min(p[0] for p in found.values()), max(p[0] for p in found.values())
+    low, high = low / 1.5, high * 1.5
+    _log_axis(ax, low, high)
+    at: dict[float, list[str]] = {}
+    for method, (x, _, _) in found.items():
+        at.setdefault(x, []).append(method)
+    for method, (x, y, deviation) in found.items():
+        # those that cost exactly the same stand side by side, or they would hide each other
+        same = at[x]
+        aside = (high / low) ** (0.02 * (same.index(method) - (len(same) - 1) / 2))
+        look = style(method, results.methods)
+        bare: dict[str, Any] = {"linestyle": "", "ecolor": look.color, "elinewidth": 1}
+        ax.errorbar(x * aside, y, yerr=np.nan_to_num(deviation), **(look.plot() | bare))
+    front = pareto_front([p[:2] for m, p in found.items() if not results.bound(m)])
+    if front:
+        steps = [*front, (high, front[-1][1])]
+        ax.step(*zip(*steps, strict=True), where="post", color=GREY, linewidth=0.9, zorder=1)
+
+
+def _point(runs: list[Run], name: str) -> tuple[float, float, float] | None:
+    """Return (cost, accuracy in percent, its std) of the finished runs, None where unknown."""
+    finished = [run for run in runs if run.finished]
+    y, deviation, _ = spread(100 * run.summary["whole_accuracy"] for run in finished)
+    if name == "bytes":
+        x = spread(deployed_bytes(run) / 1000 for run in finished)[0]
+    else:
+        x = spread(sum(cost.seconds for cost in run_costs(run)) for run in finished)[0]
+    return None if math.isnan(x) or math.isnan(y) or x <= 0 else (x, y, deviation)
+
+
+def _log_axis(ax: Axes, low: float, high: float) -> None:
+    from matplotlib.ticker import LogLocator, NullFormatter
+
+    ax.set_xlim(low, high)
+    # far apart, the powers of ten alone; else there would be one number, or none
+    subs = (1,) if high > 2000 * low else (1, 2, 5) if high > 8 * low else (1, 2, 3, 4, 5, 6, 8)
+    ax.xaxis.set_major_locator(LogLocator(base=10, subs=subs, numticks=12))
+    ax.xaxis.set_major_formatter("{x:,g}")
+    ax.xaxis.set_minor_formatter(NullFormatter())
+
+
+def pareto_front(found: list[tuple[float, float]]) -> list[tuple[float, float]]:
+    """Return the (cost, accuracy) points that no cheaper or equal point beats, cheapest first."""
+    front: list[tuple[float, float]] = []
+    for x, y in sorted(found, key=lambda point: (point[0], -point[1])):
+        if not front or y > front[-1][1]:
+            front.append((x, y))
+    return front

@@ -1,0 +1,113 @@
+"""The table on cost: what a task costs, and whether that grows with the number of tasks."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import pandas as pd
+
+from conpet.reporting.collect import Results, Run
+from conpet.reporting.cost import FIELDS, by_task, deployed_bytes, slope
+from conpet.reporting.layout import (
+    DASH,
+    dataset_rules,
+    grid,
+    key_cells,
+    key_columns,
+    number,
+    pending_note,
+    spread,
+    threads,
+)
+from conpet.reporting.table import Table
+
+SLOPES = ("samples", "seconds")
+_FILES = ("state/state.json", "state/timing.json", "selector/state.json", "selector/timing.json")
+_COLUMNS = [
+    ("", "Tunable"),
+    ("", "Share"),
+    ("A task", "Samples"),
+    ("A task", "Tokens"),
+    ("A task", "TFLOP"),
+    ("A task", "Seconds"),
+    ("A task", "Stored kB"),
+    ("", "Peak MB"),
+    ("", "Kept kB"),
+    ("More with every task [95 %]", "Samples"),
+    ("More with every task [95 %]", "Seconds"),
+]
+_NOTES = [
+    "A task: mean over tasks and seeds; a selector's training is included. Tunable: weights tuned "
+    "in the last task, and their share of all weights. Samples and tokens (padding included) are "
+    "those passed through the model in training. TFLOP: estimated from tokens and weights, "
+    "forward and backward. Stored: what a task's state takes on disk. Kept: what predicting after "
+    "the last task needs.",
+    "More with every task: slope of a least-squares line over tasks 2 to T, on means over seeds, "
+    "with its 95 % interval; zero within the interval means no growth was seen.",
+]
+
+
+def cost(results: Results) -> Table:
+    """Tunable weights, samples, tokens, seconds, memory and bytes a task, and their slopes."""
+    facts = [_fact(*cell) for cell in grid(results)]
+    columns = key_columns(results)
+    return Table(
+        name="cost",
+        experiment=results.experiment,
+        caption=f"{results.caption}: what a task costs, and how that grows with the tasks.",
+        data=pd.DataFrame(facts),
+        columns=[*columns, *_COLUMNS],
+        rows=[
+            [*key_cells(results, f["dataset"], f["model"], f["method"]), *_cells(f)] for f in facts
+        ],
+        labels=len(columns),
+        rules=dataset_rules([fact["dataset"] for fact in facts]),
+        footnotes=[*_NOTES, *pending_note(results)],
+        inputs=results.hashes(results.files("metrics.json", *_FILES)),
+        threads=threads(results),
+    )
+
+
+def _fact(dataset: str, model: str, method: str, runs: list[Run]) -> dict[str, Any]:
+    finished = [run for run in runs if run.finished]
+    costs = {name: by_task(finished, name) for name in FIELDS}
+    fact: dict[str, Any] = {"dataset": dataset, "model": model, "method": method}
+    fact["n"] = len(finished)
+    for name in ("tunable", "share"):
+        fact[name] = costs[name][-1] if costs[name] else math.nan
+    for name in ("samples", "tokens", "flops", "seconds", "stored_bytes"):
+        fact[f"{name}_per_task"] = spread(costs[name])[0]
+    peaks = [value for value in costs["peak_memory_mb"] if not math.isnan(value)]
+    fact["peak_memory_mb"] = max(peaks, default=math.nan)
+    fact["kept_bytes"] = spread(deployed_bytes(run) for run in finished)[0]
+    for name in SLOPES:
+        fit = slope(costs[name])
+        fact |= {f"{name}_slope": fit.value, f"{name}_slope_low": fit.low}
+        fact[f"{name}_slope_high"] = fit.high
+    return fact
+
+
+def _cells(fact: dict[str, Any]) -> list[str]:
+    return [
+        number(fact["tunable"], 0),
+        DASH if math.isnan(fact["share"]) else f"{100 * fact['share']:.3f} %",
+        number(fact["samples_per_task"], 0),
+        number(fact["tokens_per_task"], 0),
+        number(fact["flops_per_task"] / 1e12, 2),
+        number(fact["seconds_per_task"]),
+        number(fact["stored_bytes_per_task"] / 1000),
+        number(fact["peak_memory_mb"], 0),
+        number(fact["kept_bytes"] / 1000),
+        *(_slope_cell(fact, name, digits) for name, digits in zip(SLOPES, (0, 2), strict=True)),
+    ]
+
+
+def _slope_cell(fact: dict[str, Any], name: str, digits: int) -> str:
+    value, low, high = (fact[f"{name}_slope{end}"] for end in ("", "_low", "_high"))
+    if math.isnan(value):
+        return DASH
+    shown = number(value, digits)
+    if math.isnan(low):
+        return shown
+    return f"{shown} [{number(low, digits)}, {number(high, digits)}]"

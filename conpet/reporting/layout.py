@@ -1,0 +1,149 @@
+"""What tables share: statistics, how numbers look, who is best, footnotes."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+import numpy as np
+
+from conpet.reporting.collect import Results, Run
+
+DASH = "–"
+
+
+def grid(results: Results) -> Iterator[tuple[str, str, str, list[Run]]]:
+    """Yield (dataset, model, method, runs of all seeds) in the matrix's order."""
+    for key in dict.fromkeys(run.cell[:3] for run in results.runs):
+        yield *key, results.of(*key)
+
+
+def key_columns(results: Results) -> list[tuple[str, str]]:
+    """Return the header of :func:`key_cells`."""
+    names = ["Dataset"] if len(results.datasets) > 1 else []
+    names += ["Model"] if len(results.models) > 1 else []
+    return [("", name) for name in [*names, "Method"]]
+
+
+def key_cells(results: Results, dataset: str, model: str, method: str) -> list[str]:
+    """Return a row's names: the dataset and the model only where there are several."""
+    names = [results.name(dataset)] if len(results.datasets) > 1 else []
+    names += [results.name(model)] if len(results.models) > 1 else []
+    return [*names, results.name(method)]
+
+
+def dataset_rules(datasets: Sequence[str]) -> frozenset[int]:
+    """Return the rows that start another dataset, given every row's dataset."""
+    return frozenset(i for i in range(1, len(datasets)) if datasets[i] != datasets[i - 1])
+
+
+def threads(results: Results) -> tuple[int, ...]:
+    """Return the thread counts the runs were trained with."""
+    timings = (step.timing for run in results.runs for step in (*run.states, *run.selectors))
+    return tuple(sorted({int(t["threads"]) for t in timings if t and "threads" in t}))
+
+
+def spread(values: Iterable[float | None]) -> tuple[float, float, int]:
+    """Return (mean, sample standard deviation, n) of the values that are there; NaN without."""
+    found = np.array([v for v in values if v is not None and not math.isnan(v)], dtype=float)
+    n = len(found)
+    return (
+        float(found.mean()) if n else math.nan,
+        float(found.std(ddof=1)) if n > 1 else math.nan,
+        n,
+    )
+
+
+def percent(mean: float, std: float = math.nan, digits: int = 2) -> str:
+    """Show a fraction as a percentage with its spread, a missing one as a dash."""
+    if math.isnan(mean):
+        return DASH
+    shown = _no_minus_zero(f"{100 * mean:.{digits}f}")
+    return shown if math.isnan(std) else f"{shown} ± {100 * std:.{digits}f}"
+
+
+def points(mean: float, std: float = math.nan) -> str:
+    """Show a difference of fractions in percentage points, with its sign."""
+    if math.isnan(mean):
+        return DASH
+    return f"{100 * mean:+.2f}" + ("" if math.isnan(std) else f" ± {100 * std:.2f}")
+
+
+def number(value: float, digits: int = 1) -> str:
+    """Show a number with thousands separators, a missing one as a dash."""
+    return DASH if math.isnan(value) else _no_minus_zero(f"{value:,.{digits}f}")
+
+
+def _no_minus_zero(shown: str) -> str:
+    return shown[1:] if shown.startswith("-") and not shown.strip("-0.,") else shown
+
+
+def rank(
+    values: Sequence[float], ranked: Sequence[bool], higher: bool = True, digits: int = 4
+) -> tuple[set[int], set[int]]:
+    """Return the indices of the best and of the second-best values.
+
+    Values that look alike once rounded to ``digits`` decimals (the four of a fraction shown as a
+    percentage with two) tie. With fewer than two values in the contest nothing is marked.
+    """
+    sign = 1 if higher else -1
+    contest = {
+        i: round(sign * v, digits)
+        for i, (v, ok) in enumerate(zip(values, ranked, strict=True))
+        if ok and not math.isnan(v)
+    }
+    levels = sorted(set(contest.values()), reverse=True)
+    if len(contest) < 2:
+        return set(), set()
+    best = {i for i, v in contest.items() if v == levels[0]}
+    second = {i for i, v in contest.items() if len(levels) > 1 and v == levels[1]}
+    return best, second if len(best) == 1 else set()
+
+
+def marks(
+    columns: Mapping[int, tuple[Sequence[float], bool]],
+    ranked: Sequence[bool],
+    blocks: Sequence[str] | None = None,
+) -> dict[str, frozenset[tuple[int, int]]]:
+    """Rank columns ({position: (values of every row, higher is better)}) for a table's marks.
+
+    With ``blocks`` (a key for every row) only rows of one block are in contest with each other.
+    """
+    best, second = set(), set()
+    keys = blocks or [""] * len(ranked)
+    for column, (values, higher) in columns.items():
+        for block in dict.fromkeys(keys):
+            here = [ok and key == block for ok, key in zip(ranked, keys, strict=True)]
+            first, then = rank(values, here, higher)
+            best |= {(row, column) for row in first}
+            second |= {(row, column) for row in then}
+    return {"best": frozenset(best), "second": frozenset(second)}
+
+
+def pending_note(results: Results) -> list[str]:
+    """Return the footnote on runs that are not finished, if there are any."""
+    waiting = [run for run in results.runs if not run.finished]
+    if not waiting:
+        return []
+    cells: dict[tuple[str, str, str], list[Run]] = {}
+    for run in waiting:
+        cells.setdefault(run.cell[:3], []).append(run)
+    several = len(results.models) > 1
+    items = []
+    for (dataset, model, method), runs in cells.items():
+        seeds = ", ".join(str(run.cell.seed) for run in runs)
+        where = f"{dataset}/{model}" if several else dataset
+        items.append(f"{results.name(method)} on {where} (seed {seeds})")
+    more = f"; and {len(items) - 12} more" if len(items) > 12 else ""
+    return [
+        f"{DASH} pending, or a mean over fewer seeds: {len(waiting)} of {len(results.runs)} runs "
+        f"are not finished: {'; '.join(items[:12])}{more}."
+    ]
+
+
+def bound_note(results: Results) -> list[str]:
+    """Return the footnote on upper bounds, if there are any."""
+    names = [results.name(m) for m in results.methods if results.bound(m)]
+    if not names:
+        return []
+    return [f"Not ranked, trained on the whole history at every task: {', '.join(names)}."]

@@ -1,0 +1,150 @@
+"""One page on an experiment: self-contained, nothing is fetched when it is opened."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+import subprocess
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from conpet.errors import UserError
+from conpet.files import write_text
+from conpet.reporting.collect import Results
+from conpet.reporting.drill import TASK_COLUMNS, Texts, drill
+from conpet.reporting.figures import FIGURES, write_figure
+from conpet.reporting.render import html
+from conpet.reporting.table import machine
+from conpet.reporting.tables import TABLES
+from conpet.reporting.template import CSS, PAGE
+
+
+@dataclass(frozen=True)
+class About:
+    """What the page says besides results.
+
+    ``config`` is the resolved configuration, ``dag`` an SVG of the workflow, ``links`` the address
+    of each run in MLflow by "dataset/model/method/seedN". All may be left out.
+    """
+
+    config: Mapping[str, Any] = field(default_factory=dict)
+    config_hash: str = ""
+    commit: str = ""
+    dag: Path | None = None
+    links: Mapping[str, str] = field(default_factory=dict)
+
+
+def write_page(results: Results, out: Path, about: About | None = None) -> Path:
+    """Write report.html: what was run, every table and figure, every run from near."""
+    from jinja2 import Environment
+
+    about = about or About()
+    texts = Texts(results.root)
+    with tempfile.TemporaryDirectory() as folder:
+        figures = [_figure(results, name, Path(folder)) for name in FIGURES]
+    environment = Environment(autoescape=True, trim_blocks=False)
+    shown = environment.from_string(PAGE).render(
+        title=results.caption,
+        css=CSS,
+        experiment=results.experiment,
+        finished=sum(run.finished for run in results.runs),
+        total=len(results.runs),
+        datasets=[results.name(d) for d in results.datasets],
+        models=[results.name(m) for m in results.models],
+        methods=results.methods,
+        seeds=list(dict.fromkeys(run.cell.seed for run in results.runs)),
+        facts=_facts(results, about),
+        hashes=data_hashes(results),
+        config=json.dumps(about.config, indent=1, ensure_ascii=False) if about.config else "",
+        tables=[html(TABLES[name][0](results)) for name in tables_for(results)],
+        figures=figures,
+        dag=_uri(about.dag) if about.dag else "",
+        runs=[drill(results, run, texts, about.links) for run in results.runs],
+        task_columns=TASK_COLUMNS,
+    )
+    write_text(out, shown)
+    return out
+
+
+def tables_for(results: Results) -> list[str]:
+    """Return the tables that say something of an experiment: ablations have one of their own."""
+    extra = results.experiment.startswith("ablation")
+    routed = any(run.metrics and run.metrics[-1]["selector_accuracy"] for run in results.runs)
+    left_out = {*(() if extra else ("ablation",)), *(() if routed else ("selector",))}
+    return [name for name in TABLES if name not in left_out]
+
+
+def commit(folder: Path) -> str:
+    """Return the git commit of a working tree, "+ changes" if it has any; "" outside git."""
+    try:
+        head = _git(folder, "rev-parse", "HEAD")
+        changed = _git(folder, "status", "--porcelain", "--untracked-files=no")
+    except (OSError, subprocess.CalledProcessError):
+        return ""
+    return f"{head} + changes" if changed else head
+
+
+def _git(folder: Path, *words: str) -> str:
+    done = subprocess.run(
+        ["git", "-C", str(folder), *words], check=True, capture_output=True, text=True
+    )
+    return done.stdout.strip()
+
+
+def data_hashes(results: Results) -> dict[str, str]:
+    """Return the SHA-256 of the data, splits and model descriptions the runs stand on."""
+    paths: list[Path] = []
+    for dataset in results.datasets:
+        data = results.root / "data" / dataset
+        paths += [*data.glob("*/raw/manifest.json"), *data.glob("*/samples.parquet")]
+        paths += (results.root / results.experiment / dataset).glob("*.tasks.json")
+    paths += [results.root / "models" / model / "source.json" for model in results.models]
+    return results.hashes(paths)
+
+
+def _facts(results: Results, about: About) -> list[tuple[str, str]]:
+    here = machine()
+    steps = [step for run in results.runs for step in (*run.states, *run.selectors)]
+    timings = [step.timing for step in steps if step.timing]
+    seconds = sum(float(t.get("seconds", 0.0)) for t in timings)
+    counts = sorted({int(t["threads"]) for t in timings if "threads" in t})
+    devices = sorted({str(t["device"]) for t in timings if t.get("device")})
+    facts = [
+        ("Commit", about.commit),
+        ("Configuration (SHA-256)", about.config_hash),
+        ("Packages", ", ".join(f"{name} {v}" for name, v in here["packages"].items())),
+        ("Python, system", f"{here['python']}, {here['system']}"),
+        ("Reported on", f"{here['cpu']}, {here['cpus']} CPUs"),
+        ("Trained on", ", ".join(devices)),
+        ("Threads a training", ", ".join(str(n) for n in counts)),
+        ("Training time, all runs", f"{seconds / 3600:.2f} h" if timings else ""),
+    ]
+    return [(name, value) for name, value in facts if value]
+
+
+def _figure(results: Results, name: str, folder: Path) -> dict[str, str]:
+    make, meaning = FIGURES[name]
+    svg, _ = write_figure(make(results), folder / name)
+    size = re.search(r'<svg[^>]*? height="([\d.]+)pt"[^>]*? width="([\d.]+)pt"', _head(svg))
+    width, height = (size[2], size[1]) if size else ("", "")
+    about = {"name": name, "meaning": meaning[:1].upper() + meaning[1:], "uri": _uri(svg)}
+    return about | {"width": width, "height": height}
+
+
+def _head(path: Path) -> str:
+    with path.open(encoding="utf-8") as file:
+        return file.read(2000)
+
+
+def _uri(path: Path) -> str:
+    # as an image an SVG runs no script, fetches nothing, and its ids clash with no other's
+    try:
+        data = base64.b64encode(path.read_bytes()).decode()
+    except FileNotFoundError:
+        raise UserError(f"{path}: no such picture: make the workflow's graph first") from None
+    kind = "image/png" if path.suffix == ".png" else "image/svg+xml"
+    return f"data:{kind};base64,{data}"

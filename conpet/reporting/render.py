@@ -1,0 +1,211 @@
+"""A table as Markdown, LaTeX, HTML, or lines for a terminal."""
+
+from __future__ import annotations
+
+import html as _html
+import re
+import textwrap
+
+from conpet.reporting.table import Table
+
+_TEX = {
+    "\\": r"\textbackslash{}",
+    "&": r"\&",
+    "%": r"\%",
+    "$": r"\$",
+    "#": r"\#",
+    "_": r"\_",
+    "{": r"\{",
+    "}": r"\}",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    "<": r"$<$",
+    ">": r"$>$",
+    "±": r"$\pm$",
+    "–": "--",
+    "−": "$-$",
+    "×": r"$\times$",
+    "Δ": r"$\Delta$",
+    "λ": r"$\lambda$",
+    "≥": r"$\geq$",
+    "≤": r"$\leq$",
+    "→": r"$\to$",
+    "↑": r"$\uparrow$",
+    "↓": r"$\downarrow$",
+    "’": "'",
+}
+
+
+def tex_escape(text: str) -> str:
+    """Escape text for LaTeX; a minus before a digit becomes a real one."""
+    shown = "".join(_TEX.get(letter, letter) for letter in text)
+    return re.sub(r"(?<![\w.)-])-(?=\d)", "$-$", shown)
+
+
+def markdown(table: Table) -> str:
+    """Render as GitHub Markdown: best bold, second underlined, footnotes below."""
+    head = [_one_line(f"{group} {name}".strip()) for group, name in table.columns]
+    lines = [f"**{_one_line(table.caption)}**", "", _row(head)]
+    aligned = [":--" if i < table.labels else "--:" for i in range(len(head))]
+    lines.append(_row(aligned))
+    for r, cells in enumerate(table.rows):
+        shown = [_one_line(cell) for cell in cells]
+        for c, cell in enumerate(shown):
+            if (r, c) in table.best:
+                shown[c] = f"**{cell}**"
+            elif (r, c) in table.second:
+                shown[c] = f"<u>{cell}</u>"
+        lines.append(_row(shown))
+    notes = _notes(table)
+    if notes:
+        lines += ["", *(f"- {_one_line(note)}" for note in notes)]
+    return "\n".join(lines) + "\n"
+
+
+def _notes(table: Table) -> list[str]:
+    legend = ["Best in bold, second underlined."] if table.best else []
+    return [*table.footnotes, *legend]
+
+
+def _one_line(text: str) -> str:
+    # in a table cell a bar ends the cell, and <, *, _ and ` are markup
+    return re.sub(r"([\\|*_`<])", r"\\\1", " ".join(text.split()))
+
+
+def _row(cells: list[str]) -> str:
+    return "| " + " | ".join(cells) + " |"
+
+
+def latex(table: Table) -> str:
+    """Render as a LaTeX table: best bold, second underlined.
+
+    Needs booktabs, and graphicx for a table wider than a page, which is scaled down to it.
+    """
+    width = len(table.columns)
+    spec = "l" * table.labels + "r" * (width - table.labels)
+    size = [r"\footnotesize", r"\setlength{\tabcolsep}{3pt}"] if width > 6 else [r"\small"]
+    lines = [r"\begin{table}[t]", r"\centering", *size]
+    lines.append(rf"\caption{{{tex_escape(table.caption)}}}")
+    lines.append(rf"\label{{tab:{re.sub(r'[^A-Za-z0-9]+', '-', table.experiment)}-{table.name}}}")
+    room = sum(max(len(row[c]) for row in [*table.rows, [""] * width]) for c in range(width))
+    wide = room + 2 * width > 80
+    lines += [r"\resizebox{\textwidth}{!}{%"] if wide else []
+    lines += [rf"\begin{{tabular}}{{{spec}}}", r"\toprule", *_tex_head(table), r"\midrule"]
+    for r, cells in enumerate(table.rows):
+        if r in table.rules:
+            lines.append(r"\midrule")
+        shown = [tex_escape(cell) for cell in cells]
+        for c, cell in enumerate(shown):
+            if (r, c) in table.best:
+                shown[c] = rf"\textbf{{{cell}}}"
+            elif (r, c) in table.second:
+                shown[c] = rf"\underline{{{cell}}}"
+        lines.append(" & ".join(shown) + r" \\")
+    lines += [r"\bottomrule", r"\end{tabular}" + ("}" if wide else "")]
+    if notes := _notes(table):
+        lines.append(r"\par\smallskip\begin{minipage}{\linewidth}\footnotesize")
+        lines += [tex_escape(note) + r"\par" for note in notes]
+        lines.append(r"\end{minipage}")
+    return "\n".join([*lines, r"\end{table}"]) + "\n"
+
+
+def _tex_head(table: Table) -> list[str]:
+    names = " & ".join(tex_escape(name) for _, name in table.columns) + r" \\"
+    if not any(group for group, _ in table.columns):
+        return [names]
+    top, rules = [], []
+    for start, length, group in groups(table):
+        title = tex_escape(group)
+        top.append(rf"\multicolumn{{{length}}}{{c}}{{{title}}}" if group else " & " * (length - 1))
+        if group:
+            rules.append(rf"\cmidrule(lr){{{start + 1}-{start + length}}}")
+    return [" & ".join(top) + r" \\", "".join(rules), names]
+
+
+def groups(table: Table) -> list[tuple[int, int, str]]:
+    """Return the header's groups as (first column, number of columns, title)."""
+    found: list[tuple[int, int, str]] = []
+    for i, (group, _) in enumerate(table.columns):
+        if found and found[-1][2] == group:
+            start, length, _ = found[-1]
+            found[-1] = (start, length + 1, group)
+        else:
+            found.append((i, 1, group))
+    return found
+
+
+def terminal(table: Table) -> str:
+    """Render for a terminal: ``*`` marks the best of a column, ``'`` the second."""
+    marked = bool(table.best)
+    body = [
+        [
+            cell + _mark((r, c), table) if marked and c >= table.labels else cell
+            for c, cell in enumerate(cells)
+        ]
+        for r, cells in enumerate(table.rows)
+    ]
+    head = [
+        name + (" " if marked and c >= table.labels else "")
+        for c, (_, name) in enumerate(table.columns)
+    ]
+    widths = [max(len(row[c]) for row in [head, *body]) for c in range(len(head))]
+    for start, length, group in groups(table):
+        # a group's title wider than its columns widens the last of them
+        span = sum(widths[start : start + length]) + 2 * (length - 1)
+        widths[start + length - 1] += max(0, len(group) - span)
+    rule = "─" * (sum(widths) + 2 * (len(widths) - 1))
+    lines = [table.caption, rule]
+    if any(group for group, _ in table.columns):
+        spans = [
+            group.center(sum(widths[start : start + length]) + 2 * (length - 1))
+            for start, length, group in groups(table)
+        ]
+        lines.append("  ".join(spans).rstrip())
+    lines += [_line(head, widths, table.labels), rule]
+    for r, row in enumerate(body):
+        if r in table.rules:
+            lines.append(rule)
+        lines.append(_line(row, widths, table.labels))
+    lines.append(rule)
+    legend = ["* best, ' second."] if marked else []
+    notes = [line for note in table.footnotes for line in textwrap.wrap(note, 100)]
+    return "\n".join([*lines, *legend, *notes]) + "\n"
+
+
+def _mark(place: tuple[int, int], table: Table) -> str:
+    return "*" if place in table.best else "'" if place in table.second else " "
+
+
+def _line(cells: list[str], widths: list[int], labels: int) -> str:
+    pairs = enumerate(zip(cells, widths, strict=True))
+    return "  ".join(c.ljust(w) if i < labels else c.rjust(w) for i, (c, w) in pairs).rstrip()
+
+
+def html(table: Table) -> str:
+    """Render as an HTML fragment (a ``figure`` with a ``table`` in it)."""
+    rows = []
+    for r, cells in enumerate(table.rows):
+        shown = []
+        for c, cell in enumerate(cells):
+            text = _html.escape(cell)
+            if (r, c) in table.best:
+                text = f"<b>{text}</b>"
+            elif (r, c) in table.second:
+                text = f"<u>{text}</u>"
+            shown.append(f"<th scope=row>{text}</th>" if c < table.labels else f"<td>{text}</td>")
+        start = "<tr class=rule>" if r in table.rules else "<tr>"
+        rows.append(start + "".join(shown) + "</tr>")
+    top = ""
+    if any(group for group, _ in table.columns):
+        spans = (f"<th colspan={n}>{_html.escape(group)}</th>" for _, n, group in groups(table))
+        top = f"<tr class=groups>{''.join(spans)}</tr>"
+    names = "".join(
+        f"<th scope=col{' class=label' if c < table.labels else ''}>{_html.escape(name)}</th>"
+        for c, (_, name) in enumerate(table.columns)
+    )
+    notes = "".join(f"<li>{_html.escape(note)}</li>" for note in _notes(table))
+    return (
+        f'<figure class=table id="table-{table.name}"><figcaption>{_html.escape(table.caption)}'
+        f"</figcaption><div class=scroll><table><thead>{top}<tr>{names}</tr></thead>"
+        f"<tbody>{''.join(rows)}</tbody></table></div><ul class=notes>{notes}</ul></figure>\n"
+    )

@@ -1,0 +1,218 @@
+"""Is a difference more than chance: paired over seeds, and paired over test samples."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from conpet.reporting.collect import Results, Run
+from conpet.reporting.layout import (
+    DASH,
+    dataset_rules,
+    key_cells,
+    key_columns,
+    pending_note,
+    points,
+    spread,
+    threads,
+)
+from conpet.reporting.table import Table
+from conpet.seeds import derive
+
+RESAMPLES = 10_000
+TESTS = (
+    "Differences in whole accuracy after the last task. Tests, both two-sided and not corrected "
+    "for the number of comparisons: paired t-test over seeds; paired bootstrap over test samples "
+    f"(differences averaged over seeds, {RESAMPLES:,} resamples, percentile interval). The best "
+    "static is the one with the highest mean here, a choice that favours it."
+)
+
+
+def pairs(results: Results, dataset: str, model: str) -> Iterator[tuple[str, str]]:
+    """Yield (method, baseline): each static_X with X, and dynamic with the best static."""
+    methods = [m for m in results.methods if results.of(dataset, model, m)]
+    for method in methods:
+        if method.startswith("static_") and method.removeprefix("static_") in methods:
+            yield method, method.removeprefix("static_")
+    means = {
+        m: _finished_mean(results.of(dataset, model, m)) for m in methods if m.startswith("static_")
+    }
+    means = {m: mean for m, mean in means.items() if not math.isnan(mean)}
+    if "dynamic" in methods and means:
+        yield "dynamic", max(means, key=lambda m: means[m])
+
+
+def _finished_mean(runs: list[Run]) -> float:
+    return spread(run.summary["whole_accuracy"] for run in runs if run.finished)[0]
+
+
+def paired_t(differences: NDArray[np.float64]) -> float:
+    """Return the two-sided p of a paired t-test (n,); NaN below two pairs or without spread."""
+    if len(differences) < 2 or np.ptp(differences) == 0:
+        return math.nan
+    from scipy import stats  # type: ignore[import-untyped]
+
+    return float(stats.ttest_1samp(differences, 0.0).pvalue)
+
+
+def paired_bootstrap(
+    differences: NDArray[np.float64], seed: int, resamples: int = RESAMPLES
+) -> tuple[float, float, float]:
+    """Return (p, low, high) of the mean of per-sample differences (n,): two-sided p, 95 % interval.
+
+    A resample draws n samples with replacement; since the differences take few distinct values,
+    drawing how often each value comes (a multinomial) is the same thing and much cheaper.
+    """
+    values, counts = np.unique(differences, return_counts=True)
+    n = len(differences)
+    drawn = np.random.default_rng(seed).multinomial(n, counts / n, size=resamples)
+    means = drawn @ values / n
+    below = (int((means <= 0).sum()) + 1) / (resamples + 1)
+    above = (int((means >= 0).sum()) + 1) / (resamples + 1)
+    low, high = np.quantile(means, [0.025, 0.975])
+    return min(1.0, 2 * min(below, above)), float(low), float(high)
+
+
+def comparison(
+    results: Results, dataset: str, model: str, method: str, baseline: str
+) -> dict[str, Any]:
+    """Compare two methods on one dataset over the seeds both have finished."""
+    ours = _by_seed(results.of(dataset, model, method))
+    theirs = _by_seed(results.of(dataset, model, baseline))
+    seeds = [seed for seed in ours if seed in theirs]
+    deltas = np.array(
+        [ours[s].summary["whole_accuracy"] - theirs[s].summary["whole_accuracy"] for s in seeds]
+    )
+    mean, std, _ = spread(deltas)
+    fact: dict[str, Any] = {"dataset": dataset, "model": model, "method": method}
+    fact |= {"baseline": baseline, "seeds": len(seeds), "difference_mean": mean}
+    fact |= {"difference_std": std, "t_test_p": paired_t(deltas)}
+    columns = [_sample_differences(ours[s], theirs[s]) for s in seeds]
+    there = [column for column in columns if column is not None]
+    fact |= {"samples": 0, "bootstrap_p": math.nan, "low": math.nan, "high": math.nan}
+    if there and len(there) == len(seeds):
+        # exact in thousandths: the same differences must meet as the same value
+        per_sample = pd.concat(there, axis=1, join="inner").mean(axis=1).round(9).to_numpy()
+        seed = derive("significance", results.experiment, dataset, model, method, baseline)
+        p, low, high = paired_bootstrap(per_sample, seed)
+        fact |= {"samples": len(per_sample), "bootstrap_p": p, "low": low, "high": high}
+    return fact
+
+
+def _by_seed(runs: list[Run]) -> dict[int, Run]:
+    return {run.cell.seed: run for run in runs if run.finished}
+
+
+def _predictions(run: Run) -> Path:
+    return run.file(run.cell.n_tasks, "predictions.parquet")
+
+
+def _sample_differences(ours: Run, theirs: Run) -> pd.Series | None:
+    both = [_predictions(ours), _predictions(theirs)]
+    if not all(path.is_file() for path in both):
+        return None
+    frames = [pd.read_parquet(path, columns=["id", "correct"]).set_index("id") for path in both]
+    if any(frame.index.has_duplicates for frame in frames):
+        return None
+    a, b = (frame["correct"].astype(float) for frame in frames)
+    return (a - b).dropna()
+
+
+def facts(results: Results) -> list[dict[str, Any]]:
+    """Return every comparison, by dataset and model."""
+    places = dict.fromkeys(run.cell[:2] for run in results.runs)
+    return [
+        comparison(results, dataset, model, method, baseline)
+        for dataset, model in places
+        for method, baseline in pairs(results, dataset, model)
+    ]
+
+
+def inputs(results: Results) -> list[Path]:
+    """Return the files the comparisons read."""
+    return [*results.files("metrics.json"), *(_predictions(run) for run in results.runs)]
+
+
+def significance(results: Results) -> Table:
+    """Each static method against its memory counterpart, and dynamic against the best static."""
+    found = facts(results)
+    columns = key_columns(results)
+    rows = [
+        [
+            *key_cells(results, fact["dataset"], fact["model"], fact["method"]),
+            results.name(fact["baseline"]),
+            points(fact["difference_mean"], fact["difference_std"]),
+            str(fact["seeds"]),
+            p_value(fact["t_test_p"]),
+            _interval(fact["low"], fact["high"]),
+            p_value(fact["bootstrap_p"]),
+            f"{fact['samples']:,}" if fact["samples"] else DASH,
+        ]
+        for fact in found
+    ]
+    keys = ["dataset", "model", "method", "baseline", "seeds", "difference_mean", "difference_std"]
+    keys += ["t_test_p", "samples", "bootstrap_p", "low", "high"]
+    return Table(
+        name="significance",
+        experiment=results.experiment,
+        caption=f"{results.caption}: differences in whole accuracy (points) and their tests.",
+        data=pd.DataFrame(found, columns=keys),
+        columns=[
+            *columns,
+            ("", "against"),
+            ("", "Difference"),
+            ("Over seeds", "n"),
+            ("Over seeds", "p (t-test)"),
+            ("Over test samples", "95 % interval"),
+            ("Over test samples", "p (bootstrap)"),
+            ("Over test samples", "n"),
+        ],
+        rows=rows,
+        labels=len(columns) + 1,
+        rules=dataset_rules([fact["dataset"] for fact in found]),
+        footnotes=[TESTS, *pending_note(results)],
+        inputs=results.hashes(inputs(results)),
+        threads=threads(results),
+    )
+
+
+def main_notes(results: Results) -> tuple[list[str], list[Path]]:
+    """Return the main table's footnotes on significance, and the files read for them."""
+    found = [fact for fact in facts(results) if not math.isnan(fact["difference_mean"])]
+    if not found:
+        return [], []
+    notes = []
+    for dataset, model in dict.fromkeys((f["dataset"], f["model"]) for f in found):
+        items = [
+            f"{results.name(f['method'])} over {results.name(f['baseline'])} "
+            f"{points(f['difference_mean'])} (p {_p(f['t_test_p'])}; {_p(f['bootstrap_p'])})"
+            for f in found
+            if (f["dataset"], f["model"]) == (dataset, model)
+        ]
+        several = len(results.models) > 1
+        where = (
+            f"{results.name(dataset)}, {results.name(model)}" if several else results.name(dataset)
+        )
+        notes.append(f"{where}, points of whole accuracy: {'; '.join(items)}.")
+    tests = "p: paired t-test over seeds; paired bootstrap over test samples (table significance)."
+    return [*notes, tests], inputs(results)
+
+
+def p_value(p: float) -> str:
+    """Show a p value."""
+    return DASH if math.isnan(p) else "< 0.001" if p < 0.001 else f"{p:.3f}"
+
+
+def _p(p: float) -> str:
+    shown = p_value(p)
+    return shown if shown.startswith("<") or shown == DASH else f"= {shown}"
+
+
+def _interval(low: float, high: float) -> str:
+    return DASH if math.isnan(low) else f"[{100 * low:+.2f}, {100 * high:+.2f}]"

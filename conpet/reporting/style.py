@@ -1,0 +1,161 @@
+"""How figures look, and how they are written: the same numbers give the same bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from conpet.files import atomic
+from conpet.reporting.collect import Results
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+# Okabe and Ito's palette for the colour-blind, without its yellow (too pale for a line on white)
+BLACK, ORANGE, SKY, GREEN = "#000000", "#E69F00", "#56B4E9", "#009E73"
+BLUE, VERMILLION, PURPLE, GREY = "#0072B2", "#D55E00", "#CC79A7", "#7F7F7F"
+
+
+@dataclass(frozen=True)
+class Style:
+    """A method's look: colour by family, line and marker by replay, so print in grey works too."""
+
+    color: str
+    line: str
+    marker: str
+    filled: bool = True
+
+    def plot(self) -> dict[str, Any]:
+        """Return keyword arguments for ``Axes.plot``."""
+        face = self.color if self.filled else "white"
+        return {
+            "color": self.color,
+            "linestyle": self.line,
+            "marker": self.marker,
+            "markerfacecolor": face,
+            "markeredgecolor": self.color,
+            "markersize": 9 if self.marker == "*" else 5,
+        }
+
+
+STYLES = {
+    "finetune": Style(GREY, ":", "x"),
+    "ewc": Style(ORANGE, ":", "v", False),
+    "lwf": Style(SKY, ":", "^", False),
+    "emr": Style(BLUE, "--", "o", False),
+    "ea_emr": Style(GREEN, "--", "s", False),
+    "crl": Style(PURPLE, "--", "D", False),
+    "static_emr": Style(BLUE, "-", "o"),
+    "static_ea_emr": Style(GREEN, "-", "s"),
+    "static_crl": Style(PURPLE, "-", "D"),
+    "dynamic": Style(VERMILLION, "-", "*"),
+    "limitless": Style(VERMILLION, "-.", "P", False),
+    "joint": Style(BLACK, "-.", "p", False),
+}
+_COLORS = (BLUE, VERMILLION, GREEN, PURPLE, ORANGE, SKY, BLACK, GREY)
+_LINES = ("-", "--", "-.", ":")
+_MARKERS = ("o", "s", "D", "^", "v", "P", "X", "p", "h", "<", ">")
+
+_RC = {
+    "font.family": "DejaVu Sans",
+    "font.size": 9,
+    "axes.titlesize": 10,
+    "axes.labelsize": 9,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "grid.color": "#DDDDDD",
+    "grid.linewidth": 0.6,
+    "axes.axisbelow": True,
+    "lines.linewidth": 1.6,
+    "lines.markersize": 5,
+    "lines.markeredgewidth": 1.1,
+    "legend.frameon": False,
+    "legend.handlelength": 3.0,
+    "figure.dpi": 100,
+    "savefig.dpi": 160,
+    "svg.hashsalt": "conpet",
+    "svg.fonttype": "path",
+    "path.simplify": False,
+}
+
+
+def style(method: str, methods: Sequence[str]) -> Style:
+    """Return a method's look; an unknown one gets its own by its place among the unknown ones."""
+    if method in STYLES:
+        return STYLES[method]
+    strangers = [m for m in methods if m not in STYLES]
+    i = strangers.index(method)
+    line = _LINES[i // len(_COLORS) % len(_LINES)]
+    return Style(_COLORS[i % len(_COLORS)], line, _MARKERS[i % len(_MARKERS)])
+
+
+@contextmanager
+def drawing() -> Iterator[None]:
+    """Draw within these settings, on no screen."""
+    import matplotlib as mpl
+
+    mpl.use("Agg")
+    with mpl.rc_context(_RC):
+        yield
+
+
+def panels(
+    count: int, width: float = 4.2, height: float = 3.2, across: int = 2
+) -> tuple[Figure, list[Axes]]:
+    """Return a figure of ``count`` panels (inches each), at most ``across`` in a row."""
+    from matplotlib.figure import Figure as New
+
+    columns = max(1, min(across, count))
+    rows = max(1, -(-count // columns))
+    figure = New(figsize=(width * columns, height * rows), layout="constrained")
+    axes = figure.subplots(rows, columns, squeeze=False).ravel().tolist()
+    for spare in axes[count:]:
+        spare.set_axis_off()
+    return figure, axes[:count]
+
+
+def places(results: Results) -> list[tuple[str, str]]:
+    """Return (dataset, model) of every panel."""
+    return list(dict.fromkeys(run.cell[:2] for run in results.runs))
+
+
+def place_name(results: Results, dataset: str, model: str) -> str:
+    """Return a panel's title: the model is named only where there are several."""
+    name = results.name(dataset)
+    return f"{name}, {results.name(model)}" if len(results.models) > 1 else name
+
+
+def legend(figure: Figure, results: Results, methods: Sequence[str], lines: bool = True) -> None:
+    """Put one legend on the right of all panels, methods in the order given."""
+    from matplotlib.lines import Line2D
+
+    bare: dict[str, Any] = {} if lines else {"linestyle": ""}
+    handles = [
+        Line2D([], [], label=results.name(m), **(style(m, results.methods).plot() | bare))
+        for m in methods
+    ]
+    figure.legend(handles=handles, loc="outside right center")
+
+
+def empty(axes: Axes, text: str = "no finished run yet") -> None:
+    """Say in a panel that there is nothing to draw."""
+    axes.text(0.5, 0.5, text, ha="center", va="center", transform=axes.transAxes, color=GREY)
+
+
+def write_figure(figure: Figure, prefix: Path) -> list[Path]:
+    """Write PREFIX.svg and PREFIX.png, without dates or version stamps."""
+    paths = [prefix.with_name(f"{prefix.name}.{end}") for end in ("svg", "png")]
+    stamps: list[dict[str, Any]] = [{"Date": None, "Creator": None}, {"Software": None}]
+    with drawing():
+        if (engine := figure.get_layout_engine()) is not None:
+            engine.execute(figure)
+            figure.set_layout_engine("none")  # laid out once is enough
+        for path, metadata in zip(paths, stamps, strict=True):
+            with atomic(path) as temporary:
+                figure.savefig(temporary, format=path.suffix[1:], metadata=metadata)
+    return paths

@@ -1,0 +1,28 @@
+"""Every table by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from conpet.reporting import accuracy_tables
+from conpet.reporting.ablation import ablation
+from conpet.reporting.collect import Results
+from conpet.reporting.cost_tables import cost
+from conpet.reporting.render import terminal
+from conpet.reporting.significance import significance
+from conpet.reporting.table import Table, write_table
+
+TABLES: dict[str, tuple[Callable[[Results], Table], str]] = {
+    "main": (accuracy_tables.main, "whole and average accuracy after the last task"),
+    "curve": (accuracy_tables.curve, "whole accuracy after every task"),
+    "forgetting": (
+        accuracy_tables.forgetting,
+        "forgetting, backward transfer, mean accuracy over tasks",
+    ),
+    "selector": (accuracy_tables.selector, "how often the selector finds the right task"),
+    "cost": (cost, "tunable weights, samples, seconds, memory and bytes a task, and their slopes"),
+    "significance": (significance, "static against memory and dynamic against static, tested"),
+    "ablation": (ablation, "what each variant changes, and what that does to the accuracy"),
+}
+
+__all__ = ["TABLES", "Table", "terminal", "write_table"]

@@ -1,0 +1,22 @@
+"""Files of finished runs -> MLflow. The files are the truth; a store is a view of them.
+
+Nothing here imports mlflow until a function that talks to a store is called, so the rest of the
+suite runs without the ``tracking`` extra.
+"""
+
+from __future__ import annotations
+
+from conpet.tracking.record import RunKey
+from conpet.tracking.runs import track_run, track_summary
+from conpet.tracking.store import count_active, create_store
+from conpet.tracking.ui import ui_address, ui_command
+
+__all__ = [
+    "RunKey",
+    "count_active",
+    "create_store",
+    "track_run",
+    "track_summary",
+    "ui_address",
+    "ui_command",
+]

@@ -1,0 +1,251 @@
+"""What a store is told about a run: parameters, metrics, tags and notes. No mlflow in here."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
+
+from conpet.tracking.record import Phase, Record, Task
+
+# MLflow refuses longer values; params.json among the artifacts has them whole.
+MAX_PARAM = 6000
+MAX_TAG = 8000
+SOURCE = "conpet track"
+
+# One colour a method in every chart; a method of the user's own takes MLflow's choice.
+_COLOURS = {
+    "finetune": "#d62728",
+    "ewc": "#e377c2",
+    "lwf": "#bcbd22",
+    "emr": "#ff7f0e",
+    "ea_emr": "#8c564b",
+    "crl": "#c49c94",
+    "static_emr": "#1f77b4",
+    "static_ea_emr": "#17becf",
+    "static_crl": "#9edae5",
+    "dynamic": "#2ca02c",
+    "limitless": "#9467bd",
+    "joint": "#7f7f7f",
+}
+
+
+class Point(NamedTuple):
+    """One value of a metric; ``time`` in ms since 1970, taken from the files."""
+
+    key: str
+    value: float
+    time: int
+    step: int
+
+
+class DataInput(NamedTuple):
+    """The data a run learned from, as a store's dataset input."""
+
+    name: str
+    digest: str
+    profile: str
+    context: str
+
+
+def flatten(params: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
+    """Flatten a nested config: ``{"a": {"b": 1}}`` -> ``{"a.b": "1"}``.
+
+    Strings stay as they are, everything else is JSON. An empty mapping is kept as ``{}``, and a
+    value too long for a store is cut with its SHA-256 behind it.
+    """
+    flat: dict[str, str] = {}
+    for name, value in params.items():
+        key = f"{prefix}{name}"
+        if isinstance(value, Mapping) and value:
+            flat.update(flatten(value, f"{key}."))
+        else:
+            flat[key] = _cut(_text(value), MAX_PARAM)
+    return flat
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def _cut(text: str, limit: int) -> str:
+    if len(text) <= limit:
+        return text
+    mark = f"... sha256 {hashlib.sha256(text.encode()).hexdigest()}"
+    return text[: limit - len(mark)] + mark
+
+
+def run_params(record: Record, params: Mapping[str, Any]) -> dict[str, str]:
+    """Parameters of a run: who it is, then its whole config."""
+    key = record.key
+    identity = {"dataset": key.dataset, "model": key.model, "method": key.method, "seed": key.seed}
+    # MLflow shows parameters in the order they were logged.
+    own = flatten({**identity, "tasks": len(record.tasks)})
+    return {**own, **flatten(params), **own}
+
+
+def task_params(record: Record, task: Task) -> dict[str, str]:
+    """Parameters of one task: who it is, and what this training was told."""
+    key, state = record.key, task.learner.state
+    identity = {"dataset": key.dataset, "model": key.model, "method": key.method, "seed": key.seed}
+    own = {name: state[name] for name in ("settings", "tuning") if name in state}
+    if task.selector is not None:
+        own["selector"] = {
+            name: task.selector.state[name]
+            for name in ("settings", "tuning")
+            if name in task.selector.state
+        }
+    return flatten({**identity, "task": task.number, "learner": state.get("learner"), **own})
+
+
+def run_metrics(record: Record) -> list[Point]:
+    """Metrics of a run with the task as step; accuracies are fractions."""
+    points: list[Point] = []
+    seconds, samples = 0.0, 0
+    for count, task in enumerate(record.tasks, start=1):
+        seconds += task.seconds
+        samples += task.total("samples_passed")
+        values: dict[str, Any] = dict(_scores(task, record.summaries[count - 1]))
+        values |= _costs(task)
+        values |= {
+            "seconds_total": seconds,
+            "samples_passed_total": samples,
+            "stored_bytes_total": record.stored_bytes(count),
+        }
+        points += _points(values, task.end_ms, task.number)
+    # MLflow shows metrics in the order they were first logged: the last task has them all.
+    order = {point.key: place for place, point in enumerate(points) if point.step == count}
+    return sorted(points, key=lambda point: order.get(point.key, len(points)))
+
+
+def _scores(task: Task, summary: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    metrics = task.metrics
+    yield "whole_accuracy", metrics["whole_accuracy"]
+    yield "average_accuracy", metrics["average_accuracy"]
+    yield "forgetting", summary.get("forgetting")
+    for top, value in (metrics.get("selector_accuracy") or {}).items():
+        yield f"selector_accuracy_top{top}", value
+    yield "macro_f1", metrics.get("macro_f1")
+    yield "mean_whole_accuracy", summary.get("mean_whole_accuracy")
+    yield "backward_transfer", summary.get("backward_transfer")
+    yield "classes_seen", metrics.get("classes_seen")
+    for number, value in enumerate(metrics["task_accuracy"], start=1):
+        yield f"task_accuracy/{number:02d}", value
+
+
+def _costs(task: Task) -> dict[str, Any]:
+    # A task's cost is that of all its trainings; only one of them is in memory at a time.
+    return {
+        "seconds": task.seconds,
+        "samples_passed": task.total("samples_passed"),
+        "tokens_passed": task.total("tokens_passed"),
+        "trainable_parameters": task.learner.state["trainable_parameters"],
+        "stored_bytes": task.total("stored_bytes"),
+        "peak_memory_mb": task.peak_memory_mb,
+    }
+
+
+def _points(values: Mapping[str, Any], time: int, step: int) -> list[Point]:
+    return [
+        Point(key, float(value), time, step) for key, value in values.items() if value is not None
+    ]
+
+
+def task_metrics(task: Task) -> list[Point]:
+    """Metrics of one task: curves by step and epoch, then what it cost and gave."""
+    points = _curves(task.learner, "")
+    if task.selector is not None:
+        points += _curves(task.selector, "selector_")
+    accuracy = task.metrics["task_accuracy"]
+    own = accuracy[task.number - 1] if len(accuracy) >= task.number else None
+    values = {"learning_accuracy": own, **_costs(task)}
+    values |= {name: task.learner.state.get(name) for name in ("best_epoch", "steps")}
+    return points + _points(values, task.end_ms, task.number)
+
+
+def _curves(phase: Phase, prefix: str) -> list[Point]:
+    state = phase.state
+    curve = state.get("loss_curve") or []
+    epochs = state.get("epochs") or []
+    last_step = max((step for step, _ in curve), default=0)
+    points = [
+        Point(f"{prefix}loss", float(loss), _moment(phase, step, last_step), int(step))
+        for step, loss in curve
+        if loss is not None
+    ]
+    for row in epochs:
+        epoch = int(row["epoch"])
+        time = _moment(phase, epoch + 1, len(epochs))
+        named = {f"{prefix}epoch_loss": row.get("loss")}
+        named[f"{prefix}valid_accuracy"] = row.get("valid_accuracy")
+        points += _points(named, time, epoch)
+    return points
+
+
+def _moment(phase: Phase, step: int, last: int) -> int:
+    # The files say when a training began and ended; its steps are spread evenly between.
+    if last <= 0:
+        return phase.end_ms
+    return phase.start_ms + (phase.end_ms - phase.start_ms) * min(step, last) // last
+
+
+def run_tags(record: Record, tags: Mapping[str, Any]) -> dict[str, str]:
+    """Tags of a run: its key, where it comes from, its note."""
+    states = [phase.state for task in record.tasks for phase in task.phases]
+    own = {
+        **tags,
+        "conpet.run_key": str(record.key),
+        "conpet.kind": "run",
+        "plan_sha256": _hash_all(states, "plan_sha256"),
+        "encoded_sha256": str(record.last.learner.state.get("encoded_sha256") or ""),
+    }
+    colour = _COLOURS.get(record.key.method)
+    if colour:
+        own["mlflow.runColor"] = colour
+    return system_tags(own)
+
+
+def task_tags(record: Record, task: Task, tags: Mapping[str, Any]) -> dict[str, str]:
+    """Tags of one task; the parent's id is added by who knows it."""
+    state = task.learner.state
+    own = {
+        **tags,
+        "conpet.run_key": record.key.child(task.number),
+        "conpet.kind": "task",
+        "plan_sha256": str(state.get("plan_sha256") or ""),
+        "encoded_sha256": str(state.get("encoded_sha256") or ""),
+    }
+    return system_tags(own)
+
+
+def system_tags(tags: Mapping[str, Any]) -> dict[str, str]:
+    """Add the tags MLflow shows in columns of its own; drop empty ones, cut long ones."""
+    full = {"mlflow.source.name": SOURCE, "mlflow.source.type": "JOB", **tags}
+    if tags.get("git_commit"):
+        full["mlflow.source.git.commit"] = tags["git_commit"]
+    texts = {key: _text(value) for key, value in full.items() if value is not None}
+    return {key: _cut(text, MAX_TAG) for key, text in texts.items() if text}
+
+
+def _hash_all(states: list[dict[str, Any]], field: str) -> str:
+    values = [str(state.get(field) or "") for state in states]
+    return hashlib.sha256("\n".join(values).encode()).hexdigest() if any(values) else ""
+
+
+def data_input(record: Record, task: Task, context: str) -> DataInput:
+    """The data seen up to a task: named by the dataset, told apart by hash and task."""
+    digest = str(task.learner.state.get("encoded_sha256") or "none")
+    tested = task.metrics.get("task_samples") or []
+    profile = {
+        "tasks": task.number,
+        "classes": task.metrics.get("classes_seen"),
+        "test_samples": sum(tested),
+    }
+    # The store keeps one profile a (name, digest): the task is part of the digest.
+    return DataInput(
+        name=record.key.dataset,
+        digest=f"{digest[:12]}-{task.number:02d}",
+        profile=json.dumps(profile),
+        context=context,
+    )

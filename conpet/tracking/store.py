@@ -1,0 +1,200 @@
+"""The store: made once, written by one process at a time, never asked about more than it knows."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import logging
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import unquote, urlparse
+
+from conpet.errors import UserError
+from conpet.files import write_json
+from conpet.tracking import views
+
+if TYPE_CHECKING:
+    from mlflow.entities import Run
+    from mlflow.tracking import MlflowClient
+
+# No usage statistics, no background jobs: a store asks nothing of the outside world.
+QUIET = {
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "DO_NOT_TRACK": "true",
+    "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+}
+# A server that is gone is told within seconds, not minutes.
+_IMPATIENT = {
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
+    "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "30",
+}
+
+
+def is_server(uri: str) -> bool:
+    """Whether the store is an MLflow server and not a database opened here."""
+    return urlparse(uri).scheme in ("http", "https")
+
+
+def sqlite_path(uri: str) -> Path | None:
+    """Return the file of a SQLite store, None for any other kind."""
+    if not uri.startswith("sqlite:///"):
+        return None
+    return Path(unquote(uri.removeprefix("sqlite:///").partition("?")[0]))
+
+
+def _load_client(uri: str) -> MlflowClient:
+    for name, value in {**QUIET, **_IMPATIENT}.items():
+        os.environ.setdefault(name, value)
+    try:
+        from mlflow.tracking import MlflowClient
+    except ModuleNotFoundError as error:
+        raise UserError(
+            f"mlflow: {error.name} is not installed: pip install 'conpet[tracking]'"
+        ) from None
+    for name in ("mlflow", "alembic"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+    return MlflowClient(tracking_uri=uri, registry_uri=uri)
+
+
+@contextlib.contextmanager
+def _locked(uri: str) -> Iterator[None]:
+    """Let one process at a time write a SQLite store.
+
+    SQLite has no fair queue: under many writers its time-outs turn into errors. A file lock
+    queues them instead, and works where the store lies on a shared file system.
+    """
+    path = sqlite_path(uri)
+    if path is None:
+        yield
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.with_name(f"{path.name}.lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+@contextlib.contextmanager
+def opened(uri: str) -> Iterator[MlflowClient]:
+    """Yield a client of the store, alone on it if it is a file.
+
+    Raises:
+        UserError: mlflow is not installed, or the store does not answer or is of another version.
+    """
+    client = _load_client(uri)
+    from mlflow.exceptions import MlflowException
+
+    with _locked(uri):
+        try:
+            yield client
+        except MlflowException as error:
+            raise UserError(f"{uri}: {_explain(str(error), uri)}") from error
+
+
+def _explain(message: str, uri: str) -> str:
+    first = message.strip().partition("\n")[0]
+    if "out-of-date database schema" in message:
+        return "made by another version of MLflow: delete it and log again: snakemake mlflow"
+    if is_server(uri) and "HTTPConnectionPool" in message:
+        return "no MLflow server answers: start it, or give a sqlite:/// address"
+    return f"{first}: mend the store, or delete it and log again: snakemake mlflow"
+
+
+def create_store(uri: str, artifacts: Path, marker: Path) -> None:
+    """Make the store and its schema, so that jobs that log in parallel find them.
+
+    Args:
+        uri: ``sqlite:///FILE``, another database, or the address of a server (which must answer).
+        artifacts: folder of the artifacts of a store that is not a server; made here.
+        marker: written when the store is there.
+    """
+    with opened(uri) as client:
+        # Building the client's store creates the schema; a server only has to answer.
+        client.search_experiments(max_results=1)
+    if not is_server(uri):
+        artifacts.mkdir(parents=True, exist_ok=True)
+    from mlflow.version import VERSION
+
+    write_json(marker, {"kind": "server" if is_server(uri) else "database", "mlflow": VERSION})
+
+
+def count_active(uri: str) -> int:
+    """Return how many runs that are not deleted the store holds: runs, tasks and summaries."""
+    with opened(uri) as client:
+        experiments = [found.experiment_id for found in client.search_experiments()]
+        return sum(1 for _ in search(client, experiments, ""))
+
+
+def search(client: MlflowClient, experiments: list[str], query: str) -> Iterator[Run]:
+    """Yield all active runs that a query finds, page by page."""
+    token: str | None = None
+    while experiments:
+        page = client.search_runs(experiments, query, max_results=1000, page_token=token)
+        yield from page
+        token = page.token
+        if not token:
+            return
+
+
+def experiment_id(client: MlflowClient, name: str, uri: str, artifacts: Path) -> str:
+    """Return the id of an experiment, made (or taken out of the bin) if need be.
+
+    Raises:
+        UserError: the store keeps this experiment's artifacts elsewhere.
+    """
+    from mlflow.exceptions import MlflowException
+
+    place = None if is_server(uri) else str((artifacts / name).resolve())
+    tags = views.experiment_tags()
+    if client.get_experiment_by_name(name) is None:
+        try:
+            return str(client.create_experiment(name, place, tags=tags))
+        except MlflowException as error:
+            # Another process may have made it between the two calls.
+            if error.error_code != "RESOURCE_ALREADY_EXISTS":
+                raise
+    found = client.get_experiment_by_name(name)
+    if place is not None and found.artifact_location != place:
+        raise UserError(
+            f"{uri}: experiment {name!r} keeps its artifacts in {found.artifact_location}, not in "
+            f"{place}: delete the store and log again: snakemake mlflow"
+        )
+    if found.lifecycle_stage == "deleted":
+        client.restore_experiment(found.experiment_id)
+    for key, value in tags.items():
+        if found.tags.get(key) != value:
+            client.set_experiment_tag(found.experiment_id, key, value)
+    return str(found.experiment_id)
+
+
+def remove(client: MlflowClient, experiment: str, key: str, artifacts: Path) -> int:
+    """Delete every active run of a key, its tasks first; return how many there were.
+
+    Deleting children before parents means that a crash between leaves nothing that the next
+    call would not find: every run carries its key from its first moment on.
+    """
+    # LIKE takes "_" for any letter, so what it finds is compared again here.
+    query = f"tags.`conpet.run_key` LIKE '{key}%'"
+    runs = [
+        run
+        for run in search(client, [experiment], query)
+        if run.data.tags["conpet.run_key"] == key
+        or run.data.tags["conpet.run_key"].startswith(f"{key}/")
+    ]
+    for run in sorted(runs, key=lambda run: run.data.tags["conpet.run_key"], reverse=True):
+        _remove_artifacts(run, artifacts)
+        client.delete_run(run.info.run_id)
+    return len(runs)
+
+
+def _remove_artifacts(run: Run, artifacts: Path) -> None:
+    # Only what lies in the folder we were given: a server's artifacts are the server's.
+    place = urlparse(run.info.artifact_uri)
+    if place.scheme not in ("", "file"):
+        return
+    folder = Path(unquote(place.path) if place.scheme else run.info.artifact_uri).parent
+    if folder.name == run.info.run_id and folder.is_relative_to(artifacts.resolve()):
+        shutil.rmtree(folder, ignore_errors=True)

@@ -1,0 +1,120 @@
+"""Saved views: what MLflow's run page shows before anybody has chosen columns.
+
+Without one, the page shows names and dates and no metric at all. A view is a tag of the
+experiment; an MLflow that does not know it ignores it. The format is the one that MLflow 3.17
+saves under "Views".
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+RUNS = "conpet-runs"
+METHODS = "conpet-methods"
+
+_METRICS = (
+    "whole_accuracy",
+    "average_accuracy",
+    "forgetting",
+    "selector_accuracy_top1",
+    "seconds_total",
+    "samples_passed_total",
+    "trainable_parameters",
+    "stored_bytes_total",
+)
+_PARAMS = ("method", "dataset", "model", "seed")
+_LEFT = {"1": 32, "attributes.`Run Name`": 290, "runDateAndNestInfo": 120, "duration": 80}
+_CHARTS = {
+    "accuracy after each task": (
+        "whole_accuracy",
+        "average_accuracy",
+        "forgetting",
+        "selector_accuracy_top1",
+    ),
+    "cost": ("seconds_total", "samples_passed_total", "stored_bytes_total"),
+}
+
+
+def experiment_tags() -> dict[str, str]:
+    """Tags of an experiment: what kind it is, its main metric and its views."""
+    # The kind decides which pages come first: runs and charts, not chat traces.
+    return {
+        "mlflow.experimentKind": "custom_model_development",
+        "mlflow.experiment.primaryMetric.name": "whole_accuracy",
+        **_view(RUNS, "Runs, best first", None),
+        **_view(METHODS, "Methods, mean over seeds", ("method", "dataset", "model")),
+    }
+
+
+def address(base: str, experiment_id: str, view: str = RUNS) -> str:
+    """Return the address of an experiment's run page in one of the views."""
+    query = f"workflowType=machine_learning&viewStateShareKey={view}"
+    return f"{base.rstrip('/')}/#/experiments/{experiment_id}/runs?{query}"
+
+
+def _view(key: str, name: str, groups: tuple[str, ...] | None) -> dict[str, str]:
+    charts, sections = _charts()
+    metrics = [f"metrics.`{metric}`" for metric in _METRICS]
+    params = [f"params.`{param}`" for param in _PARAMS]
+    state = {
+        "searchFilter": "tags.`conpet.kind` = 'run'",
+        "orderByKey": "metrics.`whole_accuracy`",
+        "orderByAsc": False,
+        "startTime": "ALL",
+        "lifecycleFilter": "Active",
+        "datasetsFilter": [],
+        "modelVersionFilter": "All Runs",
+        "selectedColumns": [*metrics, *params],
+        "columnOrder": [*_LEFT, *metrics, *params],
+        # Wide enough for the names, in pixels.
+        "columnWidths": {**_LEFT, **dict.fromkeys(metrics, 150), **dict.fromkeys(params, 90)},
+        "runsHiddenMode": "FIRST_20_RUNS",
+        # Own sections stay in front of the ones that MLflow adds for the other metrics.
+        "isAccordionReordered": True,
+        "compareRunCharts": charts,
+        "compareRunSections": sections,
+        "groupBy": _group(groups),
+    }
+    view = {"name": name, "createdAt": 0, "updatedAt": 0, "state": json.dumps(state)}
+    return {f"mlflow.sharedViewState.{key}": json.dumps(view)}
+
+
+def _group(params: tuple[str, ...] | None) -> dict[str, Any] | None:
+    if params is None:
+        return None
+    keys = [{"mode": "param", "groupByData": param} for param in params]
+    return {"aggregateFunction": "average", "groupByKeys": keys}
+
+
+def _charts() -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    charts, sections = [], []
+    for number, (name, metrics) in enumerate(_CHARTS.items()):
+        section = f"conpet-section-{number}"
+        sections.append({"uuid": section, "name": name, "display": True, "isReordered": True})
+        charts += [_line(metric, section) for metric in metrics]
+    return charts, sections
+
+
+def _line(metric: str, section: str) -> dict[str, Any]:
+    return {
+        "uuid": f"conpet-chart-{metric}",
+        "type": "LINE",
+        "metricSectionId": section,
+        "metricKey": metric,
+        "displayName": metric,
+        "deleted": False,
+        "isGenerated": True,
+        "runsCountToCompare": 20,
+        "lineSmoothness": 0,
+        "scaleType": "linear",
+        "xAxisScaleType": "linear",
+        "xAxisKey": "step",
+        "selectedXAxisMetricKey": "",
+        "yAxisKey": "metric",
+        "yAxisExpressions": [],
+        "range": {},
+        "ignoreOutliers": False,
+        "useGlobalXaxisKey": True,
+        "useGlobalLineSmoothing": True,
+    }

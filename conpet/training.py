@@ -1,0 +1,131 @@
+"""The one loop: every learner's every stage of training goes through it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from conpet.config.settings import Training
+from conpet.progress import Progress
+from conpet.replay.plan import Batches, Plan
+
+CURVE_POINTS = 100
+
+
+@dataclass
+class History:
+    """What happened in training: the numbers that go into state.json."""
+
+    epochs: list[dict[str, Any]] = field(default_factory=list)
+    best_epoch: int = -1
+    steps: int = 0
+    samples_passed: int = 0
+    tokens_passed: int = 0
+    losses: list[float] = field(default_factory=list)
+
+    def loss_curve(self) -> list[list[float]]:
+        """Return at most CURVE_POINTS points [step, mean loss up to it since the last point]."""
+        if not self.losses:
+            return []
+        pieces = np.array_split(np.array(self.losses), min(CURVE_POINTS, len(self.losses)))
+        ends = np.cumsum([len(p) for p in pieces])
+        return [[int(e), round(float(p.mean()), 6)] for e, p in zip(ends, pieces, strict=True)]
+
+
+def run_epoch(
+    batches: Batches,
+    loss: Callable[[np.ndarray], Tensor | None],
+    parameters: Sequence[nn.Parameter],
+    optimizer: torch.optim.Optimizer,
+    clip_norm: float | None,
+    history: History,
+    progress: Progress,
+    where: str,
+) -> float:
+    """Take one optimiser step a batch; return the mean loss.
+
+    ``loss`` may return None where a batch holds nothing that gives a gradient: the step is taken
+    all the same, with a gradient of zero, as momentum and weight decay go on.
+    """
+    total = 0.0
+    for batch in batches:
+        optimizer.zero_grad(set_to_none=False)
+        value = loss(batch)
+        if value is not None:
+            value.backward()
+        if clip_norm is not None:
+            nn.utils.clip_grad_norm_(parameters, clip_norm)
+        optimizer.step()
+        history.steps += 1
+        history.losses.append(0.0 if value is None else float(value.detach()))
+        total += history.losses[-1]
+        progress.step(where)
+    return total / max(1, len(batches))
+
+
+def make_optimizer(
+    parameters: Sequence[nn.Parameter], training: Training, rate: float
+) -> torch.optim.AdamW:
+    """Return AdamW as PROTOCOL section 3 sets it: constant rate, decay on every parameter."""
+    beta1, beta2 = training.betas
+    return torch.optim.AdamW(
+        parameters,
+        lr=rate,
+        betas=(beta1, beta2),
+        eps=training.eps,
+        weight_decay=training.weight_decay,
+        foreach=True,
+    )
+
+
+def fit(
+    plan: Plan,
+    loss: Callable[[np.ndarray], Tensor | None],
+    accuracy: Callable[[np.ndarray], float],
+    parameters: Sequence[nn.Parameter],
+    training: Training,
+    rate: float,
+    progress: Progress,
+    history: History,
+    clip_norm: float | None = None,
+) -> None:
+    """Train by a plan and keep the best epoch by validation; the untrained state counts as -1.
+
+    Args:
+        loss: batch indices -> scalar loss, or None without gradient.
+        accuracy: drawn validation indices -> accuracy in 0..1.
+    """
+    optimizer = make_optimizer(parameters, training, rate)
+    best = accuracy(plan.valid[0])
+    history.best_epoch = -1
+    history.epochs.append({"epoch": -1, "loss": None, "valid_accuracy": round(best, 6)})
+    kept = [p.detach().clone() for p in parameters]
+    progress.start(sum(len(batches) for batches in plan.epochs))
+    for epoch, batches in enumerate(plan.epochs):
+        where = f"epoch {epoch + 1}/{len(plan.epochs)}"
+        mean = run_epoch(
+            batches,
+            loss,
+            parameters,
+            optimizer,
+            clip_norm,
+            history,
+            progress,
+            where,
+        )
+        score = accuracy(plan.valid[epoch + 1])
+        history.epochs.append(
+            {"epoch": epoch, "loss": round(mean, 6), "valid_accuracy": round(score, 6)}
+        )
+        progress.say(f"{where}: loss {mean:.3f}, validation {100 * score:.1f} %")
+        if score > best:
+            best, history.best_epoch = score, epoch
+            kept = [p.detach().clone() for p in parameters]
+    with torch.no_grad():
+        for parameter, value in zip(parameters, kept, strict=True):
+            parameter.copy_(value)

@@ -1,0 +1,115 @@
+"""What clinc150 and users' own formats become, and the checks that all formats share."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from conpet.data.readers import FORMATS, check_options
+from conpet.data.schema import Sample
+from conpet.errors import UserError
+from tests.data.readers.reading import marked, read_files
+
+
+def test_clinc150_keeps_out_of_scope_only_when_asked(tmp_path: Path) -> None:
+    parts = {key: [["hi there", "greet"]] for key in ("val", "train", "test")}
+    text = json.dumps(parts | {"oos_val": [["what", "oos"], ["why", "oos"]]})
+    samples, report = read_files(tmp_path, "clinc150", {"data.json": text})
+    assert [(s.id, s.split) for s in samples] == [
+        ("data:val:0", "valid"),
+        ("data:train:0", "train"),
+        ("data:test:0", "test"),
+    ]
+    assert report.as_dict()["notes"] == {"out_of_scope_skipped": 2}
+    samples, report = read_files(tmp_path, "clinc150", {"data.json": text}, oos=True)
+    assert [s.split for s in samples if s.label == "oos"] == ["valid", "valid"]
+    assert "out_of_scope_skipped" not in report.as_dict()["notes"]
+
+
+def test_table_reads_columns_splits_and_quotes(tmp_path: Path) -> None:
+    text = '\ufeffn;say;what;part\r\n7;"a ""b"";\nc";x;train\r\n8;d;y;dev\r\n\r\n9;e;x;'
+    names = {"text": "say", "label": "what", "split": "part", "id": "n", "delimiter": ";"}
+    samples, report = read_files(tmp_path, "table", {"own.csv": text}, **names)
+    assert samples == [
+        Sample("7", 'a "b";\nc', "x", "train"),
+        Sample("8", "d", "y", "valid"),
+        Sample("9", "e", "x", ""),
+    ]
+    notes = report.as_dict()["notes"]
+    assert notes["own.csv: last line"] == "has no line end: complete?"
+    samples, _ = read_files(tmp_path, "table", {"own.tsv": "text\tlabel\na\tb\n"}, "test")
+    assert samples == [Sample("own:2", "a", "b", "test")]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("text,label\na,b,c\n", "line 2: 3 values where the header has 2"),
+        ('text,label\na,b\n"c,d\ne,f\n', "line 3: not CSV"),
+        ("text,label,part\na,b,holdout\n", "line 2: unknown split 'holdout'"),
+        ("text,text,label,part\na,a,b,test\n", "line 1: column 'text' is twice in"),
+        ("text,label,part\na,b,test\nc,d,test\r\n", "line 3: ends in"),
+    ],
+)
+def test_table_refuses(tmp_path: Path, text: str, message: str) -> None:
+    split = {"split": "part"} if "part" in text else {}
+    with pytest.raises(UserError) as caught:
+        read_files(tmp_path, "table", {"own.csv": text}, **split)
+    assert str(caught.value).startswith(f"own.csv: {message}")
+
+
+def test_marked_takes_the_markers_out(tmp_path: Path) -> None:
+    lines = [
+        {"text": "<e2> Rome </e2>, where <e1>Ana</e1> and <e1>Bo</e1> met", "label": "in"},
+        {"text": "see <e>Oslo</e>", "label": "city", "id": "k", "split": "dev"},
+        {"text": "no marker", "label": "city"},
+        {"text": "only <e1>one</e1>", "label": "in"},
+        {"text": "empty <e></e>", "label": "city"},
+    ]
+    text = "\n".join(json.dumps(line) for line in lines)
+    samples, report = read_files(tmp_path, "marked", {"own.jsonl": text}, "train")
+    assert samples[0].text == " Rome , where Ana and Bo met"
+    assert sorted(marked(samples[0])) == [("head", "Ana"), ("head", "Bo"), ("tail", "Rome")]
+    assert (samples[1].id, samples[1].split, samples[1].text) == ("k", "valid", "see Oslo")
+    assert [s.id for s in samples] == ["own:1", "k"]
+    dropped = report.as_dict()["dropped"]
+    assert {reason: drop["count"] for reason, drop in dropped.items()} == {
+        "marker missing": 2,
+        "span outside the text": 1,
+    }
+
+
+def test_options_are_checked(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="format 'conll': unknown: use one of fewrel"):
+        check_options("conll", {})
+    for format in FORMATS:
+        with pytest.raises(UserError, match=f"^format {format}: option no_such_option: Extra"):
+            check_options(format, {"no_such_option": 1})
+    with pytest.raises(UserError, match="format clinc150: option oos: Input should be a valid b"):
+        check_options("clinc150", {"oos": "perhaps"})
+
+
+def test_nothing_left_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"^a\.csv: no sample left \(2 dropped\)"):
+        read_files(tmp_path, "table", {"a.csv": "text,label\n ,x\ny, \n"})
+
+
+def test_files_whose_ids_would_be_the_same_are_refused(tmp_path: Path) -> None:
+    files = {"a.csv": "text,label\na,x\n", "a.tsv": "text\tlabel\nb\tx\n"}
+    with pytest.raises(UserError, match=r"^a\.tsv: line 2: duplicate id 'a:2' \(first at a\.csv: "):
+        read_files(tmp_path, "table", files)
+
+
+def test_escaped_zero_bytes_and_half_characters_are_refused(tmp_path: Path) -> None:
+    for escape, what in (("\\u0000", "zero byte"), ("\\ud83d", "half a surrogate pair")):
+        with pytest.raises(UserError, match=rf"^a\.jsonl: line 1: {what}"):
+            read_files(tmp_path, "table", {"a.jsonl": f'{{"text": "a{escape}", "label": "x"}}\n'})
+
+
+def test_an_error_about_a_name_with_a_line_break_is_one_line(tmp_path: Path) -> None:
+    with pytest.raises(UserError) as caught:
+        read_files(tmp_path, "table", {"a.csv": 'text,"the\nlabel"\na,x\n'})
+    assert str(caught.value).startswith("a.csv: line 1: column 'label' is not among")
+    assert len(str(caught.value).splitlines()) == 1

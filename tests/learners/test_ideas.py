@@ -1,0 +1,273 @@
+"""Each learner's idea: a test that fails when the idea is taken out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from conpet.learners.aligned import Options as AlignedOptions
+from conpet.learners.aligned import fit_alignment
+from conpet.learners.contrastive import contrastive_loss
+from conpet.learners.ewc import fisher_diagonal
+from conpet.learners.experts import UNCHOSEN, choose_experts
+from conpet.learners.head import Head
+from conpet.learners.lwf import distillation
+from tests.tiny import World, same_bytes
+
+
+def _distance(a: dict[str, torch.Tensor], b: dict[str, torch.Tensor]) -> float:
+    return float(sum((a[n] - b[n]).square().sum() for n in a) ** 0.5)
+
+
+def test_ewc_without_strength_is_finetune_bit_by_bit(world: World, tmp_path: Path) -> None:
+    world.run("linear", tmp_path / "finetune", tasks=2)
+    world.run("ewc", tmp_path / "ewc", tasks=2, options={"strength": 0.0})
+    a, b = tmp_path / "finetune/state2/adapter", tmp_path / "ewc/state2/adapter"
+    assert same_bytes(a, b)
+
+
+def test_ewc_with_huge_strength_hardly_moves(world: World, tmp_path: Path) -> None:
+    moved = {}
+    for strength in (0.0, 1e8):
+        options = {"strength": strength}
+        states = world.run("ewc", tmp_path / str(strength), tasks=1, options=options)
+        learner: Any = world.learner("ewc", 2, options=options)
+        learner.load(states, None)
+        before = learner.backbone.state()
+        stiff = {n: learner.stiffness[n] > 1e-6 for n in before}
+        learner.accuracy = lambda drawn, n=iter(range(9)): next(n) / 9  # keep the last epoch
+        learner.train()
+        after = learner.backbone.state()
+        moved[strength] = _distance(
+            {n: before[n][stiff[n]] for n in before}, {n: after[n][stiff[n]] for n in before}
+        )
+    assert 0 < moved[1e8] < 0.25 * moved[0.0]
+
+
+def test_fisher_is_its_brute_force_definition() -> None:
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(5, 4), nn.Tanh(), nn.Linear(4, 7))
+    parameters = list(model.parameters())
+    x = torch.randn(5)
+    expected = [torch.zeros_like(p) for p in parameters]
+    probabilities = F.softmax(model(x), dim=0).detach()
+    for c in range(7):
+        grads = torch.autograd.grad(-F.log_softmax(model(x), dim=0)[c], parameters)
+        for total, grad in zip(expected, grads, strict=True):
+            total += probabilities[c] * grad.square()
+    found = fisher_diagonal(model(x), parameters)
+    for a, b in zip(found, expected, strict=True):
+        torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-7)
+
+
+def test_ewc_penalty_of_two_springs_is_their_sum_up_to_a_constant(world: World) -> None:
+    learner: Any = world.learner("ewc", 1)
+    name, parameter = "head.bias", learner.head.bias
+    fishers, anchors = torch.rand(2, 2), torch.randn(2, 2)
+    zero = {n: torch.zeros_like(p) for n, p in learner._named().items()}
+    for fisher, anchor in zip(fishers, anchors, strict=True):
+        parameter.data = anchor.clone()
+        learner.fisher = lambda indices, f=fisher: zero | {name: f}
+        learner.after_task(None)
+    difference = []
+    for _ in range(3):
+        parameter.data = torch.randn(2)
+        expected = (fishers * (parameter.detach() - anchors).square()).sum()
+        difference.append(float(learner.penalty().detach() - expected))
+    assert np.ptp(difference) < 1e-5
+
+
+def test_lwf_term_by_hand() -> None:
+    old = torch.tensor([[0.25, 0.75], [1.0, 0.0]])
+    scores = torch.log(torch.tensor([[0.5, 0.5], [0.8, 0.2]]))
+    expected = (-(0.25 + 0.75) * np.log(0.5) - np.log(0.8)) / 2
+    assert float(distillation(old, scores)) == pytest.approx(expected, rel=1e-6)
+
+
+def test_lwf_loss_holds_the_old_models_words(world: World, tmp_path: Path) -> None:
+    states = world.run("lwf", tmp_path, tasks=1)
+    learner: Any = world.learner("lwf", 2, options={"strength": 0.5})
+    learner.load(states, None)
+    plan = learner.plan()
+    before = learner.predict(plan.trained()).scores[:, :2].softmax(1)
+    learner.before_task(plan)
+    batch = plan.epochs[0][0]
+    with torch.no_grad():
+        learner.head.weight += 0.3 * torch.randn_like(learner.head.weight)
+        scores = learner.head(learner.backbone.hidden(learner.stream, batch))
+        old = before[np.searchsorted(plan.trained(), batch)]
+        expected = F.cross_entropy(scores, learner.targets(batch)) + 0.5 * distillation(
+            old, scores[:, :2]
+        )
+        found = learner.loss(batch)
+    torch.testing.assert_close(found, expected)
+
+
+def test_alignment_recovers_a_rotation() -> None:
+    generator = torch.Generator().manual_seed(0)
+    rotation, _ = torch.linalg.qr(torch.randn(6, 6, generator=generator))
+    source = torch.randn(400, 6, generator=generator)
+    options = AlignedOptions(epochs=60, lr=0.02)
+    found = fit_alignment(
+        torch.eye(6), source, source @ rotation.T, options, np.random.default_rng(0)
+    )
+    torch.testing.assert_close(found, rotation, atol=0.02, rtol=0)
+
+
+def test_aligned_map_stays_identity_after_task_one_and_moves_after(
+    world: World, tmp_path: Path
+) -> None:
+    states = world.run("aligned", tmp_path, tasks=2, replay="dynamic", options={"lr": 0.01})
+    maps = []
+    for state, task in zip(states, (1, 2), strict=True):
+        learner: Any = world.learner("aligned", task, replay="dynamic")
+        learner.load([state], None)
+        maps.append(learner.map.detach())
+    before: Any = world.learner("aligned", 2, replay="dynamic", options={"lr": 0.01})
+    before.load(states[:1], None)
+    plan = before.plan()
+    before.before_task(plan)
+    targets = before.old_targets
+    after: Any = world.learner("aligned", 2, replay="dynamic")
+    after.load(states, None)
+    hidden = after.backbone.features(after.stream, before.old)
+    aligned, raw = hidden @ maps[1].T, hidden
+    assert F.mse_loss(aligned, targets) < F.mse_loss(raw, targets)
+
+
+def test_contrastive_loss_is_the_brute_force_loop() -> None:
+    torch.manual_seed(0)
+    bank = F.normalize(torch.randn(7, 4), dim=1)
+    bank_labels = torch.tensor([0, 0, 1, 1, 1, 2, 0])
+    places = torch.tensor([0, 3, 5])
+    z = F.normalize(torch.randn(3, 4), dim=1)
+    labels = bank_labels[places]
+    total = 0.0
+    for i in range(3):
+        own = int(places[i])
+        others = [j for j in range(7) if j != own]
+        norm = sum(np.exp(float(z[i] @ bank[j]) / 0.1) for j in others)
+        positives = [j for j in others if bank_labels[j] == labels[i]]
+        for p in positives:
+            total -= np.log(np.exp(float(z[i] @ bank[p]) / 0.1) / norm) / len(positives)
+    found = contrastive_loss(z, labels, places, bank, bank_labels, 0.1)
+    assert float(found) == pytest.approx(total / 3, rel=1e-4)
+
+
+def test_contrastive_prediction_is_the_nearest_class_mean(world: World, tmp_path: Path) -> None:
+    states = world.run("contrastive", tmp_path, tasks=1, replay="none")
+    learner: Any = world.learner("contrastive", 1, replay="none")
+    learner.load(states, None)
+    train, test = learner.stream.of("train", [1]), learner.stream.of("test", [1])
+    hidden, labels = learner.backbone.features(learner.stream, train), learner.stream.label[train]
+    means = torch.stack([hidden[torch.from_numpy(labels == c)].mean(0) for c in range(2)])
+    features = learner.backbone.features(learner.stream, test)
+    expected = [int(np.argmin([float((f - m).square().sum()) for m in means])) for f in features]
+    assert learner.predict(test).labels().tolist() == expected
+
+
+def test_old_similarities_hold_back_the_replay(world: World, tmp_path: Path) -> None:
+    """A sample's similarities to the old prototypes drift less with the distillation on."""
+    states = world.run("contrastive", tmp_path, tasks=1, replay="full")
+    drift = {}
+    for temperature in (0.05, 1e6):  # at a huge temperature all similarities are alike: no pull
+        options = {"distillation_temperature": temperature}
+        learner: Any = world.learner("contrastive", 2, replay="full", options=options)
+        learner.load(states, None)
+        old = learner.stream.of("train", [1])
+        learner.options = learner.options.model_copy(update={"distillation_temperature": 0.05})
+        before = learner._similarities(old)
+        learner.options = learner.options.model_copy(update=options)
+        learner.train()
+        learner.options = learner.options.model_copy(update={"distillation_temperature": 0.05})
+        learner.prototypes[:2] = learner.prototypes[:2]
+        drift[temperature] = float(
+            F.kl_div(learner._similarities(old), before, reduction="batchmean", log_target=True)
+        )
+    assert drift[0.05] < drift[1e6]
+
+
+def test_teacher_forcing_takes_the_last_place() -> None:
+    ranked = np.array([[3, 1, 2], [2, 3, 1]])
+    true = np.array([2, 2])
+    assert choose_experts(ranked, 2, true).tolist() == [[3, 2], [2, 3]]
+    assert choose_experts(ranked, 1, true).tolist() == [[2], [2]]
+    assert choose_experts(ranked, 2, None).tolist() == [[3, 1], [2, 3]]
+    assert choose_experts(ranked, 9, None).shape == (2, 3)
+
+
+def test_with_one_expert_old_samples_give_no_gradient_and_do_not_pass(
+    world: World, tmp_path: Path
+) -> None:
+    states = world.run("experts", tmp_path, tasks=2, replay="dynamic")
+    learner: Any = world.learner("experts", 2, replay="dynamic")
+    learner.load(states[:1], tmp_path / "selector2")
+    plan = learner.train()
+    batches = [b for epoch in plan.epochs for b in epoch]
+    new = sum(int((learner.stream.task[b] == 2).sum()) for b in batches)
+    assert learner.history.samples_passed == new
+    assert sum(len(b) for b in batches) == 2 * new
+    assert new > 0
+
+
+def test_two_experts_pass_old_samples_that_ask_for_both(world: World, tmp_path: Path) -> None:
+    states = world.run("experts", tmp_path, tasks=1, replay="dynamic")
+    selector: Any = world.learner("experts", 2, replay="dynamic")
+    selector.load(states, None)
+    selector.train_selector()
+    (tmp_path / "s").mkdir()
+    selector.save(tmp_path / "s")
+    learner: Any = world.learner("experts", 2, replay="dynamic", options={"top_k": 2})
+    learner.load(states, tmp_path / "s")
+    plan = learner.train()
+    assert learner.history.samples_passed == sum(len(b) for e in plan.epochs for b in e)
+
+
+def test_frozen_experts_do_not_change_and_unchosen_classes_score_low(
+    world: World, tmp_path: Path
+) -> None:
+    states = world.run("experts", tmp_path, tasks=3, replay="dynamic")
+    learner: Any = world.learner("experts", 3, replay="dynamic")
+    learner.load(states, tmp_path / "selector3")
+    indices = learner.stream.of("test", [1])
+    chosen = np.full((len(indices), 1), 1)
+    scores = learner.frozen_scores(indices, chosen, [1, 2, 3])
+    assert (scores[:, 2:] == UNCHOSEN).all()
+    first: Any = world.learner("experts", 1, replay="dynamic")
+    first.load(states[:1], None)
+    alone = first.frozen_scores(indices, chosen, [1])
+    torch.testing.assert_close(scores[:, :2], alone)
+
+
+def test_selector_is_carried_and_grown(world: World, tmp_path: Path) -> None:
+    states = world.run("experts", tmp_path, tasks=2, replay="dynamic")
+    learner: Any = world.learner("experts", 3, replay="dynamic")
+    learner.load(states, tmp_path / "selector2")
+    old: Any = world.learner("experts", 2, replay="dynamic")
+    old.load(states, tmp_path / "selector2")
+    assert learner.selector_head.weight.shape[0] == 3
+    assert torch.equal(learner.selector_head.weight[:2], old.selector_head.weight)
+    for name, value in old.selector_adapter.items():
+        assert torch.equal(learner.selector_adapter[name], value)
+
+
+def test_expert_may_start_from_the_selector(world: World, tmp_path: Path) -> None:
+    world.run("experts", tmp_path / "a", tasks=2, replay="dynamic")
+    world.run(
+        "experts", tmp_path / "b", tasks=2, replay="dynamic", options={"expert_init": "selector"}
+    )
+    assert same_bytes(tmp_path / "a/state1", tmp_path / "b/state1")
+    assert not same_bytes(tmp_path / "a/state2/adapter", tmp_path / "b/state2/adapter")
+
+
+def test_a_grown_head_equals_one_made_at_once() -> None:
+    grown = Head(4, 2, seed=5)
+    grown.grow(6)
+    assert torch.equal(grown.weight, Head(4, 6, seed=5).weight)
+    assert not torch.equal(grown.weight, Head(4, 6, seed=6).weight)
