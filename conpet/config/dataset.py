@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from conpet.config.settings import Count
 from conpet.config.strict import Strict
 from conpet.data.raw import RawFile
 
-Split = Literal["train", "valid", "test"]
+_NAMES = {"relation": ("head", "tail"), "entity": ("entity",), "sentence": ()}
 
 
 class Generator(Strict):
@@ -40,6 +41,14 @@ class FileOrder(Strict):
     file: str
 
 
+class ClassOrder(Strict):
+    """What such a file holds: the classes of each task, and where the order was published."""
+
+    dataset: str = ""
+    source: str = ""
+    tasks: Annotated[list[Annotated[list[str], Field(min_length=1)]], Field(min_length=1)]
+
+
 class GroupOrder(Strict):
     """A raw file that maps group names to labels (CLINC150's domains), groups in file order."""
 
@@ -56,7 +65,14 @@ class Partition(Strict):
 
     scheme: Literal["official", "per_class", "pooled"] = "official"
     seed: int = 100
-    shares: list[float] = [0.8, 0.1, 0.1]
+    shares: list[Annotated[float, Field(ge=0)]] = [0.8, 0.1, 0.1]
+
+    @field_validator("shares")
+    @classmethod
+    def _make_one(cls, value: list[float]) -> list[float]:
+        if len(value) != 3 or value[0] == 0 or abs(sum(value) - 1) > 1e-6:
+            raise ValueError("expected three shares that sum to 1, like [0.8, 0.1, 0.1]")
+        return value
 
 
 class Addition(Strict):
@@ -65,6 +81,12 @@ class Addition(Strict):
     files: list[RawFile] = []
     generator: Generator | None = None
     classes: Annotated[list[str], Field(min_length=1)]
+
+    @model_validator(mode="after")
+    def _has_one_source(self) -> Addition:
+        if bool(self.files) == bool(self.generator):
+            raise ValueError("give either files or generator")
+        return self
 
     def sources(self) -> list[RawFile]:
         """Return the raw files of this addition."""
@@ -92,8 +114,17 @@ class Dataset(Strict):
     def _has_one_source(self) -> Dataset:
         if bool(self.files) == bool(self.generator):
             raise ValueError("give either files or generator")
-        if "{mask}" not in self.template:
-            raise ValueError("template must contain {mask}")
+        return self
+
+    @model_validator(mode="after")
+    def _has_a_cloze(self) -> Dataset:
+        found = re.findall(r"\{(\w*)\}", self.template)
+        unknown = [name for name in found if name not in ("mask", *_NAMES[self.kind])]
+        if unknown:
+            known = ", ".join(f"{{{name}}}" for name in ("mask", *_NAMES[self.kind]))
+            raise ValueError(f"template: unknown {{{unknown[0]}}}: kind {self.kind} has {known}")
+        if found.count("mask") != 1:
+            raise ValueError("template: must contain {mask} once")
         return self
 
     def part(self, name: str) -> Dataset | Addition:
@@ -103,6 +134,11 @@ class Dataset(Strict):
     def sources(self) -> list[RawFile]:
         """Return the raw files of the base part."""
         return self.generator.files() if self.generator else self.files
+
+    def sample_files(self, part: str) -> list[RawFile]:
+        """Return the raw files of a part that hold samples: all but the order's group file."""
+        groups = self.order.groups if isinstance(self.order, GroupOrder) else None
+        return [f for f in self.part(part).sources() if f.name != groups]
 
     def parts(self) -> list[str]:
         """Return the names of all parts, in the order of their tasks."""

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
-from conpet.config.dataset import Addition, Dataset, FileOrder
+from conpet.config.dataset import Addition, ClassOrder, Dataset, FileOrder
 from conpet.config.method import Method
 from conpet.config.model import Model
-from conpet.config.settings import Count, Settings
+from conpet.config.settings import Count, Settings, Tuning
 from conpet.config.strict import Strict, choose, merge, read_yaml, validate
 from conpet.errors import UserError
 from conpet.files import read_json
@@ -44,6 +46,13 @@ class _File(Strict):
     settings: dict[str, Any] = {}
     overrides: list[Override] = []
 
+    @field_validator("datasets", "models", "methods", "seeds")
+    @classmethod
+    def _once_each(cls, value: list[Any]) -> list[Any]:
+        if len(set(value)) < len(value):
+            raise ValueError("each may stand there only once")
+        return value
+
 
 class Experiment:
     """One experiment's whole config, checked. ``tasks`` cuts every stream after its first tasks."""
@@ -64,36 +73,60 @@ class Experiment:
         self.methods = {
             n: _load("methods", "method", n, Method, config_dir, where) for n in file.methods
         }
+        self._orders = {n: self._published(n) for n in file.datasets}
+        self._settings: dict[tuple[str, str, str], Settings] = {}
         self._check()
 
     def _check(self) -> None:
+        from conpet.data import readers
         from conpet.learners import check_options
 
-        for override in self._file.overrides:
+        for number, override in enumerate(self._file.overrides):
             for kind, names, known in (
                 ("dataset", override.datasets, self.datasets),
                 ("model", override.models, self.models),
                 ("method", override.methods, self.methods),
             ):
                 for name in names:
-                    choose(kind, name, list(known), f"{self._where}: overrides")
+                    choose(kind, name, list(known), f"{self._where}: overrides[{number}]")
         for name, method in self.methods.items():
             check_options(method, f"{self.config_dir}/methods/{name}.yaml")
-        for dataset in self.datasets:
-            self.base_tasks(dataset)
+        for name, data in self.datasets.items():
+            with _within(f"{self.config_dir}/datasets/{name}.yaml"):
+                readers.check_options(data.format, data.options)
             for model in self.models:
                 for method in self.methods:
-                    self.settings(dataset, model, method)
+                    self.settings(name, model, method)
+                self.params("encode", name, model)
+
+    def _published(self, dataset: str) -> dict[str, Any]:
+        """Return a published class order; empty for a dataset without one."""
+        order = self.datasets[dataset].order
+        if not isinstance(order, FileOrder):
+            return {}
+        folder = self.config_dir / "class_orders"
+        known = sorted(p.stem for p in folder.glob("*.json"))
+        where = f"{self.config_dir}/datasets/{dataset}.yaml: order.file"
+        choose("class order", order.file, known, where)
+        value: dict[str, Any] = read_json(folder / f"{order.file}.json")
+        validate(ClassOrder, value, str(folder / f"{order.file}.json"))
+        return value
 
     def settings(self, dataset: str, model: str, method: str) -> Settings:
         """Return a cell's settings: defaults < experiment < method < the experiment's overrides."""
+        cell = (dataset, model, method)
+        if cell not in self._settings:
+            self._settings[cell] = self._resolve(dataset, model, method)
+        return self._settings[cell]
+
+    def _resolve(self, dataset: str, model: str, method: str) -> Settings:
         layers = [(self._file.settings, f"{self._where}: settings")]
         layers.append(
             (self.methods[method].settings, f"{self.config_dir}/methods/{method}.yaml: settings")
         )
         layers += [
-            (o.settings, f"{self._where}: overrides")
-            for o in self._file.overrides
+            (o.settings, f"{self._where}: overrides[{i}].settings")
+            for i, o in enumerate(self._file.overrides)
             if o.applies(dataset, model, method)
         ]
         value: dict[str, Any] = Settings().model_dump()
@@ -101,14 +134,15 @@ class Experiment:
         for layer, where in layers:
             value = merge(value, layer)
             settings = validate(Settings, value, where)
+            if "tuning" in layer:
+                with _within(where):
+                    _check_tuning(settings.tuning, self.models[model].lora_targets)
         return settings
 
     def base_tasks(self, dataset: str) -> int:
         """Return how many tasks the dataset's base part holds."""
         order = self.datasets[dataset].order
-        if isinstance(order, FileOrder):
-            return len(read_json(self.config_dir / "class_orders" / f"{order.file}.json")["tasks"])
-        return order.tasks
+        return len(self._orders[dataset]["tasks"]) if isinstance(order, FileOrder) else order.tasks
 
     def tasks(self, dataset: str) -> int:
         """Return how many tasks a run of this experiment on the dataset has."""
@@ -165,13 +199,11 @@ class Experiment:
             generator = source.generator.model_dump() if source.generator else None
             return {"files": files, "generator": generator}
         if stage == "prepare":
-            names = [{"name": f["name"], "split": f["split"]} for f in files]
+            names = [{"name": f.name, "split": f.split} for f in data.sample_files(part)]
             return {"format": data.format, "options": data.options, "files": names}
         if isinstance(source, Addition):
             return {"classes": source.classes, "split": data.split.model_dump()}
-        order = data.order.model_dump()
-        if isinstance(data.order, FileOrder):
-            order = read_json(self.config_dir / "class_orders" / f"{data.order.file}.json")
+        order = self._orders[dataset] or data.order.model_dump()
         return {"order": order, "split": data.split.model_dump()}
 
     def _learning_params(
@@ -215,10 +247,30 @@ class Experiment:
             "seeds": self.seeds,
             "tasks": self._file.tasks,
             "datasets": {n: d.model_dump() for n, d in self.datasets.items()},
+            "orders": self._orders,
             "models": {n: m.model_dump() for n, m in self.models.items()},
             "methods": {n: m.model_dump() for n, m in self.methods.items()},
         }
         return hashlib.sha256(json.dumps(everything, sort_keys=True).encode()).hexdigest()
+
+
+@contextlib.contextmanager
+def _within(where: str) -> Iterator[None]:
+    try:
+        yield
+    except UserError as error:
+        raise UserError(f"{where}: {error}") from None
+
+
+def _check_tuning(tuning: Tuning, targets: list[str] | str) -> None:
+    """Raise a UserError unless PEFT knows the type and its fields."""
+    if tuning.type == "full":
+        if tuning.config:
+            raise UserError("tuning.config: full tunes all and has no fields: leave config out")
+    elif tuning != Tuning():  # importing PEFT takes seconds, which every job would pay
+        from conpet.models.backbone import peft_config
+
+        peft_config(tuning, targets)
 
 
 def _load(folder: str, kind: str, name: str, schema: Any, config_dir: Path, where: str) -> Any:
@@ -235,6 +287,8 @@ def load_experiment(name: str, config_dir: Path = Path("config")) -> Experiment:
         UserError: one line that says file, key and what would be right.
     """
     path = Path(name)
+    if not config_dir.is_dir():
+        raise UserError(f"{config_dir}: no such folder: run in the project, or give --config-dir")
     if path.suffix not in (".yaml", ".yml"):
         known = sorted(p.stem for p in (config_dir / "experiments").glob("*.yaml"))
         choose("experiment", name, known, f"{config_dir}/experiments")

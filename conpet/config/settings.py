@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from conpet.config.strict import Strict
 
@@ -21,7 +21,9 @@ class Training(Strict):
     lr: Positive | dict[int, Positive] = 1e-3  # or {1: 5e-4, 3: 1e-4}: from task 3 on, 1e-4
     weight_decay: Annotated[float, Field(ge=0)] = 0.01
     eps: Positive = 1e-4
-    betas: list[float] = [0.9, 0.999]
+    betas: Annotated[
+        list[Annotated[float, Field(ge=0, lt=1)]], Field(min_length=2, max_length=2)
+    ] = [0.9, 0.999]
     clip_norm: Positive | None = None
 
     @field_validator("lr")
@@ -69,6 +71,14 @@ class Tuning(Strict):
 
     type: str = "LORA"
     config: dict[str, Any] = {"r": 4, "lora_alpha": 1, "lora_dropout": 0.0}
+
+    @model_validator(mode="before")
+    @classmethod
+    def _own_fields(cls, value: Any) -> Any:
+        # the default config is LoRA's; any other type starts from PEFT's own defaults
+        if isinstance(value, dict) and value.get("type", "LORA") != "LORA":
+            return {"config": {}, **value}
+        return value
 
 
 class Encoding(Strict):

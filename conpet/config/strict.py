@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from conpet.config.messages import one_line
 from conpet.errors import UserError
 
 
@@ -26,12 +27,14 @@ class _Loader(yaml.SafeLoader):
     """SafeLoader that reads 1e-3 as a number and refuses a key given twice."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        seen: set[Any] = set()
+        seen: set[str] = set()
         for key_node, _ in node.value:
-            key = self.construct_object(key_node, deep=True)
+            if key_node.tag == "tag:yaml.org,2002:merge":  # <<: *anchor
+                continue
+            key = repr(self.construct_object(key_node, deep=True))
             if key in seen:
                 raise yaml.constructor.ConstructorError(
-                    None, None, f"the key {key!r} is given twice", key_node.start_mark
+                    None, None, f"the key {key} is given twice: keep one", key_node.start_mark
                 )
             seen.add(key)
         return super().construct_mapping(node, deep)
@@ -53,40 +56,18 @@ def read_yaml(path: Path) -> dict[str, Any]:
     """
     try:
         value = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)
-    except FileNotFoundError:
-        raise UserError(f"{path}: no such file") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read: {error.strerror}") from None
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark
+        where = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
+        raise UserError(f"{path}: {where}not valid YAML: {error.problem}") from None
+    except (yaml.YAMLError, UnicodeDecodeError, ValueError) as error:
         raise UserError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from None
     if not isinstance(value, dict):
-        raise UserError(f"{path}: expected a mapping of keys to values, found {value!r}")
+        kind = "nothing" if value is None else f"a {type(value).__name__}"
+        raise UserError(f"{path}: expected a mapping of keys to values, found {kind}")
     return value
-
-
-def _describe(error: Any, model: type[BaseModel]) -> str:
-    where = ".".join(str(part) for part in error["loc"]) or "(top level)"
-    if error["type"] == "extra_forbidden":
-        known = _keys_at(model, error["loc"][:-1])
-        close = difflib.get_close_matches(str(error["loc"][-1]), known, n=1)
-        hint = f"did you mean {close[0]!r}?" if close else f"known keys: {', '.join(known)}"
-        return f"{where}: unknown key: {hint}"
-    if error["type"] == "missing":
-        return f"{where}: this key is required"
-    message = error["msg"][0].lower() + error["msg"][1:]
-    return f"{where}: {message}, found {error['input']!r}"
-
-
-def _keys_at(model: type[BaseModel], loc: tuple[int | str, ...]) -> list[str]:
-    """Return the keys that the section at ``loc`` knows, for a hint."""
-    current: Any = model
-    for part in loc:
-        fields = getattr(current, "model_fields", {})
-        if part in fields:
-            current = fields[part].annotation
-        options = [a for a in getattr(current, "__args__", ()) if hasattr(a, "model_fields")]
-        for option in options:
-            if option.__name__ == part or len(options) == 1:
-                current = option
-    return list(getattr(current, "model_fields", {}))
 
 
 def validate(model: type[M], value: Any, where: str) -> M:
@@ -98,11 +79,7 @@ def validate(model: type[M], value: Any, where: str) -> M:
     try:
         return model.model_validate(value)
     except ValidationError as failure:
-        errors = failure.errors()
-        # of a union's many complaints the deepest is about the form the user meant
-        error = max(errors, key=lambda e: (e["type"] == "extra_forbidden", len(e["loc"])))
-        more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
-        raise UserError(f"{where}: {_describe(error, model)}{more}") from None
+        raise UserError(f"{where}: {one_line(failure, model, value)}") from None
 
 
 def choose(kind: str, name: str, known: list[str], where: str) -> None:
@@ -110,7 +87,10 @@ def choose(kind: str, name: str, known: list[str], where: str) -> None:
     if name in known:
         return
     close = difflib.get_close_matches(name, known, n=1)
-    hint = f"did you mean {close[0]!r}?" if close else f"known: {', '.join(sorted(known))}"
+    names = ", ".join(sorted(known))
+    hint = (
+        f"did you mean {close[0]!r}?" if close else f"known: {names}" if names else "none is known"
+    )
     raise UserError(f"{where}: unknown {kind} {name!r}: {hint}")
 
 
@@ -123,10 +103,14 @@ def merge(base: dict[str, Any], top: dict[str, Any]) -> dict[str, Any]:
     merged = dict(base)
     for key, value in top.items():
         old = merged.get(key)
-        replaces = isinstance(value, dict) and "type" in value
-        by_task = isinstance(value, dict) and any(isinstance(k, int) for k in value)
-        if isinstance(old, dict) and isinstance(value, dict) and not replaces and not by_task:
+        if isinstance(old, dict) and isinstance(value, dict) and not _replaces(value, old):
             merged[key] = merge(old, value)
         else:
             merged[key] = value
     return merged
+
+
+def _replaces(value: dict[str, Any], old: dict[str, Any]) -> bool:
+    other_type = "type" in value and value["type"] != old.get("type")
+    by_task = any(isinstance(key, int) for key in value)
+    return other_type or by_task

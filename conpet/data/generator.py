@@ -53,7 +53,7 @@ _GENDERED = {
     "father": ("father", "mother"),
 }
 # A clause in front of these would take the participle for itself.
-_PARTICIPLES = ("born ", "founded ")
+_PARTICIPLES = ("born ", "founded ", "published ", "[born", "[founded")
 _NUMBERS = {"small": (3, 17), "few": (2, 6), "age": (41, 93), "age2": (18, 49)}
 # Years from the sentence's own year; with "date_" before it a whole date.
 _OFFSETS = {

@@ -179,6 +179,11 @@ class Names:
             (adjective, noun),
             ("The", noun, "of", self.town()),
             ("The", noun, "and", "the", other if other != noun else "Sea"),
-            ("An" if noun[0] in "AEIOU" else "A", noun, "for", self.part(WOMEN + MEN)),
+            (
+                "An" if noun[0] in "AEIO" or noun == "Hour" else "A",
+                noun,
+                "for",
+                self.part(self.rng.choice((WOMEN, MEN))),
+            ),
         )
         return self.rng.choice(forms)

@@ -141,7 +141,7 @@ CLAUSES: dict[str, tuple[str, ...]] = {
 BEFORE: tuple[str, ...] = (
     "while {clause},",
     "although {clause},",
-    "at a time when {clause},",
+    "whereas {clause},",
     "{clause}, but",
     "{clause}, and",
 )
@@ -158,7 +158,7 @@ AFTER: tuple[str, ...] = (
     ", whereas {clause}",
     "; {clause}",
     ", and {clause}",
-    ", at a time when {clause}",
+    ", although {clause}",
 )
 AFTER_PLAIN: tuple[str, ...] = (
     ", as {person} noted in a diary",

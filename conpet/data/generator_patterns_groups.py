@@ -98,7 +98,7 @@ GROUPS: dict[str, dict[str, tuple[str, ...]]] = {
             "{H} put {person} in charge of {T}[, one of its daughter firms]",
             "{H} runs its business in {country} through {T}, its subsidiary",
             "{person} manages {T}, a division of {H}",
-            "under the roof of {H}, {T} makes the parts[ that {company} buys]",
+            "under the roof of {H}, {T} makes the parts that {company} buys",
             "{H} controls {T}[ and has sold {company} to {person}]",
             "{T} has been part of {H} since {person} sold it",
             "{H} split off its branch in {city} as {T}, which it still controls",
@@ -122,7 +122,7 @@ GROUPS: dict[str, dict[str, tuple[str, ...]]] = {
         "train": (
             "{T} is the chief executive of {H}[, founded by {person}]",
             "{H} is led by {T}[, who succeeded {person} in {year}]",
-            "{T} has been running {H}{aside}[ since {year}]",
+            "{T} has been running {H}{aside} since {year}",
             "{T} steers {H} on behalf of its owner {person}",
             "{H}[, based in {city},] appointed {T} as chief executive[ in {year}]",
             "under {T}, {H} bought {company}[ and moved to {city}]",
@@ -164,7 +164,7 @@ GROUPS: dict[str, dict[str, tuple[str, ...]]] = {
         ),
         "test": (
             "ministers of {H}{aside} work in {T}[, though most people live in {city}]",
-            "{T} in {H} has been the seat of government[ since {year}]",
+            "{T} in {H} has been the seat of government since {year}",
             "the president of {H} resides in {T}[, not in {city} in the west]",
             "{T}, the administrative centre of {H:region}, is located in the south of it",
             "in {year} the rulers of {H} gave up {city} and governed from {T}",

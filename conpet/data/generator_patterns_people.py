@@ -14,7 +14,7 @@ PEOPLE: dict[str, dict[str, tuple[str, ...]]] = {
         "train": (
             "{H} was born in {T} [ and moved to {city} at the age of {small}]",
             "{H}{aside} was born in the old quarter of {T}[ before the family settled in {city}]",
-            "born in {T}, {H} worked[ for {company} in {city} for most of {his} life]",
+            "born in {T}, {H} worked for {company}[ in {city} for most of {his} life]",
             "the {job} {H} hails from {T} but has made {city} {his} home",
             "{H}, a native of {T}, lived in {city}[ from {year} until {his} death]",
             "the {job} {H} came into the world in {T}[, although {his} parents lived in {city}]",
@@ -27,7 +27,7 @@ PEOPLE: dict[str, dict[str, tuple[str, ...]]] = {
         ),
         "valid": (
             "{H}[, who died in {city},] had been born in {T}[ to {person} and a {job}]",
-            "the {T}-born {job} {H} studied[ at {school} and made a home in {city}]",
+            "the {T}-born {job} {H} studied at {school}[ and made a home in {city}]",
         ),
         "test": (
             "{H}'s mother gave birth to {him} in {T}[ on her way from {city} to {city}]",
@@ -83,10 +83,10 @@ PEOPLE: dict[str, dict[str, tuple[str, ...]]] = {
         ),
         "valid": (
             "{H}[, who was born in {city},] makes {his} home in {T}",
-            "{T} residents, among them the {job} {H}, signed a letter[ to {company}]",
+            "{T} residents, among them the {job} {H}, signed a letter to {company}",
         ),
         "test": (
-            "{H}{aside} divides the week between a flat in {T} and an office[ in {city}]",
+            "{H}{aside} divides the week between a flat in {T} and an office in {city}",
             "[born in {city},] {H} now resides in {T} with {his} three children",
             "every letter to {H} was sent to the same address in {T}[, not to {his} native {city}]",
             "at {his} house in {T}, {H} received visitors[ from {city} and {city}]",
@@ -101,10 +101,10 @@ PEOPLE: dict[str, dict[str, tuple[str, ...]]] = {
             "{T} awarded a degree to {H}[, who had been born in {city}]",
             "{H} passed the final examinations of {T} in {year}[ and went to work in {city}]",
             "after taking a degree at {T}, {H} was hired by {company}",
-            "{H} is an alumnus of {T}[ and has lived in {city} since {year}]",
+            "{H} is one of the alumni of {T}[ and has lived in {city} since {year}]",
             "{H} read law at {T}[, although {he} is now a {job} with {company}]",
-            "{H} enrolled at {T} at the age of {age2}[, to the surprise of {his} employer {company}]",
-            "as a student at {T}, {H} shared a room[ with {person}, the {job} from {city}]",
+            "{H} enrolled at {T} at the age of {age2}[, to the dismay of {his} employer {company}]",
+            "as a student at {T}, {H} shared a room with {person}[, the {job} from {city}]",
             "{person}, on the faculty of {T}, examined the young {H} there[ in {year}]",
             "among the pupils of {T} was {H}[, who was to work for {company}]",
             "{H} left {school}, where {he} was teaching, to finish {his} own studies at {T}",
@@ -127,7 +127,7 @@ PEOPLE: dict[str, dict[str, tuple[str, ...]]] = {
             "{H} works for {T} as a {job}[ in {city}]",
             "{H}{aside} joined {T} in {year}[ after studying at {school}]",
             "{T} hired {H}[, a graduate of {school},] as a {job}",
-            "{H}[, an alumnus of {school},] is on the staff of {T:school}",
+            "{H}[, who took a degree at {school},] is on the staff of {T:school}",
             "since {year} {T:school} has employed {H} as a professor",
             "{H} was employed by {T}[ until {he} died in {city}]",
             "{H} gave up {his} studies at {school} in {year} to start work at {T}",
@@ -250,7 +250,7 @@ PEOPLE: dict[str, dict[str, tuple[str, ...]]] = {
             "{T} accepted {H}[, a child of {person},] as a student",
         ),
         "valid": (
-            "{H}, a student of {T}[, later married {partner}, a {job}]",
+            "{H}, a student of {T}, later married {partner}[, a {job}]",
             "{T} instructed {H} in drawing[ while living with {t_partner}]",
         ),
         "test": (

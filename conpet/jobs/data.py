@@ -50,10 +50,9 @@ def prepare(
 ) -> None:
     """Read a part's raw files into samples; the report says what was dropped, where and why."""
     data = experiment.datasets[dataset]
-    source = data.part(part)
     read_manifest(raw)
     found = Report()
-    samples = readers.read(data.format, raw, source.sources(), data.options, found)
+    samples = readers.read(data.format, raw, data.sample_files(part), data.options, found)
     if not samples:
         raise UserError(f"{raw}: no sample could be read: see the dataset's format and options")
     labels = Counter(s.label for s in samples)

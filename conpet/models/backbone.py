@@ -14,6 +14,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from conpet.config.settings import Compute, Tuning
+from conpet.config.strict import choose
 from conpet.data.stream import Stream
 from conpet.errors import UserError
 from conpet.files import read_json, write_json
@@ -59,16 +60,11 @@ def peft_config(tuning: Tuning, targets: list[str] | str) -> Any:
 
     mapping = PEFT_TYPE_TO_CONFIG_MAPPING
     known = {t.value: mapping[t] for t in mapping if isinstance(t, PeftType)}
-    if tuning.type not in known:
-        raise UserError(
-            f"tuning.type: unknown {tuning.type!r}: use full or a PEFT type "
-            f"({', '.join(sorted(known))})"
-        )
+    choose("PEFT type", tuning.type, ["full", *known], "tuning.type")
     make = known[tuning.type]
     fields = set(make.__dataclass_fields__)
     for key in tuning.config:
-        if key not in fields:
-            raise UserError(f"tuning.config.{key}: {tuning.type} has no such field")
+        choose(f"field of {tuning.type}", key, sorted(fields), "tuning.config")
     values = dict(tuning.config)
     if "target_modules" in fields:
         values.setdefault("target_modules", targets)

@@ -49,8 +49,7 @@ def settings_of(results: Results, method: str) -> dict[str, str]:
     for run in results.runs:
         state = run.states[0].state if run.cell.method == method and run.states else None
         if state is not None:
-            chosen = {"learner": state.get("learner", ""), "tuning": state.get("tuning") or {}}
-            return flatten({**(state.get("settings") or {}), **chosen})
+            return flatten({"learner": state.get("learner", ""), **(state.get("settings") or {})})
     return {}
 
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from conpet.evaluation import summarise
 from conpet.files import read_json, sha256
 from conpet.reporting.names import is_upper_bound, method_name
+
+if TYPE_CHECKING:
+    from conpet.config import Experiment
 
 
 class Cell(NamedTuple):
@@ -21,31 +24,6 @@ class Cell(NamedTuple):
     method: str
     seed: int
     n_tasks: int
-
-
-class ExperimentLike(Protocol):
-    """What this package needs of a ``conpet.config.Experiment``."""
-
-    name: str
-
-    @property
-    def datasets(self) -> Mapping[str, Any]:
-        """Datasets by name."""
-
-    @property
-    def models(self) -> Mapping[str, Any]:
-        """Models by name."""
-
-    @property
-    def methods(self) -> Mapping[str, Any]:
-        """Methods by name."""
-
-    @property
-    def seeds(self) -> Sequence[int]:
-        """Seeds, in order."""
-
-    def tasks(self, dataset: str) -> int:
-        """Return the number of tasks of a dataset."""
 
 
 @dataclass(frozen=True)
@@ -184,9 +162,9 @@ def collect(
 
 
 def collect_experiment(
-    experiment: ExperimentLike, results: Path, reported: Path | None = None
+    experiment: Experiment, results: Path, reported: Path | None = None
 ) -> Results:
-    """Read the whole matrix of an experiment's configuration."""
+    """Read the whole matrix of an experiment's configuration; ``reported``: figures of others."""
     cells = [
         Cell(dataset, model, method, seed, experiment.tasks(dataset))
         for dataset in experiment.datasets
@@ -194,24 +172,50 @@ def collect_experiment(
         for method in experiment.methods
         for seed in experiment.seeds
     ]
-    things = {**experiment.datasets, **experiment.models, **experiment.methods}
-    titles = {name: str(getattr(thing, "title", "") or "") for name, thing in things.items()}
+    things = [experiment.datasets, experiment.models, experiment.methods]
+    titles = {name: thing.title for group in things for name, thing in group.items()}
     return collect(
         experiment.name,
         results,
         cells,
-        title=str(getattr(experiment, "title", "") or experiment.name),
-        settings={name: plain(method) for name, method in experiment.methods.items()},
-        titles={name: title for name, title in titles.items() if title},
+        title=experiment.title,
+        settings={name: resolved(experiment, name) for name in experiment.methods},
+        titles=titles,
         reported=reported,
     )
 
 
-def plain(thing: Any) -> dict[str, Any]:
-    """Return a configuration object (a pydantic model or a mapping) as a plain dict."""
-    if hasattr(thing, "model_dump"):
-        return dict(thing.model_dump(mode="json"))
-    return dict(thing) if isinstance(thing, Mapping) else {}
+def resolved(experiment: Experiment, method: str) -> dict[str, Any]:
+    """Return a method's choices and its settings, resolved for the first dataset and model."""
+    chosen = experiment.methods[method]
+    dataset, model = next(iter(experiment.datasets)), next(iter(experiment.models))
+    return {
+        "learner": chosen.learner,
+        "strategy": chosen.replay,
+        "options": dict(chosen.options),
+        **experiment.settings(dataset, model, method).model_dump(mode="json"),
+    }
+
+
+def describe(experiment: Experiment) -> dict[str, Any]:
+    """Return the whole configuration, resolved, as plain JSON values."""
+    return {
+        "name": experiment.name,
+        "title": experiment.title,
+        "seeds": list(experiment.seeds),
+        "tasks": {name: experiment.tasks(name) for name in experiment.datasets},
+        "datasets": {n: d.model_dump(mode="json") for n, d in experiment.datasets.items()},
+        "models": {n: m.model_dump(mode="json") for n, m in experiment.models.items()},
+        "methods": {n: m.model_dump(mode="json") for n, m in experiment.methods.items()},
+        "settings": {
+            f"{dataset}/{model}/{method}": experiment.settings(dataset, model, method).model_dump(
+                mode="json"
+            )
+            for dataset in experiment.datasets
+            for model in experiment.models
+            for method in experiment.methods
+        },
+    }
 
 
 def _read_run(folder: Path, cell: Cell) -> Run:

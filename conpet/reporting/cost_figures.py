@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 _OVER_TASKS = {"samples": "Samples passed in the task", "seconds": "Seconds for the task"}
 _AGAINST = {
-    "bytes": "Kept to predict after the last task (kB; equal ones side by side)",
+    "bytes": "Kept to predict, kB (equal ones side by side)",
     "seconds": "Seconds of training, all tasks",
 }
 

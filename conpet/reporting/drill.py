@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Any
 
-import pandas as pd
-
+from conpet.files import read_json
 from conpet.reporting.collect import Results, Run, Step
 from conpet.reporting.cost import task_cost
 from conpet.reporting.layout import DASH, number, percent
+from conpet.reporting.predictions import Texts, read_predictions
 from conpet.reporting.style import BLUE, GREEN, VERMILLION
 
 _WIDTH, _STRIP, _LEFT, _GAP = 640, 90, 44, 26
@@ -26,7 +25,6 @@ class Confusion:
     count: int
     of: int
     example: str
-    score: float
 
 
 @dataclass(frozen=True)
@@ -36,27 +34,11 @@ class Drill:
     key: str
     status: str
     headline: str
+    mlflow: str
     link: str
     curves: str
     tasks: list[list[str]]
     confusions: list[Confusion]
-
-
-@dataclass
-class Texts:
-    """Sample texts by id, read once a dataset; empty where samples.parquet is not there."""
-
-    root: Path
-    _known: dict[str, Mapping[str, str]] = field(default_factory=dict)
-
-    def of(self, dataset: str) -> Mapping[str, str]:
-        """Return {sample id: text} of all parts of a dataset."""
-        if dataset not in self._known:
-            paths = sorted((self.root / "data" / dataset).glob("*/samples.parquet"))
-            frames = [pd.read_parquet(path, columns=["id", "text"]) for path in paths]
-            pairs = (zip(frame["id"], frame["text"], strict=True) for frame in frames)
-            self._known[dataset] = {str(i): str(text) for pair in pairs for i, text in pair}
-        return self._known[dataset]
 
 
 TASK_COLUMNS = ("Task", "Classes", "Whole", "Average", "Best epoch", "Samples passed", "Seconds")
@@ -73,10 +55,13 @@ def drill(results: Results, run: Run, texts: Texts, links: Mapping[str, str]) ->
             f"whole {percent(summary['whole_accuracy'])} %, "
             f"average {percent(summary['average_accuracy'])} %"
         )
+    marker = run.folder / "tracked.json"
+    tracked = read_json(marker) if marker.is_file() else None
     return Drill(
         key=key,
         status=run.status,
         headline=headline,
+        mlflow=str(tracked["run_id"]) if tracked else "",
         link=links.get(key, ""),
         curves=epoch_curves(run),
         tasks=[_task_row(run, task) for task in range(1, len(run.metrics) + 1)],
@@ -103,8 +88,7 @@ def confusions(run: Run, texts: Texts, most: int = 4) -> list[Confusion]:
     path = run.file(len(run.metrics), "predictions.parquet")
     if not run.metrics or not path.is_file():
         return []
-    columns = ["id", "label", "prediction", "correct", "score"]
-    frame = pd.read_parquet(path, columns=columns)
+    frame = read_predictions(path)
     sizes = frame["label"].value_counts()
     wrong = frame[~frame["correct"].astype(bool)]
     counts = wrong.groupby(["label", "prediction"]).size().reset_index(name="count")
@@ -112,12 +96,10 @@ def confusions(run: Run, texts: Texts, most: int = 4) -> list[Confusion]:
     found = []
     for label, prediction, count in counts.head(most).itertuples(index=False):
         same = wrong[(wrong["label"] == label) & (wrong["prediction"] == prediction)]
-        surest = same.sort_values(["score", "id"], ascending=[False, True]).iloc[0]
-        text = texts.of(run.cell.dataset).get(str(surest["id"]), "")
+        part, row = same.sort_index()["score"].idxmax()
+        text = texts.get(run.cell.dataset, int(part), int(row))
         shown = text if len(text) <= 240 else text[:239] + "…"
-        score = float(surest["score"])
-        of = int(sizes[label])
-        found.append(Confusion(str(label), str(prediction), int(count), of, shown, score))
+        found.append(Confusion(str(label), str(prediction), int(count), int(sizes[label]), shown))
     return found
 
 

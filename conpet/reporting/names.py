@@ -32,7 +32,5 @@ def method_name(method: str, titles: Mapping[str, str] | None = None) -> str:
 
 def is_upper_bound(method: str, settings: Mapping[str, object] | None = None) -> bool:
     """Say whether a method replays the whole history, by its settings or else by its name."""
-    replay = (settings or {}).get("replay")
-    if isinstance(replay, Mapping):
-        replay = replay.get("strategy")
-    return replay == "full" if isinstance(replay, str) else method in UPPER_BOUNDS
+    strategy = (settings or {}).get("strategy")
+    return strategy == "full" if strategy else method in UPPER_BOUNDS

@@ -15,8 +15,9 @@ from typing import Any
 from conpet.errors import UserError
 from conpet.files import write_text
 from conpet.reporting.collect import Results
-from conpet.reporting.drill import TASK_COLUMNS, Texts, drill
+from conpet.reporting.drill import TASK_COLUMNS, drill
 from conpet.reporting.figures import FIGURES, write_figure
+from conpet.reporting.predictions import Texts
 from conpet.reporting.render import html
 from conpet.reporting.table import machine
 from conpet.reporting.tables import TABLES

@@ -22,6 +22,7 @@ from conpet.reporting.layout import (
     spread,
     threads,
 )
+from conpet.reporting.predictions import read_predictions
 from conpet.reporting.table import Table
 from conpet.seeds import derive
 
@@ -117,9 +118,7 @@ def _sample_differences(ours: Run, theirs: Run) -> pd.Series | None:
     both = [_predictions(ours), _predictions(theirs)]
     if not all(path.is_file() for path in both):
         return None
-    frames = [pd.read_parquet(path, columns=["id", "correct"]).set_index("id") for path in both]
-    if any(frame.index.has_duplicates for frame in frames):
-        return None
+    frames = [read_predictions(path) for path in both]
     a, b = (frame["correct"].astype(float) for frame in frames)
     return (a - b).dropna()
 

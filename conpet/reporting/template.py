@@ -101,7 +101,8 @@ the model was surest of.</p>
 <details><summary><code>{{ run.key }}</code>
 <span class="{{ run.status }}">{{ run.status }}</span>
 <span class="muted">{{ run.headline }}</span></summary>
-{%- if run.link %}<p><a href="{{ run.link }}">MLflow run</a></p>{% endif %}
+{%- if run.link %}<p><a href="{{ run.link }}">MLflow run {{ run.mlflow }}</a></p>
+{%- elif run.mlflow %}<p class="muted">MLflow run <code>{{ run.mlflow }}</code></p>{% endif %}
 {%- if run.curves %}<div class="scroll">{{ run.curves | safe }}</div>{% endif %}
 {%- if run.tasks %}
 <div class="scroll"><table><thead><tr>

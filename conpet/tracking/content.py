@@ -89,7 +89,7 @@ def task_params(record: Record, task: Task) -> dict[str, str]:
     """Parameters of one task: who it is, and what this training was told."""
     key, state = record.key, task.learner.state
     identity = {"dataset": key.dataset, "model": key.model, "method": key.method, "seed": key.seed}
-    own = {name: state[name] for name in ("settings", "tuning") if name in state}
+    own: dict[str, Any] = {name: state[name] for name in ("settings", "tuning") if name in state}
     if task.selector is not None:
         own["selector"] = {
             name: task.selector.state[name]

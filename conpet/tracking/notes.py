@@ -70,7 +70,8 @@ def task_note(record: Record, task: Task) -> str:
 
 def summary_note(title: str, tables: Sequence[Path]) -> str:
     """The experiment's tables, as many as fit into a note, and where the rest is."""
-    text = f"**{title}**\n\nTables and figures are among the artifacts.\n"
+    # A list of experiments shows the first line as it is: no marks in it.
+    text = f"{title}\n\nTables and figures are among the artifacts.\n"
     for path in tables:
         more = f"\n{path.stem}\n\n{path.read_text(encoding='utf-8').strip()}\n"
         if len(text) + len(more) <= MAX_TAG:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from conpet.errors import UserError
 from conpet.files import write_json
 from conpet.tracking import content, notes
 from conpet.tracking.content import DataInput, Point
@@ -160,6 +161,9 @@ def track_summary(
     check_name(experiment)
     key = f"{experiment}/summary"
     files = [*tables, *figures, *others]
+    missing = [path for path in files if not path.is_file()]
+    if missing:
+        raise UserError(f"{missing[0]}: no such file: make the tables and figures first")
     moments = [path.stat().st_mtime_ns // 1_000_000 for path in files] or [0]
     end = max(moments)
     markdown = [path for path in tables if path.suffix == ".md"]

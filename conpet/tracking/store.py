@@ -46,18 +46,17 @@ def sqlite_path(uri: str) -> Path | None:
     return Path(unquote(uri.removeprefix("sqlite:///").partition("?")[0]))
 
 
-def _load_client(uri: str) -> MlflowClient:
+def _import_mlflow() -> None:
     for name, value in {**QUIET, **_IMPATIENT}.items():
         os.environ.setdefault(name, value)
     try:
-        from mlflow.tracking import MlflowClient
+        import mlflow.tracking  # noqa: F401
     except ModuleNotFoundError as error:
         raise UserError(
             f"mlflow: {error.name} is not installed: pip install 'conpet[tracking]'"
         ) from None
     for name in ("mlflow", "alembic"):
         logging.getLogger(name).setLevel(logging.ERROR)
-    return MlflowClient(tracking_uri=uri, registry_uri=uri)
 
 
 @contextlib.contextmanager
@@ -84,13 +83,16 @@ def opened(uri: str) -> Iterator[MlflowClient]:
     Raises:
         UserError: mlflow is not installed, or the store does not answer or is of another version.
     """
-    client = _load_client(uri)
+    _import_mlflow()
     from mlflow.exceptions import MlflowException
+    from mlflow.tracking import MlflowClient
+    from sqlalchemy.exc import SQLAlchemyError
 
     with _locked(uri):
         try:
-            yield client
-        except MlflowException as error:
+            # A new client opens the store, and makes the schema of an empty one.
+            yield MlflowClient(tracking_uri=uri, registry_uri=uri)
+        except (MlflowException, SQLAlchemyError) as error:
             raise UserError(f"{uri}: {_explain(str(error), uri)}") from error
 
 
@@ -112,7 +114,6 @@ def create_store(uri: str, artifacts: Path, marker: Path) -> None:
         marker: written when the store is there.
     """
     with opened(uri) as client:
-        # Building the client's store creates the schema; a server only has to answer.
         client.search_experiments(max_results=1)
     if not is_server(uri):
         artifacts.mkdir(parents=True, exist_ok=True)

@@ -67,8 +67,7 @@ def _view(key: str, name: str, groups: tuple[str, ...] | None) -> dict[str, str]
         "modelVersionFilter": "All Runs",
         "selectedColumns": [*metrics, *params],
         "columnOrder": [*_LEFT, *metrics, *params],
-        # Wide enough for the names, in pixels.
-        "columnWidths": {**_LEFT, **dict.fromkeys(metrics, 150), **dict.fromkeys(params, 90)},
+        "columnWidths": {**_LEFT, **_widths(metrics), **dict.fromkeys(params, 90)},
         "runsHiddenMode": "FIRST_20_RUNS",
         # Own sections stay in front of the ones that MLflow adds for the other metrics.
         "isAccordionReordered": True,
@@ -78,6 +77,11 @@ def _view(key: str, name: str, groups: tuple[str, ...] | None) -> dict[str, str]
     }
     view = {"name": name, "createdAt": 0, "updatedAt": 0, "state": json.dumps(state)}
     return {f"mlflow.sharedViewState.{key}": json.dumps(view)}
+
+
+def _widths(columns: list[str]) -> dict[str, int]:
+    # In pixels, wide enough for the name; a value is cut by the UI where it must be.
+    return {column: max(100, 7 * len(column) - 10) for column in columns}
 
 
 def _group(params: tuple[str, ...] | None) -> dict[str, Any] | None:

@@ -1,4 +1,4 @@
-"""A results folder as the workflow leaves it, made up but plausible; shrinkable to a test's size."""
+"""A results folder as the workflow leaves it: made up, plausible, as small as a test needs."""
 
 from __future__ import annotations
 
@@ -130,7 +130,7 @@ def _predict(
     rows = []
     for i in range(1, t + 1):
         for c in range(classes):
-            for s in range(per_class):
+            for _ in range(per_class):
                 label = class_name(i, c)
                 right = bool(rng.random() < chance[i])
                 task = i if right else int(rng.integers(1, t + 1))
@@ -138,7 +138,8 @@ def _predict(
                 guess = label if right else class_name(task, wrong)
                 rows.append(
                     {
-                        "id": f"{label}-{s}",
+                        "part": 0,
+                        "row": len(rows),
                         "task": i,
                         "label": label,
                         "prediction": guess,
@@ -165,8 +166,7 @@ def _write_step(rng: np.random.Generator, folder: Path, cell: Cell, t: int, repl
             "learner": "experts" if cell.method in EXPERTS else "linear",
             "task": t,
             "classes": [[class_name(i, c) for c in range(4)] for i in range(1, t + 1)],
-            "settings": {"replay": replay, "epochs": 10, "lr": 1e-3},
-            "tuning": {"type": "LORA", "r": 4},
+            "settings": {"replay_strategy": replay, "training": {"epochs": 10, "lr": 1e-3}},
             "plan_sha256": "cd" * 32,
             "encoded_sha256": "ef" * 32,
             "best_epoch": 8,

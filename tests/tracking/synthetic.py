@@ -24,7 +24,7 @@ KEPT = {"finetune": 0.2, "emr": 0.85, "static_emr": 0.97, "dynamic": 0.95, "join
 def accuracy(method: str, seed: int, task: int, of: int) -> float:
     """Accuracy on task ``of`` after ``task``: a whole number of right samples."""
     noise = (derive(method, seed, of) % 7) / 100
-    return round((0.97 - noise) * KEPT[method] ** (task - of) * SAMPLES) / SAMPLES
+    return round((0.97 - noise) * KEPT.get(method, 0.5) ** (task - of) * SAMPLES) / SAMPLES
 
 
 def metrics(key: RunKey, task: int) -> dict[str, Any]:

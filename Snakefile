@@ -1,0 +1,55 @@
+"""Continual parameter-efficient tuning, from raw files to tables, figures, report and MLflow.
+
+Type a target: demo, tables, figures, report, mlflow, all (the default), or the path of a file.
+`snakemake --config experiment=clinc150 tables` takes config/experiments/clinc150.yaml.
+"""
+
+include: "workflow/rules/common.smk"
+include: "workflow/rules/data.smk"
+include: "workflow/rules/learn.smk"
+include: "workflow/rules/evaluate.smk"
+include: "workflow/rules/publish.smk"
+
+
+report: "workflow/report/workflow.rst"
+
+
+# on a cluster these run where snakemake does: they are short, or need the network or the store
+localrules:
+    all, demo, tables, figures, report, mlflow,
+    fetch_model, fetch_dataset, prepare, split, table, figure, page, store, track,
+
+
+rule all:
+    default_target: True
+    message: "everything of experiment {EXPERIMENT}"
+    input: everything(EXPERIMENT)
+
+
+rule demo:
+    message: "the demo, whatever experiment is set"
+    input: everything("demo")
+
+
+rule tables:
+    message: "tables of experiment {EXPERIMENT}"
+    input: table_files(EXPERIMENT)
+
+
+rule figures:
+    message: "figures of experiment {EXPERIMENT}"
+    input: figure_files(EXPERIMENT)
+
+
+rule report:
+    message: "report of experiment {EXPERIMENT}"
+    input: f"results/{EXPERIMENT}/report.html"
+
+
+rule mlflow:
+    message: "experiment {EXPERIMENT} in MLflow"
+    input: tracked_files(EXPERIMENT)
+
+
+onstart:
+    lock()

@@ -1,0 +1,123 @@
+"""Finished runs to tables, figures, report and MLflow."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from conpet.cli.shared import Add, common, experiment_of, paths
+from conpet.errors import UserError
+
+
+def _table(args: argparse.Namespace) -> None:
+    from conpet.jobs import publish
+
+    publish.table(experiment_of(args), args.name, args.results, args.out)
+
+
+def _plot(args: argparse.Namespace) -> None:
+    from conpet.jobs import publish
+
+    publish.plot(experiment_of(args), args.name, args.results, args.out)
+
+
+def _report(args: argparse.Namespace) -> None:
+    from conpet.jobs import publish
+
+    publish.report(experiment_of(args), args.results, args.out)
+
+
+def _show(args: argparse.Namespace) -> None:
+    from conpet.jobs import publish
+
+    publish.show(experiment_of(args), args.results)
+
+
+def _targets(args: argparse.Namespace) -> None:
+    from conpet.jobs import publish
+
+    publish.targets(args.config_dir)
+
+
+def _track_store(args: argparse.Namespace) -> None:
+    from conpet.tracking import create_store
+
+    create_store(args.store, args.artifacts, args.out)
+
+
+def _track(args: argparse.Namespace) -> None:
+    from conpet.jobs import publish
+
+    cell = (args.dataset, args.model, args.method, args.seed)
+    publish.track(experiment_of(args), cell, args.run, args.store, args.artifacts, args.out)
+
+
+def _ui(args: argparse.Namespace) -> None:
+    import subprocess
+
+    from conpet.tracking import ui_address, ui_command
+
+    command = ui_command(args.store, args.artifacts, args.port)
+    print(f"MLflow at {ui_address(args.store, args.port)} (stop with Ctrl-C)", flush=True)
+    try:
+        subprocess.run(command, check=True)
+    except KeyboardInterrupt:
+        print("stopped")
+    except subprocess.CalledProcessError as error:
+        raise UserError(f"MLflow ended with status {error.returncode}: see above") from None
+
+
+def _diff(args: argparse.Namespace) -> None:
+    from conpet.reporting.compare import diff
+
+    lines = diff(args.a, args.b, args.tolerance)
+    print("\n".join(lines) if lines else "identical")
+    if lines:
+        raise SystemExit(1)
+
+
+def _store(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--store", default="sqlite:///results/mlflow.db", help="MLflow's store")
+    artifacts = Path("results/mlartifacts")
+    parser.add_argument("--artifacts", type=Path, default=artifacts, help="MLflow's artifacts")
+
+
+def _results(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--results", type=Path, default=Path("results"), help="default: results")
+
+
+def add_commands(add: Add) -> None:
+    """Add the commands that publish."""
+    p = add("table", "make one table: NAME.csv, .md, .tex, .json", _table)
+    p.add_argument("name", help="see `conpet targets`")
+    common(p)
+    _results(p)
+    paths(p, out="prefix of the files to write")
+    p = add("plot", "make one figure: NAME.svg, .png", _plot)
+    p.add_argument("name", help="see `conpet targets`")
+    common(p)
+    _results(p)
+    paths(p, out="prefix of the files to write")
+    p = add("report", "make the page that shows everything", _report)
+    common(p)
+    _results(p)
+    paths(p, out="page to write")
+    p = add("show", "print the main table and where the rest lies", _show)
+    common(p)
+    _results(p)
+    p = add("targets", "list experiments, tables and figures, a line each", _targets)
+    p.add_argument("--config-dir", type=Path, default=Path("config"), help="default: config")
+    p = add("track-store", "make MLflow's store", _track_store)
+    _store(p)
+    paths(p, out="marker to write")
+    p = add("track", "log one finished run to MLflow; an older one is replaced", _track)
+    common(p, "dataset", "model", "method", "seed")
+    _store(p)
+    paths(p, run="the run's folder", out="marker to write")
+    p = add("ui", "open MLflow's pages on this machine", _ui)
+    _store(p)
+    p.add_argument("--port", type=int, default=5000, help="default: 5000")
+    p = add("diff", "compare the tables of two folders cell by cell", _diff)
+    p.add_argument("a", type=Path)
+    p.add_argument("b", type=Path)
+    p.add_argument("--tolerance", type=float, default=0.0, help="absolute; default 0")

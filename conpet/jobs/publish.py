@@ -1,0 +1,105 @@
+"""Metrics of finished runs -> tables, figures, report, MLflow."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from conpet.config import Experiment
+from conpet.config.strict import choose, read_yaml
+from conpet.files import read_json
+from conpet.reporting.collect import Results, collect_experiment, describe
+
+
+def _collect(experiment: Experiment, results: Path) -> Results:
+    reported = experiment.config_dir / "author_results.csv"
+    return collect_experiment(experiment, results, reported if reported.is_file() else None)
+
+
+def table(experiment: Experiment, name: str, results: Path, out: Path) -> None:
+    """Make one table."""
+    from conpet.reporting.tables import TABLES, write_table
+
+    choose("table", name, list(TABLES), "table")
+    write_table(TABLES[name][0](_collect(experiment, results)), out, experiment.sha256())
+
+
+def plot(experiment: Experiment, name: str, results: Path, out: Path) -> None:
+    """Make one figure."""
+    from conpet.reporting.figures import FIGURES, write_figure
+
+    choose("figure", name, list(FIGURES), "plot")
+    write_figure(FIGURES[name][0](_collect(experiment, results)), out)
+
+
+def _commit(experiment: Experiment) -> str:
+    from conpet.reporting.page import commit
+
+    return commit(experiment.config_dir)
+
+
+def report(experiment: Experiment, results: Path, out: Path) -> None:
+    """Make the page that shows everything."""
+    from conpet.reporting.page import About, write_page
+
+    about = About(
+        config=describe(experiment), config_hash=experiment.sha256(), commit=_commit(experiment)
+    )
+    write_page(_collect(experiment, results), out, about)
+
+
+def show(experiment: Experiment, results: Path) -> None:
+    """Print the main table, and where figures, report and MLflow are."""
+    from conpet.reporting.tables import TABLES, terminal
+
+    print(terminal(TABLES["main"][0](_collect(experiment, results))))
+    here = results / experiment.name
+    print(f"\ntables   {here / 'tables'}\nfigures  {here / 'figures'}/accuracy.png and more")
+    print(f"report   {here / 'report.html'}")
+    conpet = Path(sys.executable).parent / "conpet"
+    near = conpet.is_relative_to(Path.cwd())
+    print(f"MLflow   {conpet.relative_to(Path.cwd()) if near else 'conpet'} ui")
+
+
+def targets(config_dir: Path) -> None:
+    """List what can be asked for, a line each."""
+    from conpet.reporting.figures import FIGURES
+    from conpet.reporting.tables import TABLES
+
+    print("experiments: snakemake --config experiment=NAME")
+    for path in sorted((config_dir / "experiments").glob("*.yaml")):
+        print(f"  {path.stem:16} {read_yaml(path).get('title', '')}")
+    print("targets\n  tables, figures, report, mlflow, all, demo, or a file:")
+    for folder, things, end in (("tables", TABLES, "md"), ("figures", FIGURES, "png")):
+        for name, (_, meaning) in things.items():
+            print(f"  {f'results/EXPERIMENT/{folder}/{name}.{end}':44} {meaning}")
+
+
+def track(
+    experiment: Experiment,
+    cell: tuple[str, str, str, int],
+    run: Path,
+    store: str,
+    artifacts: Path,
+    out: Path,
+) -> None:
+    """Log one finished run to MLflow."""
+    from conpet.tracking import RunKey, track_run
+
+    dataset, model, method, seed = cell
+    tasks = experiment.tasks(dataset)
+    chosen = experiment.methods[method]
+    params = {
+        "learner": chosen.learner,
+        "replay": chosen.replay,
+        "options": chosen.options,
+        "settings": experiment.settings(dataset, model, method).model_dump(mode="json"),
+    }
+    state = read_json(run / f"task{tasks:02d}" / "state" / "state.json")
+    tags = {
+        "git_commit": _commit(experiment),
+        "data_sha256": state["encoded_sha256"],
+        "config_sha256": experiment.sha256(),
+    }
+    key = RunKey(experiment.name, dataset, model, method, seed)
+    track_run(run, key, params, tags, store, artifacts, out, tasks)

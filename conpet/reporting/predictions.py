@@ -1,0 +1,54 @@
+"""Predictions of single samples, and the texts they are of."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from conpet.errors import UserError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_COLUMNS = ("label", "prediction", "correct", "score")
+
+
+def read_predictions(path: Path) -> pd.DataFrame:
+    """Read predictions.parquet, indexed by the sample: its number of part and its row there.
+
+    Raises:
+        UserError: the file is missing or is not such a file.
+    """
+    import pandas as pd
+
+    try:
+        frame = pd.read_parquet(path, columns=["part", "row", *_COLUMNS])
+    except (OSError, ValueError, KeyError) as error:
+        line = " ".join(str(error).split())[:200]
+        raise UserError(f"{path}: not a predictions file ({line}): evaluate again") from None
+    return frame.set_index(["part", "row"])
+
+
+def part_name(number: int) -> str:
+    """Return the name of a stream's part by its place: 0 is base, 1 the first addition."""
+    return "base" if number == 0 else f"add{number}"
+
+
+@dataclass
+class Texts:
+    """Sample texts, each samples.parquet read once; none where the file is not there."""
+
+    root: Path
+    _known: dict[tuple[str, int], list[str]] = field(default_factory=dict)
+
+    def get(self, dataset: str, part: int, row: int) -> str:
+        """Return the text of one sample, '' where it is unknown."""
+        import pandas as pd
+
+        if (dataset, part) not in self._known:
+            path = self.root / "data" / dataset / part_name(part) / "samples.parquet"
+            texts = list(pd.read_parquet(path, columns=["text"])["text"]) if path.is_file() else []
+            self._known[dataset, part] = texts
+        texts = self._known[dataset, part]
+        return str(texts[row]) if 0 <= row < len(texts) else ""

@@ -1,0 +1,92 @@
+"""Costs by hand, and slopes against the textbook formula."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from conpet.reporting.collect import Cell, Results, Run, Step
+from conpet.reporting.cost import by_task, deployed_bytes, slope, task_cost
+from conpet.reporting.cost_figures import pareto_front
+from conpet.reporting.tables import TABLES
+
+
+def run(learner: str, with_selector: bool) -> Run:
+    def step(scale: int) -> Step:
+        state = {
+            "learner": learner,
+            "trainable_parameters": 10 * scale,
+            "total_parameters": 1000,
+            "stored_bytes": 400 * scale,
+            "samples_passed": 50 * scale,
+            "tokens_passed": 500 * scale,
+        }
+        return Step(state, {"seconds": 2.0 * scale, "peak_memory_mb": 100.0 * scale})
+
+    none = Step(None, None)
+    selectors = [none, step(2) if with_selector else none]
+    return Run(Cell("d", "m", "x", 1, 2), Path("nowhere"), [], [step(1), step(3)], selectors)
+
+
+def test_a_selector_is_part_of_the_cost() -> None:
+    cost = task_cost(run("experts", True), 2)
+    assert cost.tunable == 30 + 20
+    assert cost.share == pytest.approx(0.05)
+    assert cost.samples == 150 + 100
+    assert cost.seconds == 6 + 4
+    assert cost.peak_memory_mb == 300
+    assert cost.flops == (4 * 1000 + 2 * 30) * 1500 + (4 * 1000 + 2 * 20) * 1000
+
+
+def test_experts_keep_all_states_others_the_last() -> None:
+    assert deployed_bytes(run("experts", True)) == 400 + 1200 + 800
+    assert deployed_bytes(run("linear", False)) == 1200
+
+
+def test_missing_files_are_not_zero() -> None:
+    empty = Run(
+        Cell("d", "m", "x", 1, 1), Path("nowhere"), [], [Step(None, None)], [Step(None, None)]
+    )
+    assert math.isnan(task_cost(empty, 1).seconds)
+    assert math.isnan(deployed_bytes(empty))
+    assert math.isnan(by_task([empty], "samples")[0])
+
+
+def test_slope_leaves_the_first_task_out_and_has_an_interval() -> None:
+    y = np.array([3.0, 5.5, 6.5, 9.5])
+    found = slope([100.0, *y])
+    x = np.arange(2, 6)
+    expected, intercept = np.polyfit(x, y, 1)
+    residual = y - expected * x - intercept
+    error = math.sqrt((residual**2).sum() / 2 / ((x - x.mean()) ** 2).sum())
+    assert found.value == pytest.approx(expected)
+    assert found.high - found.value == pytest.approx(4.302652729911275 * error)  # t(0.975, 2)
+    assert found.value - found.low == pytest.approx(found.high - found.value)
+
+
+def test_slope_of_few_or_equal_points() -> None:
+    assert slope([9.0, 4.0, 4.0, 4.0]) == slope([1.0, 2.0, 2.0, 2.0])
+    assert (slope([9.0, 4.0, 4.0, 4.0]).value, slope([9.0, 4.0, 4.0, 4.0]).high) == (0.0, 0.0)
+    two = slope([9.0, 4.0, 6.0])
+    assert two.value == pytest.approx(2.0)
+    assert math.isnan(two.low)
+    assert math.isnan(slope([9.0, 4.0]).value)
+    assert math.isnan(slope([]).value)
+
+
+def test_cost_table_tells_flat_from_growing(results: Results) -> None:
+    frame = TABLES["cost"][0](results).data.set_index("method")
+    assert frame.loc["static_emr", "samples_slope"] == 0
+    assert frame.loc["static_emr", "samples_slope_high"] == 0
+    assert frame.loc["joint", "samples_slope"] > 1000
+    assert frame.loc["dynamic", "tunable"] > frame.loc["static_emr", "tunable"]
+    assert frame.loc["static_emr", "n"] == 3
+
+
+def test_pareto_front() -> None:
+    points = [(1.0, 50.0), (1.0, 60.0), (2.0, 55.0), (3.0, 70.0), (4.0, 70.0)]
+    assert pareto_front(points) == [(1.0, 60.0), (3.0, 70.0)]
+    assert pareto_front([]) == []

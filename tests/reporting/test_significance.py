@@ -1,0 +1,83 @@
+"""The tests behind the claims."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from conpet.reporting.collect import Results
+from conpet.reporting.significance import comparison, paired_bootstrap, paired_t, pairs
+from conpet.reporting.tables import TABLES
+
+
+def test_paired_t_against_scipy() -> None:
+    a, b = np.array([0.8, 0.85, 0.9]), np.array([0.7, 0.8, 0.78])
+    assert paired_t(a - b) == pytest.approx(stats.ttest_rel(a, b).pvalue)
+
+
+def test_paired_t_without_a_spread_says_nothing() -> None:
+    assert math.isnan(paired_t(np.array([0.1])))
+    assert math.isnan(paired_t(np.array([0.1, 0.1, 0.1])))
+
+
+def test_bootstrap_is_that_of_resampling_the_samples() -> None:
+    rng = np.random.default_rng(0)
+    differences = rng.choice(
+        [-1.0, -1 / 3, 0.0, 1 / 3, 1.0], size=300, p=[0.05, 0.1, 0.6, 0.15, 0.1]
+    )
+    p, low, high = paired_bootstrap(differences, seed=1, resamples=20_000)
+    drawn = rng.choice(differences, size=(20_000, 300)).mean(axis=1)
+    assert low == pytest.approx(np.quantile(drawn, 0.025), abs=0.004)
+    assert high == pytest.approx(np.quantile(drawn, 0.975), abs=0.004)
+    assert p == pytest.approx(2 * (drawn <= 0).mean(), abs=0.01)
+    assert paired_bootstrap(differences, seed=1) == paired_bootstrap(differences, seed=1)
+
+
+def test_bootstrap_at_the_ends() -> None:
+    assert paired_bootstrap(np.zeros(50), seed=1) == (1.0, 0.0, 0.0)
+    p, low, high = paired_bootstrap(np.ones(50), seed=1)
+    assert (low, high) == (1.0, 1.0)
+    assert p == pytest.approx(2 / 10_001)
+
+
+def test_pairs_are_the_claims(results: Results) -> None:
+    assert list(pairs(results, "demo", "minilm")) == [
+        ("static_emr", "emr"),
+        ("dynamic", "static_emr"),
+    ]
+
+
+def test_comparison_reads_both_runs(results: Results) -> None:
+    fact = comparison(results, "demo", "minilm", "static_emr", "emr")
+    expected = [
+        a.metrics[-1]["whole_accuracy"] - b.metrics[-1]["whole_accuracy"]
+        for a, b in zip(
+            results.of("demo", "minilm", "static_emr"),
+            results.of("demo", "minilm", "emr"),
+            strict=True,
+        )
+    ]
+    assert fact["difference_mean"] == pytest.approx(np.mean(expected))
+    assert fact["seeds"] == 3
+    assert fact["samples"] == 4 * 4 * 5
+    assert fact["low"] <= fact["difference_mean"] <= fact["high"]
+
+
+def test_unfinished_seeds_are_left_out(two: Results) -> None:
+    frame = TABLES["significance"][0](two).data
+    demo = frame[(frame["dataset"] == "demo") & (frame["method"] == "static_emr")].iloc[0]
+    tacred = frame[(frame["dataset"] == "tacred") & (frame["method"] == "static_emr")].iloc[0]
+    assert demo["seeds"] == 0
+    assert math.isnan(demo["difference_mean"])
+    assert tacred["seeds"] == 1
+    assert math.isnan(tacred["t_test_p"])
+    assert 0 < tacred["bootstrap_p"] <= 1
+
+
+def test_main_names_the_tests(results: Results) -> None:
+    notes = " ".join(TABLES["main"][0](results).footnotes)
+    assert "paired t-test over seeds; paired bootstrap" in notes
+    assert "Static EMR over EMR" in notes

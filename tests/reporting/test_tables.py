@@ -1,0 +1,237 @@
+"""Every table: its numbers by hand, its marks, what it says of what is missing, its bytes."""
+
+from __future__ import annotations
+
+import json
+import math
+import shutil
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from conpet.files import read_json, sha256, write_json
+from conpet.reporting.collect import Results, collect
+from conpet.reporting.layout import number, percent, rank, spread
+from conpet.reporting.tables import TABLES, Table, terminal, write_table
+from tests.reporting.synthetic import cells
+
+
+def table(name: str, results: Results) -> Table:
+    return TABLES[name][0](results)
+
+
+def row(frame: pd.DataFrame, **keys: object) -> pd.Series:
+    for column, value in keys.items():
+        frame = frame[frame[column] == value]
+    assert len(frame) == 1
+    return frame.iloc[0]
+
+
+@pytest.mark.parametrize("name", list(TABLES))
+def test_every_table_in_every_form(name: str, results: Results, tmp_path: Path) -> None:
+    made = table(name, results)
+    assert all(len(cells) == len(made.columns) for cells in made.rows)
+    paths = write_table(made, tmp_path / name, "c0ffee")
+    assert [p.suffix for p in paths] == [".csv", ".md", ".tex", ".json"]
+    record = read_json(paths[3])
+    assert record["config_sha256"] == "c0ffee"
+    assert record["outputs"][f"{name}.csv"] == sha256(paths[0])
+    assert record["inputs"] == {k: sha256(results.root / k) for k in record["inputs"]}
+    assert record["inputs"]
+    assert record["threads"] == [1]
+    assert record["packages"]["numpy"] == np.__version__
+    tex = paths[2].read_text()
+    assert r"Demo\_1 \& 100 \%" in tex
+    assert r"\toprule" in tex
+    assert "±" not in tex
+    assert terminal(made).count("\n") > len(made.rows)
+    again = write_table(table(name, results), tmp_path / "again" / name, "c0ffee")
+    assert [p.read_bytes() for p in again] == [p.read_bytes() for p in paths]
+
+
+def test_csv_has_full_precision_and_no_time(results: Results, tmp_path: Path) -> None:
+    path = write_table(table("main", results), tmp_path / "main")[0]
+    frame = pd.read_csv(path)
+    runs = results.of("demo", "minilm", "emr")
+    values = [run.metrics[-1]["whole_accuracy"] for run in runs]
+    found = row(frame, method="emr")
+    assert found["whole_accuracy_mean"] == float(np.mean(values))
+    assert found["whole_accuracy_std"] == float(np.std(values, ddof=1))
+    assert found["n"] == 3
+    assert not any("second" in column for column in frame)
+
+
+def test_main_does_not_depend_on_times(results: Results, tmp_path: Path) -> None:
+    first = write_table(table("main", results), tmp_path / "a" / "main")
+    shutil.copytree(results.root, tmp_path / "other")
+    for path in (tmp_path / "other").rglob("timing.json"):
+        write_json(path, {**read_json(path), "seconds": 1.0, "peak_memory_mb": 2.0})
+    copy = collect("demo", tmp_path / "other", [r.cell for r in results.runs], title=results.title)
+    second = write_table(table("main", copy), tmp_path / "b" / "main")
+    assert [p.read_bytes() for p in first] == [p.read_bytes() for p in second]
+
+
+def test_main_marks_the_best_and_leaves_bounds_out(results: Results) -> None:
+    made = table("main", results)
+    means = {
+        m: spread(r.summary["whole_accuracy"] for r in results.of("demo", "minilm", m))[0]
+        for m in results.methods
+        if m != "joint"
+    }
+    order = sorted(means, key=lambda m: -means[m])
+    methods = results.methods
+    assert {r for r, c in made.best if c == 1} == {methods.index(order[0])}
+    assert {r for r, c in made.second if c == 1} == {methods.index(order[1])}
+    assert any("Not ranked" in note and "Joint" in note for note in made.footnotes)
+
+
+def test_partial_matrix_has_dashes_and_says_so(two: Results) -> None:
+    made = table("main", two)
+    emr = made.rows[1]
+    assert emr[:3] == ["EMR", "–", "–"]
+    assert "±" not in emr[3]  # one seed of tacred
+    assert emr[5] == "0–1"
+    note = next(note for note in made.footnotes if "pending" in note)
+    assert "EMR on demo (seed 100, 200)" in note
+    assert "EMR on tacred (seed 200)" in note
+    assert row(made.data, dataset="demo", method="emr")["status"] == "pending"
+    assert math.isnan(row(made.data, dataset="demo", method="emr")["whole_accuracy_mean"])
+
+
+def test_reported_figures_have_rows_of_their_own(two: Results) -> None:
+    made = table("main", two)
+    reported = [cells for cells in made.rows if "reported" in cells[0]]
+    assert reported[0][0] == "Dynamic ConPET, reported (BERT-large; top-1, 50 batches x 50)"
+    assert reported[0][1:] == ["–", "–", "83.13 ± 1.25", "78.41 ± 0.93", "3"]
+    assert made.rules == {5}
+    assert not [place for place in made.best | made.second if place[0] >= 5]
+    assert any("authors' test_result.txt" in note for note in made.footnotes)
+    assert "author_results.csv" in made.inputs
+    rows = made.data[made.data["status"] == "reported"]
+    assert set(rows["dataset"]) == {"tacred"}
+    assert rows["whole_accuracy_mean"].max() < 1
+
+
+def test_no_reported_rows_for_other_datasets(results: Results, root: Path) -> None:
+    other = Results(**{**vars(results), "reported": root / "config" / "author_results.csv"})
+    assert len(table("main", other).rows) == 5
+
+
+def test_curve_takes_what_partial_runs_have(two: Results) -> None:
+    made = table("curve", two).data
+    assert row(made, dataset="tacred", method="emr", task=2)["n"] == 2
+    assert row(made, dataset="tacred", method="emr", task=3)["n"] == 1
+    assert row(made, dataset="demo", method="emr", task=1)["n"] == 0
+
+
+def test_forgetting_prefers_less(results: Results) -> None:
+    made = table("forgetting", results)
+    values = [row(made.data, method=m)["forgetting_mean"] for m in results.methods[:4]]
+    assert {r for r, c in made.best if c == 1} == {
+        i for i, v in enumerate(values) if round(v, 4) == round(min(values), 4)
+    }
+
+
+def test_forgetting_of_a_single_task_is_a_dash(tmp_path: Path) -> None:
+    from tests.reporting.synthetic import build
+
+    matrix = cells(methods=("emr", "dynamic"), seeds=(100,), n_tasks=1)
+    made = table("forgetting", build(tmp_path, matrix, per_class=3))
+    assert made.rows[0][1:3] == ["–", "–"]
+    assert made.rows[0][3] != "–"
+
+
+def test_selector_has_only_methods_with_one(results: Results) -> None:
+    made = table("selector", results)
+    assert [cells[0] for cells in made.rows] == ["Dynamic ConPET"]
+    last = row(made.data, task=4)
+    expected = [
+        run.metrics[-1]["selector_accuracy"]["1"] for run in results.of("demo", "minilm", "dynamic")
+    ]
+    assert last["top1_mean"] == pytest.approx(np.mean(expected))
+    assert list(made.data["task"]) == [2, 3, 4]
+
+
+def test_ablation_names_what_differs(results: Results) -> None:
+    made = table("ablation", results)
+    assert ("Setting", "replay_strategy") in made.columns
+    assert ("Setting", "lr") not in made.columns
+    deltas = [
+        a.summary["whole_accuracy"] - b.summary["whole_accuracy"]
+        for a, b in zip(
+            results.of("demo", "minilm", "emr"),
+            results.of("demo", "minilm", "finetune"),
+            strict=True,
+        )
+    ]
+    assert row(made.data, method="emr")["difference_mean"] == pytest.approx(np.mean(deltas))
+    assert math.isnan(row(made.data, method="finetune")["difference_mean"])
+
+
+def test_ablation_takes_settings_from_the_configuration(results: Results) -> None:
+    settings = {m: {"tuning": {"config": {"r": r}}} for r, m in enumerate(results.methods)}
+    made = table("ablation", Results(**{**vars(results), "settings": settings}))
+    assert made.columns[1] == ("Setting", "r")
+    assert list(made.data["tuning.config.r"]) == ["0", "1", "2", "3", "4"]
+
+
+def test_rank_ties_on_what_is_shown() -> None:
+    assert rank([0.50001, 0.50004, 0.4], [True] * 3) == ({0, 1}, set())
+    assert rank([0.5, 0.6, math.nan, 0.6], [True, True, True, False]) == ({1}, {0})
+    assert rank([0.2, 0.1, 0.3], [True] * 3, higher=False) == ({1}, {0})
+    assert rank([0.5], [True]) == (set(), set())
+
+
+def test_numbers_as_shown() -> None:
+    assert percent(0.12345, 0.01) == "12.35 ± 1.00"
+    assert percent(math.nan) == "–"
+    assert percent(-0.000001) == "0.00"
+    assert number(12345.678) == "12,345.7"
+    assert spread([0.2, None, 0.4]) == (pytest.approx(0.3), pytest.approx(0.141421356), 2)
+
+
+def test_markdown_is_a_table_even_with_bars(results: Results) -> None:
+    from conpet.reporting.render import markdown
+
+    made = table("main", results)
+    odd = Table(**{**vars(made), "rows": [["a|b_c", "<1", "2", "3"]], "best": frozenset({(0, 1)})})
+    line = next(line for line in markdown(odd).splitlines() if "b\\_c" in line)
+    assert line == r"| a\|b\_c | **\<1** | 2 | 3 |"
+
+
+def test_terminal_marks_and_aligns(results: Results) -> None:
+    lines = terminal(table("main", results)).splitlines()
+    body = [line for line in lines[1:] if " ± " in line]
+    assert len(body) == 5
+    assert len({line.index("±") for line in body}) == 1
+    assert sum("*" in line for line in body) >= 1
+    assert all(len(line) <= 100 for line in lines)
+
+
+@pytest.mark.skipif(not shutil.which("pdflatex"), reason="needs pdflatex with booktabs")
+def test_latex_compiles(results: Results, two: Results, tmp_path: Path) -> None:
+    names = []
+    for source in (results, two):
+        for name in TABLES:
+            prefix = tmp_path / f"{source.experiment}-{name}"
+            write_table(table(name, source), prefix)
+            names.append(prefix.name)
+    inputs = "\n".join(rf"\input{{{name}.tex}}" for name in names)
+    (tmp_path / "all.tex").write_text(
+        "\\documentclass{article}\n\\usepackage{booktabs}\n\\usepackage{graphicx}\n"
+        f"\\begin{{document}}\n{inputs}\n\\end{{document}}\n"
+    )
+    command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "all.tex"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout[-2000:]
+    assert (tmp_path / "all.pdf").stat().st_size > 1000
+
+
+def test_provenance_is_plain_json_without_a_date(results: Results, tmp_path: Path) -> None:
+    path = write_table(table("main", results), tmp_path / "main")[3]
+    record = json.loads(path.read_text())
+    assert not [key for key in record if "time" in key or "date" in key]
+    assert str(results.root) not in path.read_text()

@@ -1,0 +1,194 @@
+"""What is told about a run, without a store."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from conpet.errors import UserError
+from conpet.files import read_json, write_json
+from conpet.tracking import RunKey, content, notes, views
+from conpet.tracking.record import Record, read_run
+from tests.tracking.synthetic import BIRTH, SPAN, TAGS, accuracy, build_run, config
+
+KEY = RunKey("demo", "demo", "minilm", "dynamic", 100)
+
+
+@pytest.fixture
+def record(tmp_path: Path) -> Record:
+    return read_run(build_run(tmp_path, KEY, 3), KEY)
+
+
+def by_step(points: list[content.Point], key: str) -> dict[int, float]:
+    return {point.step: point.value for point in points if point.key == key}
+
+
+def test_import_needs_no_mlflow(root: Path) -> None:
+    code = "import sys, conpet.tracking; print('mlflow' in sys.modules)"
+    found = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=root
+    )
+    assert found.stdout.strip() == "False"
+
+
+def test_flatten() -> None:
+    nested = {"a": {"b": {"c": 1}, "d": None}, "e": [1, "x"], "f": True, "g": "text", "h": {}}
+    assert content.flatten(nested) == {
+        "a.b.c": "1",
+        "a.d": "null",
+        "e": '[1, "x"]',
+        "f": "true",
+        "g": "text",
+        "h": "{}",
+    }
+
+
+def test_long_values_are_cut_but_stay_different() -> None:
+    first, second = (content.flatten({"x": ["class"] * 2000 + [end]})["x"] for end in "ab")
+    assert len(first) == len(second) == content.MAX_PARAM
+    assert first != second
+
+
+def test_parameters_say_who_first_and_hold_the_whole_config(record: Record) -> None:
+    params = content.run_params(record, config(KEY))
+    assert list(params)[:5] == ["dataset", "model", "method", "seed", "tasks"]
+    assert params["method"] == "dynamic"
+    assert params["method.train.learning_rate"] == "0.001"
+    assert set(content.flatten(config(KEY))) <= set(params)
+
+
+def test_metrics_by_task(record: Record) -> None:
+    points = content.run_metrics(record)
+    expected = {t: record.tasks[t - 1].metrics["whole_accuracy"] for t in (1, 2, 3)}
+    assert by_step(points, "whole_accuracy") == expected
+    assert by_step(points, "task_accuracy/02") == {
+        2: accuracy("dynamic", 100, 2, 2),
+        3: accuracy("dynamic", 100, 3, 2),
+    }
+    # Forgetting exists from the second task on: the drop of task 1.
+    dropped = accuracy("dynamic", 100, 1, 1) - accuracy("dynamic", 100, 2, 1)
+    assert set(by_step(points, "forgetting")) == {2, 3}
+    assert by_step(points, "forgetting")[2] == pytest.approx(dropped)
+    assert set(by_step(points, "selector_accuracy_top3")) == {3}
+
+
+def test_costs_add_the_selector_and_experts_add_up(record: Record) -> None:
+    points = content.run_metrics(record)
+    # Task 1 has no selector; later tasks train one for 10 s before the expert.
+    assert by_step(points, "seconds") == {1: SPAN, 2: SPAN + 10, 3: SPAN + 10}
+    assert by_step(points, "seconds_total") == {1: SPAN, 2: 2 * SPAN + 10, 3: 3 * SPAN + 20}
+    assert by_step(points, "samples_passed") == {1: 640, 2: 1280, 3: 1280}
+    state = [task.learner.state["stored_bytes"] for task in record.tasks]
+    selector = [
+        task.selector.state["stored_bytes"] if task.selector else 0 for task in record.tasks
+    ]
+    assert by_step(points, "stored_bytes_total") == {
+        1: state[0],
+        2: state[0] + state[1] + selector[1],
+        3: sum(state) + selector[2],
+    }
+
+
+def test_linear_learner_keeps_its_last_state_only(tmp_path: Path) -> None:
+    key = RunKey("demo", "demo", "minilm", "emr", 100)
+    record = read_run(build_run(tmp_path, key, 3), key)
+    points = content.run_metrics(record)
+    stored = by_step(points, "stored_bytes")
+    assert by_step(points, "stored_bytes_total") == stored
+    assert not any(point.key.startswith("selector") for point in points)
+
+
+def test_metrics_come_in_reading_order(record: Record) -> None:
+    keys = list(dict.fromkeys(point.key for point in content.run_metrics(record)))
+    assert keys[:3] == ["whole_accuracy", "average_accuracy", "forgetting"]
+
+
+def test_curves_and_times(record: Record) -> None:
+    task = record.tasks[1]
+    points = content.task_metrics(task)
+    loss = by_step(points, "loss")
+    assert len(loss) == 40 and loss[1] > loss[40]
+    assert by_step(points, "valid_accuracy") == pytest.approx({0: 0.7, 1: 0.8, 2: 0.9})
+    assert len(by_step(points, "selector_loss")) == 40
+    assert by_step(points, "learning_accuracy") == {2: accuracy("dynamic", 100, 2, 2)}
+    end = 1000 * (BIRTH + 120)
+    times = [point.time for point in points if point.key == "loss"]
+    assert times == sorted(times) and times[-1] == end
+    assert times[0] == end - 1000 * SPAN + 1000 * SPAN // 40
+    assert task.start_ms == end - 1000 * (SPAN + 10)
+
+
+def test_tags(record: Record) -> None:
+    tags = content.run_tags(record, {**TAGS, "empty": "", "none": None, "dirty": True})
+    assert tags["conpet.run_key"] == "demo/demo/minilm/dynamic/100"
+    assert tags["conpet.kind"] == "run"
+    assert tags["mlflow.source.git.commit"] == tags["git_commit"] == TAGS["git_commit"]
+    assert tags["dirty"] == "true"
+    assert not {"empty", "none"} & set(tags)
+    one = content.task_tags(record, record.tasks[0], TAGS)
+    assert one["conpet.run_key"] == "demo/demo/minilm/dynamic/100/task01"
+    assert one["plan_sha256"] == record.tasks[0].learner.state["plan_sha256"]
+    assert len(tags["plan_sha256"]) == 64 and tags["plan_sha256"] != one["plan_sha256"]
+
+
+def test_note_says_what_became_of_each_task(record: Record) -> None:
+    note = notes.run_note(record)
+    new, now = (100 * accuracy("dynamic", 100, after, 1) for after in (1, 3))
+    row = next(line for line in note.splitlines() if line.startswith("| 1 |"))
+    assert row.endswith(f"| {new:.1f} | {now:.1f} | {SPAN:.1f} |")
+    assert "selector" in note
+
+
+def test_note_of_a_long_stream_fits(tmp_path: Path) -> None:
+    key = RunKey("demo", "demo", "minilm", "finetune", 100)
+    note = notes.run_note(read_run(build_run(tmp_path, key, 200), key))
+    assert len(note) <= content.MAX_TAG
+    assert "| 1 |" in note and "| 200 |" in note and "left out" in note
+
+
+def test_missing_task_is_named(tmp_path: Path) -> None:
+    run = build_run(tmp_path, KEY, 3)
+    (run / "task02" / "metrics.json").unlink()
+    with pytest.raises(UserError, match=r"task02/metrics\.json: no such file"):
+        read_run(run, KEY)
+    with pytest.raises(UserError, match=r"task01/metrics\.json: no such file"):
+        read_run(tmp_path / "nowhere", KEY)
+
+
+def test_only_the_tasks_asked_for(tmp_path: Path) -> None:
+    run = build_run(tmp_path, KEY, 3)
+    assert len(read_run(run, KEY, 2).tasks) == 2
+    with pytest.raises(UserError, match="task04"):
+        read_run(run, KEY, 4)
+
+
+def test_files_of_another_run_are_refused(tmp_path: Path) -> None:
+    run = build_run(tmp_path, KEY, 1)
+    path = run / "task01" / "metrics.json"
+    write_json(path, {**read_json(path), "seed": 7})
+    with pytest.raises(UserError, match="seed is 7, not 100"):
+        read_run(run, KEY)
+
+
+@pytest.mark.parametrize("name", ["", "a/b", "it's", "a b", "-x", "ü"])
+def test_names_that_no_filter_can_quote(name: str) -> None:
+    with pytest.raises(UserError, match="run key"):
+        RunKey("demo", name, "minilm", "emr", 1)
+
+
+def test_views_are_small_and_name_metrics_that_exist(record: Record) -> None:
+    tags = views.experiment_tags()
+    logged = {point.key for point in content.run_metrics(record)}
+    saved = [
+        json.loads(tags[f"mlflow.sharedViewState.{key}"]) for key in (views.RUNS, "conpet-methods")
+    ]
+    for view in saved:
+        state = json.loads(view["state"])
+        shown = [name for name in state["selectedColumns"] if name.startswith("metrics.")]
+        assert {name.removeprefix("metrics.").strip("`") for name in shown} <= logged
+        assert {chart["metricKey"] for chart in state["compareRunCharts"]} <= logged
+    assert max(map(len, tags.values())) < 20_000

@@ -1,0 +1,236 @@
+"""Runs in a store: logged, replaced, healed, rebuilt."""
+
+from __future__ import annotations
+
+import multiprocessing
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from conpet.errors import UserError
+from conpet.files import read_json, write_text
+from conpet.tracking import (
+    RunKey,
+    count_active,
+    create_store,
+    track_run,
+    track_summary,
+)
+from tests.tracking import contents
+from tests.tracking.conftest import Store
+from tests.tracking.synthetic import METHODS, TAGS, build_run, config
+
+KEY = RunKey("demo", "demo", "minilm", "dynamic", 100)
+
+
+def test_parent_and_children(store: Store) -> None:
+    tracked = read_json(store.track(KEY))
+    parent = contents.client(store.uri).get_run(tracked["run_id"])
+    children = contents.runs(store.uri, "task")
+    assert count_active(store.uri) == 4
+    assert parent.info.run_name == "demo · dynamic · seed 100 · minilm"
+    assert parent.info.status == "FINISHED"
+    assert {run.info.run_id for run in children} == set(tracked["children"])
+    assert all(run.data.tags["mlflow.parentRunId"] == tracked["run_id"] for run in children)
+    assert tracked["run_key"] == "demo/demo/minilm/dynamic/100"
+
+
+def test_what_a_run_holds(store: Store) -> None:
+    store.track(KEY)
+    held = contents.dump(store.uri)
+    run, task = held[str(KEY)], held[KEY.child(2)]
+    metrics = read_json(store.root / "demo/demo/minilm/dynamic/seed100/task03/metrics.json")
+    assert run["metrics"]["whole_accuracy"][3] == metrics["whole_accuracy"]
+    assert run["metrics"]["task_accuracy/01"][3] == metrics["task_accuracy"][0]
+    assert run["params"]["method.tuning.r"] == "4"
+    assert run["data"][0][:2] == ("demo", task["data"][0][1][:-2] + "03")
+    assert set(run["artifacts"]) == {"params.json", *(f"task0{t}/metrics.json" for t in (1, 2, 3))}
+    assert set(task["artifacts"]) == {
+        f"{place}{name}"
+        for place in ("", "selector/")
+        for name in (
+            "adapter/adapter_config.json",
+            "adapter/adapter_model.safetensors",
+            "learner.safetensors",
+            "state.json",
+        )
+    }
+
+
+def test_logging_again_replaces(store: Store) -> None:
+    first = read_json(store.track(KEY))
+    old = contents.artifacts(contents.client(store.uri).get_run(first["run_id"]))
+    run = store.root / "demo/demo/minilm/dynamic/seed100"
+    changed = config(KEY)
+    changed["method"]["train"]["learning_rate"] = 0.5
+    del changed["method"]["train"]["epochs"]
+    track_run(run, KEY, changed, TAGS, store.uri, store.artifacts, run / "tracked.json")
+    (parent,) = contents.runs(store.uri, "run")
+    assert count_active(store.uri) == 4
+    assert parent.info.run_id != first["run_id"]
+    assert parent.data.params["method.train.learning_rate"] == "0.5"
+    assert "method.train.epochs" not in parent.data.params
+    # The artifacts of the old run are gone from the disk too.
+    assert old and not list(store.artifacts.glob(f"demo/{first['run_id']}"))
+
+
+def test_keys_that_begin_alike_are_not_mixed_up(store: Store) -> None:
+    like = [
+        RunKey("demo", "demo", "minilm", method, seed)
+        for method, seed in (("a_b", 1), ("axb", 1), ("a_b", 10))
+    ]
+    for key in [*like, like[0]]:
+        store.track(key, tasks=1)
+    assert set(contents.dump(store.uri)) == {
+        name for key in like for name in (str(key), key.child(1))
+    }
+    assert count_active(store.uri) == 6
+
+
+@pytest.mark.parametrize(
+    ("call", "nth"),
+    [
+        ("delete_run", 2),
+        ("create_run", 1),
+        ("create_run", 3),
+        ("log_batch", 1),
+        ("set_terminated", 4),
+    ],
+)
+def test_a_crash_anywhere_heals(
+    store: Store, other: Store, monkeypatch: pytest.MonkeyPatch, call: str, nth: int
+) -> None:
+    from mlflow.tracking import MlflowClient
+
+    store.track(KEY)
+    calls = 0
+    original = getattr(MlflowClient, call)
+
+    def dies(*args: Any, **kwargs: Any) -> Any:
+        nonlocal calls
+        calls += 1
+        if calls == nth:
+            raise KeyboardInterrupt
+        return original(*args, **kwargs)
+
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr(MlflowClient, call, dies)
+        store.track(KEY)
+    # Never two runs of a key, not even before it is mended.
+    assert len(contents.runs(store.uri, "run")) <= 1
+    store.track(KEY)
+    other.track(KEY)
+    assert contents.dump(store.uri) == contents.dump(other.uri)
+
+
+def test_a_longer_stream_and_a_shorter_one_replace(store: Store) -> None:
+    for tasks in (2, 3, 1):
+        store.track(KEY, tasks)
+        assert count_active(store.uri) == 1 + tasks
+
+
+def _log(root: str, method: str) -> None:
+    Store(Path(root)).track(RunKey("demo", "demo", "minilm", method, 100))
+
+
+def test_four_at_once_lose_nothing(store: Store, other: Store) -> None:
+    context = multiprocessing.get_context("spawn")
+    jobs = [context.Process(target=_log, args=(str(store.root), name)) for name in METHODS[:4]]
+    for job in jobs:
+        job.start()
+    for job in jobs:
+        job.join(120)
+    assert [job.exitcode for job in jobs] == [0] * 4
+    for name in METHODS[:4]:
+        _log(str(other.root), name)
+    assert contents.dump(store.uri) == contents.dump(other.uri)
+
+
+def test_a_rebuilt_store_is_the_same(store: Store, other: Store) -> None:
+    keys = [RunKey("demo", "demo", "minilm", name, 100) for name in METHODS[:3]]
+    for key in [*keys, keys[0]]:
+        store.track(key)
+    for key in reversed(keys):
+        other.track(key)
+    assert contents.dump(store.uri) == contents.dump(other.uri)
+    assert len(contents.dump(other.uri)) == 12
+
+
+def test_summary(store: Store) -> None:
+    table, figure = store.root / "main.md", store.root / "whole.svg"
+    write_text(table, "| method | whole |\n|---|---:|\n| emr | 70.0 |\n")
+    write_text(figure, "<svg/>")
+    out = store.root / "summary.json"
+    for accuracy in (0.6, 0.7):
+        track_summary(
+            "demo", [table], [figure], {"seeds": [100]}, TAGS, store.uri, store.artifacts, out,
+            title="The demo", metrics={"best_whole_accuracy": accuracy},
+        )  # fmt: skip
+    held = contents.dump(store.uri)
+    assert list(held) == ["demo/summary"] == [read_json(out)["run_key"]]
+    assert held["demo/summary"]["metrics"] == {"best_whole_accuracy": {0: 0.7}}
+    assert set(held["demo/summary"]["artifacts"]) == {"tables/main.md", "figures/whole.svg"}
+    assert "| emr | 70.0 |" in held["demo/summary"]["tags"]["mlflow.note.content"]
+    experiment = contents.client(store.uri).get_experiment_by_name("demo")
+    assert experiment.tags["mlflow.note.content"].startswith("The demo\n")
+
+
+def test_a_missing_table_is_named_before_the_old_summary_goes(store: Store) -> None:
+    with pytest.raises(UserError, match=r"none\.csv: no such file"):
+        track_summary(
+            "demo", [store.root / "none.csv"], [], {}, TAGS, store.uri, store.artifacts, store.root
+        )
+
+
+def test_an_experiment_in_the_bin_comes_back(store: Store) -> None:
+    store.track(KEY, 1)
+    client = contents.client(store.uri)
+    client.delete_experiment(client.get_experiment_by_name("demo").experiment_id)
+    store.track(KEY, 1)
+    assert count_active(store.uri) == 2
+
+
+def test_another_artifact_folder_is_refused(store: Store) -> None:
+    store.track(KEY, 1)
+    run = store.root / "demo/demo/minilm/dynamic/seed100"
+    with pytest.raises(UserError, match="keeps its artifacts in"):
+        track_run(run, KEY, {}, {}, store.uri, store.root / "elsewhere", store.root / "out.json")
+    assert not (store.root / "out.json").exists()
+    assert count_active(store.uri) == 2
+
+
+def test_making_a_store_twice_keeps_its_runs(store: Store) -> None:
+    store.track(KEY, 1)
+    create_store(store.uri, store.artifacts, store.root / "store.json")
+    assert count_active(store.uri) == 2
+    assert read_json(store.root / "store.json")["kind"] == "database"
+
+
+def test_a_store_that_is_no_database(tmp_path: Path) -> None:
+    (tmp_path / "mlflow.db").write_text("not a database at all")
+    with pytest.raises(UserError, match=r"mlflow\.db: "):
+        create_store(f"sqlite:///{tmp_path}/mlflow.db", tmp_path / "a", tmp_path / "store.json")
+    assert not (tmp_path / "store.json").exists()
+
+
+def test_one_process_is_quick(store: Store) -> None:
+    run = build_run(store.root, KEY, 6)
+    code = (
+        "from tests.tracking.conftest import Store; from tests.tracking.synthetic import *\n"
+        "from pathlib import Path; from conpet.tracking import track_run\n"
+        f"root = Path({str(store.root)!r}); store = Store(root)\n"
+        "key = RunKey('demo', 'demo', 'minilm', 'dynamic', 100)\n"
+        f"run = Path({str(run)!r})\n"
+        "track_run(run, key, config(key), TAGS, store.uri, store.artifacts, run / 'tracked.json')\n"
+    )
+    began = time.monotonic()
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(__file__).parents[2])
+    assert count_active(store.uri) == 7
+    # Takes about 3 s on two cores; the limit leaves room for a busy machine.
+    assert time.monotonic() - began < 30
+    shutil.rmtree(run)

@@ -1,0 +1,140 @@
+"""What happens when a run goes wrong: mistakes, failures, kill -9, two runs at once."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import time
+
+import pytest
+
+from tests.workflow.conftest import Workspace
+
+TARGETS = ("tables", "mlflow")
+
+
+def gone(pid: int, seconds: float = 10.0) -> bool:
+    """Say whether a process that is nobody's child any more ends in time."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        try:
+            os.kill(pid, 0)
+        except ProcessLookupError:
+            return True
+        time.sleep(0.1)
+    return False
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "said"),
+    [
+        ("methods/simple.yaml", "setings: {}\n", ["methods/simple.yaml", "setings"]),
+        ("methods/simple.yaml", "settings: {training: {lr: fast}}\n", ["simple.yaml", "lr"]),
+        ("methods/expert.yaml", "options: {topk: 2}\n", ["methods/expert.yaml", "topk"]),
+        ("experiments/tiny.yaml", "tasks: 0\n", ["experiments/tiny.yaml", "tasks"]),
+    ],
+)
+def test_a_mistake_in_the_config_is_one_line_before_any_job(
+    fresh: Workspace, name: str, text: str, said: list[str]
+) -> None:
+    fresh.append(name, text)
+    done = fresh.run("all")
+    lines = done.stderr.strip().splitlines()
+    assert done.returncode == 1
+    assert lines[-1].startswith("conpet: error: ")
+    assert all(word in lines[-1] for word in said)
+    assert len(lines) == 1
+    assert fresh.calls() == []
+
+
+@pytest.mark.parametrize(
+    ("target", "config", "said"),
+    [
+        ("all", {"experiment": "tny"}, "did you mean 'tiny'"),
+        ("all", {"experimnt": "tiny"}, "did you mean 'experiment'"),
+        ("results/tiny/tiny/minilm/simple/seed7/task04/metrics.json", {}, "has 1 to 3"),
+        ("results/tiny/tiny/minilm/simpel/seed7/task01/metrics.json", {}, "mean 'simple'"),
+        ("tabels", {}, "No rule to produce tabels"),
+    ],
+)
+def test_a_mistake_in_the_command_is_one_line(
+    fresh: Workspace, target: str, config: dict[str, str], said: str
+) -> None:
+    done = fresh.run(target, **config)
+    assert done.returncode == 1
+    assert said in done.stderr.strip().splitlines()[-1]
+    assert len(done.stderr.strip().splitlines()) == 1
+
+
+def test_a_failing_job_says_one_line_and_where_its_log_is(fresh: Workspace) -> None:
+    done = fresh.run("tables", env={"FAKE_FAIL": "fetch-dataset"})
+    assert done.returncode == 1
+    lines = done.stderr.splitlines()
+    assert "conpet: error: fetch-dataset: wrong bytes: get the file again" in lines
+    assert any("failed" in line and line.endswith("base/fetch.log") for line in lines)
+    assert lines[-1].endswith("The same command again goes on from here.")
+    assert len(lines) < 12
+    assert "Traceback" not in done.stderr
+    log = fresh.folder / "results" / "data" / "tiny" / "base" / "fetch.log"
+    assert log.read_text() == "conpet: error: fetch-dataset: wrong bytes: get the file again\n"
+    assert not (log.parent / "raw").exists()
+
+
+def test_a_run_is_told_in_lines_that_count(fresh: Workspace) -> None:
+    done = fresh.run("results/tiny/tiny/base.tasks.json")
+    lines = done.stderr.splitlines()
+    assert lines[0] == "3 jobs: 1 fetch_dataset, 1 prepare, 1 split"
+    assert [line.split("] ")[1].split(" (0:")[0] for line in lines[1:]] == [
+        "start  fetch dataset tiny (base)",
+        "done   fetch dataset tiny (base)",
+        "start  prepare tiny (base)",
+        "done   prepare tiny (base)",
+        "start  split tiny (base)",
+        "done   split tiny (base)",
+    ]
+    assert lines[-1].startswith("[3/3 0:00:0")
+
+
+def test_after_kill_9_of_snakemake_the_same_command_ends_the_same(
+    fresh: Workspace, finished: Workspace, reaped: list[subprocess.Popen[str]]
+) -> None:
+    reaped.append(fresh.start(*TARGETS, FAKE_SLEEP="train:60"))
+    job = fresh.slow_job()
+    reaped[0].send_signal(signal.SIGKILL)
+    reaped[0].wait()
+    assert gone(job), "a job outlived its workflow"
+    done = fresh.run(*TARGETS)
+    assert done.returncode == 0, done.stderr
+    expected = finished.bytes()
+    assert fresh.bytes() == {name: expected[name] for name in fresh.bytes()}
+    assert len([name for name in fresh.bytes() if name.endswith("metrics.json")]) == 9
+
+
+def test_after_kill_9_of_a_job_the_same_command_ends_the_same(
+    fresh: Workspace, finished: Workspace, reaped: list[subprocess.Popen[str]]
+) -> None:
+    reaped.append(fresh.start(*TARGETS, FAKE_SLEEP="select:60"))
+    os.kill(fresh.slow_job(), signal.SIGKILL)
+    said, _ = reaped[0].communicate(timeout=120)
+    assert reaped[0].returncode == 1
+    assert "conpet: killed by signal 9" in said
+    assert "failed select tiny minilm expert seed 7 task 02: see results/" in said
+    done = fresh.run(*TARGETS)
+    assert done.returncode == 0, done.stderr
+    expected = finished.bytes()
+    assert fresh.bytes() == {name: expected[name] for name in fresh.bytes()}
+
+
+def test_a_second_run_in_the_same_folder_is_refused(
+    fresh: Workspace, reaped: list[subprocess.Popen[str]]
+) -> None:
+    reaped.append(fresh.start("tables", FAKE_SLEEP="fetch-dataset:60"))
+    fresh.slow_job()
+    refused = fresh.run("tables")
+    assert refused.returncode == 1
+    last = refused.stderr.splitlines()[-1]
+    assert last.startswith("conpet: error: ")
+    assert f"process {reaped[0].pid}" in last
+    assert fresh.planned("tables")["train"]  # to look is always allowed
+    assert reaped[0].poll() is None

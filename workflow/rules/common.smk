@@ -1,0 +1,283 @@
+"""Which files a job needs: the only functions of the workflow. Rules hold none."""
+
+import fcntl
+import itertools
+import json
+import os
+import shlex
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(workflow.basedir) / "workflow" / "scripts"))
+
+import console
+from conpet.config import load_experiment
+from conpet.config.strict import choose
+from conpet.errors import UserError
+from conpet.learners import find
+from conpet.reporting.figures import FIGURES
+from conpet.reporting.tables import TABLES
+
+_runner = [sys.executable, str(Path(workflow.basedir) / "workflow" / "scripts" / "job.py")]
+JOB = shlex.join(_runner) + " {log} conpet"
+_MATRIX = "{dataset}/{model}/{method}/seed{seed}"
+RUN = f"results/{{experiment}}/{_MATRIX}"
+CELL = f"{RUN}/task{{task}}"
+LOGS = f"results/{{experiment}}/logs/{_MATRIX}/task{{task}}"
+BENCHMARKS = f"results/{{experiment}}/benchmarks/{_MATRIX}/task{{task}}"
+NAME = (
+    "{wildcards.dataset} {wildcards.model} {wildcards.method} seed {wildcards.seed}"
+    " task {wildcards.task}"
+)
+# what every command about one task of one run is told
+KEYS = (
+    "--experiment {params.experiment:q} --dataset {wildcards.dataset} --model {wildcards.model}"
+    " --method {wildcards.method} --seed {wildcards.seed} --task {wildcards.task}"
+    " --snapshot {input.snapshot} --encoded {input.encoded}"
+)
+
+
+def stop(error):
+    """End with one line, no Python traceback."""
+    sys.exit(f"conpet: error: {error}")
+
+
+try:
+    for option in config:
+        choose("option", option, ["experiment", "mirror", "store", "artifacts"], "--config")
+    named = load_experiment(str(config.get("experiment", "demo")))
+except UserError as error:
+    stop(error)
+
+EXPERIMENT = named.name
+MIRROR = config.get("mirror", "")
+STORE = config.get("store", "sqlite:///results/mlflow.db")
+ARTIFACTS = config.get("artifacts", "results/mlartifacts")
+_loaded = {named.name: named}
+# an experiment may be a YAML file anywhere: commands are told the file, paths carry its name
+_references = {named.name: str(config.get("experiment", "demo"))}
+
+# `conpet` lies beside this Python, also where its environment is not activated
+os.environ["PATH"] = os.pathsep.join([os.environ.get("PATH", ""), str(Path(sys.executable).parent)])
+os.environ["PYTHONHASHSEED"] = "0"
+os.environ["CONPET_WORKFLOW_PID"] = str(os.getpid())
+if not workflow.output_settings.verbose:
+    console.install(workflow.output_settings.dryrun)
+
+
+wildcard_constraints:
+    experiment=r"(?!(?:models|data)/)[^/]+",
+    dataset="[^/]+",
+    model="[^/]+",
+    method="[^/]+",
+    seed="[0-9]+",
+    task="[0-9][0-9]+",
+    part="base|add[0-9]+",
+    table="|".join(TABLES),
+    figure="|".join(FIGURES),
+
+
+# -- the config -----------------------------------------------------------------------------
+
+
+def experiment_of(name):
+    """Return an experiment by name, loaded once."""
+    if name not in _loaded:
+        try:
+            _loaded[name] = load_experiment(name)
+        except UserError as error:
+            stop(error)
+    return _loaded[name]
+
+
+def chosen(wildcards):
+    """Return the experiment a file belongs to, if it has such a file."""
+    if "experiment" not in wildcards.keys():
+        return owner(wildcards)
+    experiment = experiment_of(wildcards.experiment)
+    where = f"experiment {experiment.name}"
+    try:
+        for kind in ("dataset", "model", "method"):
+            if kind in wildcards.keys():
+                choose(kind, wildcards[kind], list(getattr(experiment, f"{kind}s")), where)
+        if "task" in wildcards.keys() and not 1 <= int(wildcards.task) <= experiment.tasks(wildcards.dataset):
+            last = experiment.tasks(wildcards.dataset)
+            raise UserError(f"{where}: no task {wildcards.task}: {wildcards.dataset} has 1 to {last}")
+        if "part" in wildcards.keys():
+            choose("part", wildcards.part, experiment.datasets[wildcards.dataset].parts(), where)
+    except UserError as error:
+        stop(error)
+    return experiment
+
+
+def owner(wildcards):
+    """Return an experiment that has the dataset or model of a shared file."""
+    kind = "dataset" if "dataset" in wildcards.keys() else "model"
+    others = sorted(path.stem for path in Path("config/experiments").glob("*.yaml"))
+    for name in dict.fromkeys([*_loaded, *others]):
+        if wildcards[kind] in getattr(experiment_of(name), f"{kind}s"):
+            return experiment_of(name)
+    stop(f"{kind} {wildcards[kind]}: in none of config/experiments: add it to one")
+
+
+def reference(wildcards, output):
+    """Return what --experiment is told. Taking ``output`` keeps it out of what reruns a job."""
+    return _references.get(chosen(wildcards).name, chosen(wildcards).name)
+
+
+def mirror(wildcards, output):
+    """Return the mirror option; like ``reference`` it reruns nothing."""
+    return f"--mirror {shlex.quote(MIRROR)}" if MIRROR else ""
+
+
+def settings(stage):
+    """Return a function of wildcards: what the stage depends on, so that a change reruns it."""
+
+    def resolve(wildcards):
+        keys = {k: v for k, v in wildcards.items() if k in ("dataset", "model", "method", "part")}
+        if "task" in wildcards.keys():
+            keys["task"] = int(wildcards.task)
+        return json.dumps(chosen(wildcards).params(stage, **keys), sort_keys=True)
+
+    return resolve
+
+
+def threads(wildcards):
+    """Return how many threads a learning job computes with."""
+    cell = (wildcards.dataset, wildcards.model, wildcards.method)
+    return chosen(wildcards).settings(*cell).compute.threads
+
+
+# -- one job's inputs -----------------------------------------------------------------------
+
+
+def has_experts(wildcards):
+    """Say whether the method keeps an expert and a selector a task."""
+    return find(chosen(wildcards).methods[wildcards.method].learner).experts
+
+
+def has_memory(wildcards):
+    """Say whether the method replays exemplars."""
+    return chosen(wildcards).methods[wildcards.method].replay == "memory"
+
+
+def at(wildcards, tasks, name):
+    """Return the files called ``name`` of the given tasks of the same run."""
+    return [f"{RUN.format(**wildcards)}/task{task:02d}/{name}" for task in tasks]
+
+
+def encoded(wildcards):
+    """Return the encoded parts that hold tasks 1..t."""
+    parts = chosen(wildcards).parts(wildcards.dataset, int(wildcards.task))
+    folder = "results/{experiment}/{dataset}/{model}".format(**wildcards)
+    return [f"{folder}/{part}.safetensors" for part in parts]
+
+
+def earlier_parts(wildcards):
+    """Return tasks.json of the parts before this one."""
+    parts = chosen(wildcards).datasets[wildcards.dataset].parts()
+    folder = "results/{experiment}/{dataset}".format(**wildcards)
+    return [f"{folder}/{part}.tasks.json" for part in parts[: parts.index(wildcards.part)]]
+
+
+def earlier_states(wildcards):
+    """Return what training goes on from: all experts, or the last state alone."""
+    task = int(wildcards.task)
+    first = 1 if has_experts(wildcards) else max(1, task - 1)
+    return at(wildcards, range(first, task), "state")
+
+
+def states(wildcards):
+    """Return what answers after task t: all experts, or the last state alone."""
+    task = int(wildcards.task)
+    return at(wildcards, range(1 if has_experts(wildcards) else task, task + 1), "state")
+
+
+def memories(wildcards):
+    """Return the exemplars of the earlier tasks."""
+    earlier = range(1, int(wildcards.task))
+    return at(wildcards, earlier, "memory.json") if has_memory(wildcards) else []
+
+
+def selector(wildcards):
+    """Return the selector of task t: one task needs none."""
+    task = int(wildcards.task)
+    return at(wildcards, [task], "selector") if task > 1 and has_experts(wildcards) else []
+
+
+def previous_selector(wildcards):
+    """Return the selector that this one goes on from."""
+    task = int(wildcards.task)
+    return at(wildcards, [task - 1], "selector") if task > 2 else []
+
+
+def selector_start(wildcards):
+    """Return the states a selector starts from, where the method says so."""
+    options = chosen(wildcards).methods[wildcards.method].options
+    return earlier_states(wildcards) if options.get("expert_init") == "selector" else []
+
+
+# -- what an experiment makes ---------------------------------------------------------------
+
+
+def runs(experiment):
+    """Return each run of the matrix: its folder and the files that say what it did."""
+    found = {}
+    for dataset, model, (name, method), seed in itertools.product(
+        experiment.datasets, experiment.models, experiment.methods.items(), experiment.seeds
+    ):
+        keys = {"experiment": experiment.name, "dataset": dataset, "model": model}
+        run = RUN.format(**keys, method=name, seed=seed)
+        tasks = [f"{run}/task{task:02d}" for task in range(1, experiment.tasks(dataset) + 1)]
+        selected = tasks[1:] if find(method.learner).experts else []
+        found[run] = [f"{task}/{file}" for task in tasks for file in ("metrics.json", "state")]
+        found[run] += [f"{task}/selector" for task in selected]
+    return found
+
+
+def one_run(wildcards):
+    """Return the files of the run that is tracked."""
+    return runs(chosen(wildcards))[RUN.format(**wildcards)]
+
+
+def all_runs(wildcards):
+    """Return the files of all runs of an experiment."""
+    return [file for files in runs(chosen(wildcards)).values() for file in files]
+
+
+def table_files(experiment):
+    """Return an experiment's tables."""
+    return expand("results/{e}/tables/{t}.{end}", e=experiment, t=TABLES, end=("csv", "md", "tex"))
+
+
+def figure_files(experiment):
+    """Return an experiment's figures."""
+    return expand("results/{e}/figures/{f}.{end}", e=experiment, f=FIGURES, end=("svg", "png"))
+
+
+def tracked_files(experiment):
+    """Return the marks of an experiment's runs in MLflow."""
+    return [f"{run}/tracked.json" for run in runs(experiment_of(experiment))]
+
+
+def everything(experiment):
+    """Return all that an experiment is run for."""
+    page = f"results/{experiment}/report.html"
+    return [*table_files(experiment), *figure_files(experiment), page, *tracked_files(experiment)]
+
+
+# -- one run at a time ----------------------------------------------------------------------
+
+
+def lock():
+    """Refuse a second run in this folder. The kernel frees the lock, even after ``kill -9``."""
+    global _lock_file
+    _lock_file = open(".snakemake/conpet.lock", "a+")
+    try:
+        fcntl.flock(_lock_file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        _lock_file.seek(0)
+        stop(f"{os.getcwd()}: another run is at work here ({_lock_file.read().strip()}): wait for it")
+    _lock_file.truncate(0)
+    _lock_file.write(f"process {os.getpid()}\n")
+    _lock_file.flush()

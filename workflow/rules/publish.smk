@@ -1,0 +1,96 @@
+"""Tables, figures, report, and MLflow: all made from the files of finished runs."""
+
+
+rule table:
+    input: all_runs
+    output:
+        csv=report(
+            "results/{experiment}/tables/{table}.csv",
+            caption="../report/table.rst",
+            category="Tables",
+            labels={"table": "{table}", "experiment": "{experiment}"},
+        ),
+        others=multiext("results/{experiment}/tables/{table}", ".md", ".tex", ".json"),
+    log: "results/{experiment}/logs/tables/{table}.log"
+    benchmark: "results/{experiment}/benchmarks/tables/{table}.tsv"
+    params:
+        experiment=reference,
+        prefix=lambda wildcards, output: output.csv.removesuffix(".csv"),
+        about=lambda wildcards: TABLES[wildcards.table][1],
+    message: "table {wildcards.table} of {wildcards.experiment}"
+    shell:
+        JOB + " table {wildcards.table} --experiment {params.experiment:q} --results results"
+        " --out {params.prefix}"
+
+
+rule figure:
+    input: all_runs
+    output:
+        svg=report(
+            "results/{experiment}/figures/{figure}.svg",
+            caption="../report/figure.rst",
+            category="Figures",
+            labels={"figure": "{figure}", "experiment": "{experiment}"},
+        ),
+        png="results/{experiment}/figures/{figure}.png",
+    log: "results/{experiment}/logs/figures/{figure}.log"
+    benchmark: "results/{experiment}/benchmarks/figures/{figure}.tsv"
+    params:
+        experiment=reference,
+        prefix=lambda wildcards, output: output.svg.removesuffix(".svg"),
+        about=lambda wildcards: FIGURES[wildcards.figure][1],
+    message: "figure {wildcards.figure} of {wildcards.experiment}"
+    shell:
+        JOB + " plot {wildcards.figure} --experiment {params.experiment:q} --results results"
+        " --out {params.prefix}"
+
+
+rule page:
+    input: all_runs
+    output:
+        report(
+            "results/{experiment}/report.html",
+            caption="../report/report.rst",
+            category="Report",
+            labels={"experiment": "{experiment}"},
+        ),
+    log: "results/{experiment}/logs/report.log"
+    benchmark: "results/{experiment}/benchmarks/report.tsv"
+    params:
+        experiment=reference,
+    message: "report of {wildcards.experiment}"
+    shell:
+        JOB + " report --experiment {params.experiment:q} --results results --out {output}"
+
+
+rule store:
+    output: "results/mlflow.json"
+    log: "results/mlflow.log"
+    benchmark: "results/mlflow.benchmark.tsv"
+    params:
+        store=STORE,
+        artifacts=ARTIFACTS,
+    message: "make the MLflow store {params.store}"
+    shell:
+        JOB + " track-store --store {params.store:q} --artifacts {params.artifacts:q}"
+        " --out {output}"
+
+
+rule track:
+    input:
+        store="results/mlflow.json",
+        run=one_run,
+    output: RUN + "/tracked.json"
+    log: "results/{experiment}/logs/{dataset}/{model}/{method}/seed{seed}/track.log"
+    benchmark: "results/{experiment}/benchmarks/{dataset}/{model}/{method}/seed{seed}/track.tsv"
+    params:
+        experiment=reference,
+        store=STORE,
+        artifacts=ARTIFACTS,
+        run=lambda wildcards, output: str(Path(output[0]).parent),
+    message:
+        "track {wildcards.dataset} {wildcards.model} {wildcards.method} seed {wildcards.seed}"
+    shell:
+        JOB + " track --experiment {params.experiment:q} --dataset {wildcards.dataset}"
+        " --model {wildcards.model} --method {wildcards.method} --seed {wildcards.seed}"
+        " --run {params.run} --store {params.store:q} --artifacts {params.artifacts:q} --out {output}"

@@ -1,0 +1,146 @@
+"""What a person sees of the workflow: one line when a job starts, one when it ends.
+
+Snakemake's own lines (reasons in full, shell commands, positions in Snakefiles) are for who works
+on the workflow: they stay in .snakemake/log, and ``--verbose`` shows them.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+import time
+from datetime import timedelta
+from typing import Any
+
+# said before every run, or again after a job's own line has said it better
+_CHATTER = (
+    "Assuming unrestricted shared filesystem",
+    "Building DAG of jobs",
+    "Using shell:",
+    "Select jobs to execute",
+    "Execute ",
+    "host:",
+    "Complete log(s):",
+    "Elapsed time:",
+    "Shutting down",
+    "Exiting because a job execution failed",
+    "Removing output files of failed job",
+    "Would remove ",
+    "This was a dry-run",
+    "Some jobs were triggered by provenance",
+    "If you prefer that only modification time",
+    "Rules with provenance triggered jobs",
+)
+_SHOWN_BY_JOB_ERROR = ("RuleException", "CalledProcessError", "SpawnedJobError")
+_COLOURS = {"start": "36", "done": "32", "failed": "31"}
+# Snakemake's reasons, the telling ones first
+_REASONS = {
+    "Forced": "forced",
+    "Params have changed": "its settings changed",
+    "Set of input files has changed": "its inputs are others",
+    "Incomplete output": "was interrupted",
+    "Missing output": "not made yet",
+    "Updated input files": "an input is newer",
+    "Input files updated by another job": "follows a job above",
+}
+
+
+def clock(seconds: float) -> str:
+    """Return a duration as h:mm:ss."""
+    return str(timedelta(seconds=int(seconds)))
+
+
+def brief(reason: str) -> str:
+    """Return in a few words why a job would run."""
+    return next((short for long, short in _REASONS.items() if long in reason), reason)
+
+
+class Console(logging.Handler):
+    """Turns Snakemake's events into lines ``[done/total elapsed] what``.
+
+    Args:
+        dryrun: whether jobs are only listed, each with its reason.
+    """
+
+    def __init__(self, dryrun: bool = False) -> None:
+        super().__init__(logging.INFO)
+        self.dryrun = dryrun
+        self.begun = time.monotonic()
+        self.done = self.total = 0
+        self.jobs: dict[int, tuple[str, float]] = {}
+        self.failed: dict[int, str] = {}
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Print what a record means, if it means anything to a person."""
+        try:
+            line = self.line(record)
+            if line:
+                print(line, file=sys.stderr, flush=True)
+        except Exception:
+            self.handleError(record)
+
+    def line(self, record: Any) -> str:
+        """Return the line for a record; empty for what is not shown."""
+        event = str(getattr(record, "event", None) or "text")
+        shown = getattr(self, f"_{event}", None)
+        return shown(record) if shown else ""
+
+    def _say(self, what: str, text: str) -> str:
+        width = len(str(self.total))
+        head = f"[{self.done:{width}}/{self.total} {clock(time.monotonic() - self.begun)}]"
+        what = f"{what:6}"
+        if sys.stderr.isatty():
+            what = f"\033[{_COLOURS[what.strip()]}m{what}\033[0m"
+        return f"{head} {what} {text}"
+
+    def _run_info(self, record: Any) -> str:
+        if self.total:  # a dry run says it at its end again
+            return ""
+        stats = {rule: count for rule, count in record.stats.items() if rule != "total"}
+        self.total = sum(stats.values())
+        return f"{self.total} jobs: " + ", ".join(f"{n} {rule}" for rule, n in stats.items())
+
+    def _job_info(self, record: Any) -> str:
+        name = record.rule_msg or record.rule_name
+        self.jobs[record.jobid] = (name, time.monotonic())
+        if not record.shellcmd:  # a target: it has nothing to do but to be there
+            return ""
+        return f"{name} ({brief(record.reason)})" if self.dryrun else self._say("start", name)
+
+    def _job_finished(self, record: Any) -> str:
+        self.done += 1
+        name, start = self.jobs.pop(record.job_id, ("", 0.0))
+        return self._say("done", f"{name} ({clock(time.monotonic() - start)})")
+
+    def _job_error(self, record: Any) -> str:
+        if record.jobid in self.failed:  # Snakemake says it once more at the end
+            return ""
+        name = self.jobs.get(record.jobid, (record.rule_name, 0.0))[0]
+        self.failed[record.jobid] = name
+        logs = ", ".join(str(path).split(" (")[0] for path in record.log)
+        return self._say("failed", f"{name}: see {logs}" if logs else name)
+
+    def _error(self, record: Any) -> str:
+        if getattr(record, "exception", "") in _SHOWN_BY_JOB_ERROR:
+            return ""
+        return self._text(record)
+
+    def _text(self, record: Any) -> str:
+        text = record.getMessage().strip()
+        if text == "None" or text.startswith(_CHATTER):
+            return ""
+        if "At least one job did not complete" in text:
+            names = "; ".join(self.failed.values())
+            return f"failed: {names}. The same command again goes on from here."
+        if text.startswith("MissingRuleException"):
+            return f"{text.splitlines()[-1].partition(' (')[0]}: a target or a file of the layout?"
+        return text
+
+
+def install(dryrun: bool) -> None:
+    """Put the console in the place of Snakemake's own terminal output."""
+    logger = logging.getLogger("snakemake.logging")
+    for handler in list(logger.handlers):
+        if handler.name == "DefaultStreamHandler":
+            logger.removeHandler(handler)
+            logger.addHandler(Console(dryrun))
