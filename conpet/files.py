@@ -39,15 +39,24 @@ def atomic(path: Path) -> Iterator[Path]:
 
 @contextlib.contextmanager
 def atomic_folder(path: Path) -> Iterator[Path]:
-    """The same for a folder; an older folder of that name is replaced once the new one is whole."""
+    """The same for a folder; an older folder of that name is replaced once the new one is whole.
+
+    A process killed at any moment leaves ``path`` as it was, whole and new, or absent; what else
+    it leaves are hidden names beside it that end in .tmp or .old.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent))
     try:
         yield temporary
         _make_readable(temporary)
-        if path.exists():
-            shutil.rmtree(path)
+        old = temporary.with_suffix(".old")
+        if os.path.lexists(path):
+            os.rename(path, old)
         os.rename(temporary, path)
+        if old.is_dir() and not old.is_symlink():
+            shutil.rmtree(old)
+        else:
+            old.unlink(missing_ok=True)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from conpet.config.settings import Compute, Settings, Tuning
+from conpet.config.settings import Compute, Settings
 from conpet.config.strict import merge
 from conpet.data.encoding import encode_part
 from conpet.data.schema import Sample
@@ -103,7 +103,7 @@ class World:
         settings = self.settings(**over)
         seeds = Seeds(seed, "tiny")
         backbone = Backbone(
-            self.snapshot, "tiny", "mean", ["query", "value"], Tuning.model_validate(settings.tuning.model_dump()),
+            self.snapshot, "tiny", "mean", ["query", "value"], settings.tuning,
             Compute(), seeds.of("adapter", task if kind.experts else 1),
         )  # fmt: skip
         progress = Progress("test")

@@ -48,6 +48,22 @@ def _evaluate(args: argparse.Namespace) -> None:
     )
 
 
+def _params(args: argparse.Namespace) -> None:
+    from conpet.config.model import Model
+    from conpet.config.settings import Settings
+    from conpet.config.strict import choose, read_yaml, validate
+    from conpet.models.count import count
+
+    folder = args.config_dir / "models"
+    known = sorted(p.stem for p in folder.glob("*.yaml"))
+    print(f"{'model':14}{'backbone':>16}{'LM head':>14}{'LoRA':>12}{'ratio':>8}")
+    for name in args.models or ["llama-7b", "minilm"]:
+        choose("model", name, known, "params")
+        model = validate(Model, read_yaml(folder / f"{name}.yaml"), f"{folder}/{name}.yaml")
+        n = count(name, model, Settings().tuning)
+        print(f"{name:14}{n.backbone:16,}{n.lm_head:14,}{n.tunable:12,}{n.ratio:8,.0f}")
+
+
 def add_commands(add: Add) -> None:
     """Add the commands of one task of one run."""
     keys = ("dataset", "model", "method", "seed", "task")
@@ -76,3 +92,6 @@ def add_commands(add: Add) -> None:
     lists(p, required=True, encoded="encoded files of all parts up to the task")
     lists(p, states="states up to this task, oldest first")
     p.add_argument("--selector", type=Path, help="the task's selector")
+    p = add("params", "count tunable parameters (LoRA r 4), without any weights", _params)
+    p.add_argument("models", nargs="*", help="default: llama-7b minilm")
+    p.add_argument("--config-dir", type=Path, default=Path("config"), help="default: config")

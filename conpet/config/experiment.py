@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,8 +12,8 @@ from pydantic import Field, field_validator
 from conpet.config.dataset import Addition, ClassOrder, Dataset, FileOrder
 from conpet.config.method import Method
 from conpet.config.model import Model
-from conpet.config.settings import Count, Settings, Tuning
-from conpet.config.strict import Strict, choose, merge, read_yaml, validate
+from conpet.config.settings import Count, Settings, check_tuning
+from conpet.config.strict import Strict, choose, merge, read_yaml, validate, within
 from conpet.errors import UserError
 from conpet.files import read_json
 
@@ -92,7 +90,7 @@ class Experiment:
         for name, method in self.methods.items():
             check_options(method, f"{self.config_dir}/methods/{name}.yaml")
         for name, data in self.datasets.items():
-            with _within(f"{self.config_dir}/datasets/{name}.yaml"):
+            with within(f"{self.config_dir}/datasets/{name}.yaml"):
                 readers.check_options(data.format, data.options)
             for model in self.models:
                 for method in self.methods:
@@ -135,8 +133,8 @@ class Experiment:
             value = merge(value, layer)
             settings = validate(Settings, value, where)
             if "tuning" in layer:
-                with _within(where):
-                    _check_tuning(settings.tuning, self.models[model].lora_targets)
+                with within(where):
+                    check_tuning(settings.tuning, self.models[model].lora_targets)
         return settings
 
     def base_tasks(self, dataset: str) -> int:
@@ -252,25 +250,6 @@ class Experiment:
             "methods": {n: m.model_dump() for n, m in self.methods.items()},
         }
         return hashlib.sha256(json.dumps(everything, sort_keys=True).encode()).hexdigest()
-
-
-@contextlib.contextmanager
-def _within(where: str) -> Iterator[None]:
-    try:
-        yield
-    except UserError as error:
-        raise UserError(f"{where}: {error}") from None
-
-
-def _check_tuning(tuning: Tuning, targets: list[str] | str) -> None:
-    """Raise a UserError unless PEFT knows the type and its fields."""
-    if tuning.type == "full":
-        if tuning.config:
-            raise UserError("tuning.config: full tunes all and has no fields: leave config out")
-    elif tuning != Tuning():  # importing PEFT takes seconds, which every job would pay
-        from conpet.models.backbone import peft_config
-
-        peft_config(tuning, targets)
 
 
 def _load(folder: str, kind: str, name: str, schema: Any, config_dir: Path, where: str) -> Any:

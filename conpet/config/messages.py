@@ -26,10 +26,12 @@ _LIMITS = {
     "greater_than_equal": "{ge:g} or more",
     "less_than": "less than {lt:g}",
     "less_than_equal": "{le:g} or less",
-    "too_short": "at least {min_length} item",
+    "too_short": "a list of at least {min_length}",
+    "too_long": "a list of at most {max_length}",
     "string_too_short": "text that is not empty",
     "string_pattern_mismatch": "text of the form {pattern}",
 }
+_UNKNOWN = ("extra_forbidden", "invalid_key")
 _FOUND_LENGTH = 60
 
 
@@ -73,7 +75,7 @@ def one_line(failure: ValidationError, model: type[BaseModel], value: Any) -> st
         tried = [c for c in complaints if len(fork) in c.forks and c.loc[: len(fork)] == fork]
         kept = _meant(tried, len(fork)) or [_trace(_of_union(tried, fork, value), model)]
         complaints = [c for c in complaints if c not in tried] + kept
-    chosen = next((c for c in complaints if c.kind == "extra_forbidden"), complaints[0])
+    chosen = next((c for c in complaints if c.kind in _UNKNOWN), complaints[0])
     more = f" (and {len(complaints) - 1} more)" if len(complaints) > 1 else ""
     return " ".join(f"{_describe(chosen)}{more}".split())
 
@@ -196,7 +198,7 @@ def _option(complaint: _Complaint, place: int) -> str:
 def _describe(c: _Complaint) -> str:
     where = f"{c.shown}: " if c.shown else ""
     match c.kind:
-        case "extra_forbidden":
+        case "extra_forbidden" | "invalid_key":
             return where + _unknown(c)
         case "missing":
             return f"{where}this key is required"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
@@ -15,6 +15,8 @@ class Model(Strict):
 
     ``pooling`` says which hidden state stands for a text: at the cloze's mask, at the last token,
     or the mean of all. ``lora_targets`` are module name endings, or PEFT's ``all-linear``.
+    ``architecture`` repeats the sizes of its transformers config, so that `conpet params` can
+    count weights that nobody has to download.
     """
 
     title: str
@@ -22,3 +24,4 @@ class Model(Strict):
     source: Annotated[ModelSource, Field(discriminator="kind")]
     pooling: Literal["mask", "last", "mean"] = "mask"
     lora_targets: list[str] | Literal["all-linear"]
+    architecture: dict[str, Any] = {}

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, field_validator, model_validator
 
 from conpet.config.strict import Strict
+from conpet.errors import UserError
 
 Share = Annotated[float, Field(gt=0, le=1)]
 Positive = Annotated[float, Field(gt=0)]
@@ -55,7 +56,7 @@ class Replay(Strict):
     batches: Count = 200  # B, training and validation together
     train_share: Share = 0.8
     new_share: Share = 0.5  # of each batch, drawn from the new task
-    valid_batch_size: Count = 32
+    valid_batch_size: Annotated[int, Field(ge=2)] = 32  # half new, half old
 
 
 class Memory(Strict):
@@ -79,6 +80,17 @@ class Tuning(Strict):
         if isinstance(value, dict) and value.get("type", "LORA") != "LORA":
             return {"config": {}, **value}
         return value
+
+
+def check_tuning(tuning: Tuning, targets: list[str] | str) -> None:
+    """Raise a UserError unless PEFT knows the type and its fields."""
+    if tuning.type == "full":
+        if tuning.config:
+            raise UserError("tuning.config: full tunes all and has no fields: leave config out")
+    elif tuning != Tuning():  # importing PEFT takes seconds, which every job would pay
+        from conpet.models.backbone import peft_config
+
+        peft_config(tuning, targets)
 
 
 class Encoding(Strict):

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -80,6 +82,15 @@ def validate(model: type[M], value: Any, where: str) -> M:
         return model.model_validate(value)
     except ValidationError as failure:
         raise UserError(f"{where}: {one_line(failure, model, value)}") from None
+
+
+@contextlib.contextmanager
+def within(where: str) -> Iterator[None]:
+    """Put ``where`` before the message of any UserError from the block."""
+    try:
+        yield
+    except UserError as error:
+        raise UserError(f"{where}: {error}") from None
 
 
 def choose(kind: str, name: str, known: list[str], where: str) -> None:

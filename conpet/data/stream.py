@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from conpet.data.encoding import SPLITS, read_part
+from conpet.errors import UserError
 
 Indices = np.ndarray
 
@@ -80,8 +81,15 @@ def open_stream(paths: Sequence[Path], tasks: int) -> Stream:
     """Open encoded parts as one stream that ends after task ``tasks``.
 
     What the files hold of later tasks is left out, apart from the names of their classes.
+
+    Raises:
+        UserError: a file is not an encoded part, or the parts' tasks do not run 1, 2, 3, ...
     """
     parts = [read_part(path) for path in paths]
+    numbers = [task["task"] for part in parts for task in part.about["tasks"]]
+    if not numbers or numbers != list(range(1, len(numbers) + 1)):
+        names = ", ".join(str(path) for path in paths)
+        raise UserError(f"encoded files ({names}): their tasks are {numbers}: give all, in order")
     ids, lengths, rest = [], [], {k: [] for k in ("pool", "label", "task", "split", "row", "part")}  # type: ignore[var-annotated]
     classes: list[list[str]] = []
     later: list[list[str]] = []

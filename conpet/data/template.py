@@ -16,6 +16,7 @@ from conpet.data.schema import Mention, Sample
 
 ROLES = ("head", "tail", "entity")
 _TEXT_MARKERS = {"head": ("<e1>", "</e1>"), "tail": ("<e2>", "</e2>"), "entity": ("<e>", "</e>")}
+_ANCHOR = "a"
 _SPARE = (
     re.compile(r"^\[unused\d+\]$"),  # BERT
     re.compile(r"^madeupword\d+$"),  # RoBERTa
@@ -35,7 +36,7 @@ class Vocabulary:
     """The ids that stand for markers and mask in one tokenizer.
 
     ``markers`` maps a role to the ids before and after a mention; ``single`` says whether they
-    are spare vocabulary entries (else they are spelled out).
+    are spare vocabulary entries (else they are spelled out). ``anchor`` is a word's beginning.
     """
 
     markers: dict[str, tuple[list[int], list[int]]]
@@ -44,6 +45,7 @@ class Vocabulary:
     suffix: list[int]
     pad: int
     single: bool
+    anchor: list[int]
 
 
 def vocabulary(tokenizer: Any) -> Vocabulary:
@@ -74,13 +76,28 @@ def vocabulary(tokenizer: Any) -> Vocabulary:
         mask = [spare[4]]
     else:
         mask = ids(" ___")
-    probe = ids("a")
-    whole = list(tokenizer("a")["input_ids"])
+    probe = ids(_ANCHOR)
+    whole = list(tokenizer(_ANCHOR)["input_ids"])
     at = next(i for i in range(len(whole)) if whole[i : i + len(probe)] == probe)
     pad = tokenizer.pad_token_id
     pad = pad if pad is not None else tokenizer.eos_token_id
     suffix = whole[at + len(probe) :]
-    return Vocabulary(markers, mask, whole[:at], suffix, 0 if pad is None else pad, bool(spare))
+    pad = 0 if pad is None else pad
+    return Vocabulary(markers, mask, whole[:at], suffix, pad, bool(spare), probe)
+
+
+def _continued(text: str, tokenizer: Any, vocab: Vocabulary) -> list[int]:
+    """Return the ids of a text that goes on after another.
+
+    LLaMA's tokenizer puts a space before whatever it is given, which only an anchor can take.
+    """
+    if not text.strip():
+        return []
+    ids = list(tokenizer(_ANCHOR + text, add_special_tokens=False)["input_ids"])
+    start = len(vocab.anchor)
+    if ids[:start] == vocab.anchor:
+        return ids[start:]
+    return list(tokenizer(text, add_special_tokens=False)["input_ids"])
 
 
 def cloze(sample: Sample, template: str) -> tuple[str, str]:
@@ -91,9 +108,8 @@ def cloze(sample: Sample, template: str) -> tuple[str, str]:
     before, after = template.split("{mask}", 1)
 
     def fill(text: str) -> str:
-        for role, name in names.items():
-            text = text.replace("{" + role + "}", name)
-        return text
+        # in one pass: a name that itself looks like {tail} stays as it is
+        return re.sub(r"\{(\w+)\}", lambda found: names.get(found[1], found[0]), text)
 
     return fill(before).rstrip(), fill(after)
 
@@ -174,8 +190,8 @@ def encode(
     before, after = cloze(sample, template)
     whole = tokenizer(sample.text, add_special_tokens=False, return_offsets_mapping=True)
     ids, offsets = list(whole["input_ids"]), [tuple(o) for o in whole["offset_mapping"]]
-    lead = list(tokenizer(" " + before, add_special_tokens=False)["input_ids"])
-    trail = list(tokenizer(after, add_special_tokens=False)["input_ids"]) if after.strip() else []
+    lead = _continued(" " + before, tokenizer, vocab)
+    trail = _continued(after, tokenizer, vocab)
     fixed = len(vocab.prefix) + len(vocab.suffix) + len(lead) + len(vocab.mask) + len(trail)
     room = max_length - fixed
     if room < 1:

@@ -109,7 +109,7 @@ def _mixed(
     rng: np.random.Generator,
 ) -> Batches:
     """Return ``batches`` batches, the share ``share`` of each from new data, the rest from old."""
-    fresh = max(1, round(size * share))
+    fresh = size if share == 1 else min(max(1, round(size * share)), size - 1)
     drawn_new = _without_replacement(new, batches * fresh, rng).reshape(batches, fresh)
     drawn_old = draw_history(old, batches * (size - fresh), rng).reshape(batches, size - fresh)
     return list(np.concatenate([drawn_new, drawn_old], axis=1))
@@ -171,7 +171,9 @@ def make_plan(
         return Plan(_shuffled(everything, epochs, size, rng), [valid] * (epochs + 1))
     old = [stream.of("train", [t]) for t in before]
     old_valid = [stream.of("valid", [t]) for t in before]
-    n_train = int(replay.batches * replay.train_share)
+    if size < 2:
+        raise UserError("training.batch_size: dynamic replay needs 2 or more, half new, half old")
+    n_train = max(1, int(replay.batches * replay.train_share))
     n_valid = max(1, replay.batches - n_train)
     trains, valids = [], []
     for _ in range(epochs if redraw else 1):

@@ -182,7 +182,7 @@ def selector(results: Results) -> Figure:
             if counts and all(counts):
                 cells.append((dataset, model, method, np.sum(counts, axis=0)))
     with drawing():
-        figure, axes = panels(max(1, len(cells)), 3.6, 3.6, across=3)
+        figure, axes = panels(max(1, len(cells)), 3.3 + 1.2 / min(3, len(cells) or 1), 3.6, 3)
         if not cells:
             axes[0].set_axis_off()
             empty(axes[0], "no finished run with a selector")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from conpet.evaluation import summarise
 from conpet.files import read_json, sha256
-from conpet.reporting.names import is_upper_bound, method_name
+from conpet.reporting.names import is_upper_bound, method_name, short_titles
 
 if TYPE_CHECKING:
     from conpet.config import Experiment
@@ -172,8 +172,10 @@ def collect_experiment(
         for method in experiment.methods
         for seed in experiment.seeds
     ]
-    things = [experiment.datasets, experiment.models, experiment.methods]
-    titles = {name: thing.title for group in things for name, thing in group.items()}
+    groups = [experiment.datasets, experiment.models, experiment.methods]
+    titles: dict[str, str] = {}
+    for group in groups:
+        titles |= short_titles({name: thing.title for name, thing in group.items()})
     return collect(
         experiment.name,
         results,

@@ -131,7 +131,7 @@ def _log_axis(ax: Axes, low: float, high: float) -> None:
 
     ax.set_xlim(low, high)
     # far apart, the powers of ten alone; else there would be one number, or none
-    subs = (1,) if high > 2000 * low else (1, 2, 5) if high > 8 * low else (1, 2, 3, 4, 5, 6, 8)
+    subs = (1,) if high > 2000 * low else (1, 2, 5) if high > 8 * low else (1, 2, 3, 5)
     ax.xaxis.set_major_locator(LogLocator(base=10, subs=subs, numticks=12))
     ax.xaxis.set_major_formatter("{x:,g}")
     ax.xaxis.set_minor_formatter(NullFormatter())

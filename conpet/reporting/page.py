@@ -44,6 +44,7 @@ def write_page(results: Results, out: Path, about: About | None = None) -> Path:
     from jinja2 import Environment
 
     about = about or About()
+    dag = _uri(about.dag) if about.dag else ""
     texts = Texts(results.root)
     with tempfile.TemporaryDirectory() as folder:
         figures = [_figure(results, name, Path(folder)) for name in FIGURES]
@@ -63,7 +64,7 @@ def write_page(results: Results, out: Path, about: About | None = None) -> Path:
         config=json.dumps(about.config, indent=1, ensure_ascii=False) if about.config else "",
         tables=[html(TABLES[name][0](results)) for name in tables_for(results)],
         figures=figures,
-        dag=_uri(about.dag) if about.dag else "",
+        dag=dag,
         runs=[drill(results, run, texts, about.links) for run in results.runs],
         task_columns=TASK_COLUMNS,
     )
@@ -130,10 +131,10 @@ def _facts(results: Results, about: About) -> list[tuple[str, str]]:
 def _figure(results: Results, name: str, folder: Path) -> dict[str, str]:
     make, meaning = FIGURES[name]
     svg, _ = write_figure(make(results), folder / name)
-    size = re.search(r'<svg[^>]*? height="([\d.]+)pt"[^>]*? width="([\d.]+)pt"', _head(svg))
-    width, height = (size[2], size[1]) if size else ("", "")
+    size = re.search(r'<svg[^>]*? width="([\d.]+)pt"', _head(svg))
+    width = size[1] if size else "480"
     about = {"name": name, "meaning": meaning[:1].upper() + meaning[1:], "uri": _uri(svg)}
-    return about | {"width": width, "height": height}
+    return about | {"width": width}
 
 
 def _head(path: Path) -> str:

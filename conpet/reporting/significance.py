@@ -55,7 +55,7 @@ def _finished_mean(runs: list[Run]) -> float:
 
 def paired_t(differences: NDArray[np.float64]) -> float:
     """Return the two-sided p of a paired t-test (n,); NaN below two pairs or without spread."""
-    if len(differences) < 2 or np.ptp(differences) == 0:
+    if len(differences) < 2 or np.ptp(differences) < 1e-12:
         return math.nan
     from scipy import stats  # type: ignore[import-untyped]
 

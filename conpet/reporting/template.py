@@ -13,7 +13,8 @@ a { color: #00589b; }
 figure { margin: 1.6rem 0; }
 figcaption { font-weight: 600; margin-bottom: .4rem; }
 .scroll { overflow-x: auto; }
-.scroll img, .scroll svg { display: block; width: 100%; min-width: 40rem; height: auto; }
+.scroll img { display: block; max-width: 100%; height: auto; }
+.scroll svg { display: block; width: 100%; max-width: 56rem; min-width: 40rem; height: auto; }
 .scroll svg text { fill: #444; }
 table { border-collapse: collapse; font-size: .88rem; font-variant-numeric: tabular-nums; }
 th, td { padding: .22rem .6rem; text-align: right; white-space: nowrap; }
@@ -84,7 +85,7 @@ seeds {{ seeds | join(', ') }}).</p>
 {%- for figure in figures %}
 <figure id="figure-{{ figure.name }}"><figcaption>{{ figure.meaning }}</figcaption>
 <div class="scroll"><img src="{{ figure.uri }}" alt="{{ figure.meaning }}"
- width="{{ figure.width }}" height="{{ figure.height }}"></div></figure>
+ style="width: {{ figure.width }}pt; min-width: min(40rem, {{ figure.width }}pt)"></div></figure>
 {%- endfor %}
 
 {%- if dag %}

@@ -33,7 +33,7 @@ def test_every_learner_is_in_a_method() -> None:
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_learns_saves_loads_and_predicts_the_same(
+def test_learns_saves_loads_and_predicts(
     method: str, world: World, tmp_path: Path
 ) -> None:
     name, replay = METHODS[method]

@@ -41,7 +41,8 @@ def test_ewc_with_huge_strength_hardly_moves(world: World, tmp_path: Path) -> No
         learner.load(states, None)
         before = learner.backbone.state()
         stiff = {n: learner.stiffness[n] > 1e-6 for n in before}
-        learner.accuracy = lambda drawn, n=iter(range(9)): next(n) / 9  # keep the last epoch
+        rising = iter(range(9))
+        learner.accuracy = lambda drawn, n=rising: next(n) / 9  # the last epoch is kept
         learner.train()
         after = learner.backbone.state()
         moved[strength] = _distance(
@@ -59,8 +60,8 @@ def test_fisher_is_its_brute_force_definition() -> None:
     probabilities = F.softmax(model(x), dim=0).detach()
     for c in range(7):
         grads = torch.autograd.grad(-F.log_softmax(model(x), dim=0)[c], parameters)
-        for total, grad in zip(expected, grads, strict=True):
-            total += probabilities[c] * grad.square()
+        for i, grad in enumerate(grads):
+            expected[i] += probabilities[c] * grad.square()
     found = fisher_diagonal(model(x), parameters)
     for a, b in zip(found, expected, strict=True):
         torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-7)
@@ -186,7 +187,6 @@ def test_old_similarities_hold_back_the_replay(world: World, tmp_path: Path) -> 
         learner.options = learner.options.model_copy(update=options)
         learner.train()
         learner.options = learner.options.model_copy(update={"distillation_temperature": 0.05})
-        learner.prototypes[:2] = learner.prototypes[:2]
         drift[temperature] = float(
             F.kl_div(learner._similarities(old), before, reduction="batchmean", log_target=True)
         )

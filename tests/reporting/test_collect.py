@@ -11,6 +11,7 @@ import pytest
 
 from conpet.errors import UserError
 from conpet.reporting.collect import Results, collect, collect_experiment, describe
+from conpet.reporting.names import short_titles
 from tests.reporting.synthetic import build, cells
 
 
@@ -63,6 +64,13 @@ def test_from_a_configuration(root: Path, tmp_path: Path) -> None:
     assert not results.bound("dynamic")
     assert results.name("demo") == experiment.datasets["demo"].title
     assert json.loads(json.dumps(describe(experiment)))["name"] == "demo"
+
+
+def test_titles_are_short_where_that_is_clear() -> None:
+    titles = {"a": "Limitless (Dynamic, full replay)", "b": "Static ConPET (EMR)"}
+    assert short_titles(titles) == {**titles, "a": "Limitless"}
+    alike = {"a": "Mine (with one very long remark)", "b": "Mine (with another long remark)"}
+    assert short_titles(alike) == alike
 
 
 def test_reporting_needs_no_torch(root: Path) -> None:

@@ -38,6 +38,11 @@ seeds: [7]
 }
 
 
+def said(done: subprocess.CompletedProcess[str]) -> list[str]:
+    """Return the lines of a run, without Snakemake's first, which names the profile."""
+    return [line for line in done.stderr.splitlines() if not line.startswith("Using workflow")]
+
+
 class Workspace:
     """A folder with the workflow in it."""
 
@@ -122,7 +127,7 @@ class Workspace:
 
 
 def make_workspace(folder: Path) -> Workspace:
-    for name in ("workflow", "config"):
+    for name in ("workflow", "config", "profiles"):
         ignored = shutil.ignore_patterns("__pycache__")
         shutil.copytree(ROOT / name, folder / name, ignore=ignored)
     shutil.copy2(ROOT / "Snakefile", folder)

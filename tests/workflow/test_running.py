@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from tests.workflow.conftest import Workspace
+from tests.workflow.conftest import Workspace, said
 
 TARGETS = ("tables", "mlflow")
 
@@ -27,7 +27,7 @@ def gone(pid: int, seconds: float = 10.0) -> bool:
 
 
 @pytest.mark.parametrize(
-    ("name", "text", "said"),
+    ("name", "text", "words"),
     [
         ("methods/simple.yaml", "setings: {}\n", ["methods/simple.yaml", "setings"]),
         ("methods/simple.yaml", "settings: {training: {lr: fast}}\n", ["simple.yaml", "lr"]),
@@ -36,20 +36,20 @@ def gone(pid: int, seconds: float = 10.0) -> bool:
     ],
 )
 def test_a_mistake_in_the_config_is_one_line_before_any_job(
-    fresh: Workspace, name: str, text: str, said: list[str]
+    fresh: Workspace, name: str, text: str, words: list[str]
 ) -> None:
     fresh.append(name, text)
     done = fresh.run("all")
-    lines = done.stderr.strip().splitlines()
+    lines = said(done)
     assert done.returncode == 1
     assert lines[-1].startswith("conpet: error: ")
-    assert all(word in lines[-1] for word in said)
+    assert all(word in lines[-1] for word in words)
     assert len(lines) == 1
     assert fresh.calls() == []
 
 
 @pytest.mark.parametrize(
-    ("target", "config", "said"),
+    ("target", "config", "hint"),
     [
         ("all", {"experiment": "tny"}, "did you mean 'tiny'"),
         ("all", {"experimnt": "tiny"}, "did you mean 'experiment'"),
@@ -59,18 +59,18 @@ def test_a_mistake_in_the_config_is_one_line_before_any_job(
     ],
 )
 def test_a_mistake_in_the_command_is_one_line(
-    fresh: Workspace, target: str, config: dict[str, str], said: str
+    fresh: Workspace, target: str, config: dict[str, str], hint: str
 ) -> None:
     done = fresh.run(target, **config)
     assert done.returncode == 1
-    assert said in done.stderr.strip().splitlines()[-1]
-    assert len(done.stderr.strip().splitlines()) == 1
+    assert hint in said(done)[-1]
+    assert len(said(done)) == 1
 
 
 def test_a_failing_job_says_one_line_and_where_its_log_is(fresh: Workspace) -> None:
     done = fresh.run("tables", env={"FAKE_FAIL": "fetch-dataset"})
     assert done.returncode == 1
-    lines = done.stderr.splitlines()
+    lines = said(done)
     assert "conpet: error: fetch-dataset: wrong bytes: get the file again" in lines
     assert any("failed" in line and line.endswith("base/fetch.log") for line in lines)
     assert lines[-1].endswith("The same command again goes on from here.")
@@ -83,7 +83,7 @@ def test_a_failing_job_says_one_line_and_where_its_log_is(fresh: Workspace) -> N
 
 def test_a_run_is_told_in_lines_that_count(fresh: Workspace) -> None:
     done = fresh.run("results/tiny/tiny/base.tasks.json")
-    lines = done.stderr.splitlines()
+    lines = said(done)
     assert lines[0] == "3 jobs: 1 fetch_dataset, 1 prepare, 1 split"
     assert [line.split("] ")[1].split(" (0:")[0] for line in lines[1:]] == [
         "start  fetch dataset tiny (base)",
@@ -116,10 +116,10 @@ def test_after_kill_9_of_a_job_the_same_command_ends_the_same(
 ) -> None:
     reaped.append(fresh.start(*TARGETS, FAKE_SLEEP="select:60"))
     os.kill(fresh.slow_job(), signal.SIGKILL)
-    said, _ = reaped[0].communicate(timeout=120)
+    output, _ = reaped[0].communicate(timeout=120)
     assert reaped[0].returncode == 1
-    assert "conpet: killed by signal 9" in said
-    assert "failed select tiny minilm expert seed 7 task 02: see results/" in said
+    assert "conpet: killed by signal 9" in output
+    assert "failed select tiny minilm expert seed 7 task 02: see results/" in output
     done = fresh.run(*TARGETS)
     assert done.returncode == 0, done.stderr
     expected = finished.bytes()

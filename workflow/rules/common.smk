@@ -18,8 +18,8 @@ from conpet.learners import find
 from conpet.reporting.figures import FIGURES
 from conpet.reporting.tables import TABLES
 
-_runner = [sys.executable, str(Path(workflow.basedir) / "workflow" / "scripts" / "job.py")]
-JOB = shlex.join(_runner) + " {log} conpet"
+RUNNER = shlex.join([sys.executable, str(Path(workflow.basedir) / "workflow/scripts/job.py")])
+JOB = "{RUNNER} {log} conpet"
 _MATRIX = "{dataset}/{model}/{method}/seed{seed}"
 RUN = f"results/{{experiment}}/{_MATRIX}"
 CELL = f"{RUN}/task{{task}}"

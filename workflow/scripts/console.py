@@ -27,6 +27,7 @@ _CHATTER = (
     "Removing output files of failed job",
     "Would remove ",
     "This was a dry-run",
+    "Reasons:",
     "Some jobs were triggered by provenance",
     "If you prefer that only modification time",
     "Rules with provenance triggered jobs",

@@ -1,0 +1,138 @@
+"""The whole chain on the tiny world, by the command line, in a folder of its own."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import yaml
+
+from conpet.cli import main
+from tests.tiny import CLASSES, make_samples, make_snapshot
+
+METHODS = {
+    "finetune": ("linear", "none"),
+    "emr": ("linear", "memory"),
+    "static_emr": ("linear", "dynamic"),
+    "dynamic": ("experts", "dynamic"),
+}
+
+
+def write_yaml(path: Path, value: object) -> None:
+    """Write a config file."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(yaml.safe_dump(value, sort_keys=False))
+
+
+class Chain:
+    """A config, and the commands that lead from a CSV to metrics."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.config = folder / "config"
+        self.results = folder / "results"
+        make_snapshot(folder / "model")
+        with (folder / "tiny.csv").open("w", newline="") as file:
+            writer = csv.writer(file)
+            writer.writerow(["text", "label", "split"])
+            writer.writerows([s.text, s.label, s.split] for s in make_samples())
+        write_yaml(self.config / "models/tiny.yaml", {
+            "title": "Tiny", "licence": "none", "pooling": "mask",
+            "lora_targets": ["query", "value"],
+            "source": {"kind": "folder", "path": str(folder / "model")},
+        })  # fmt: skip
+        write_yaml(self.config / "datasets/tiny.yaml", {
+            "title": "Tiny", "licence": "none", "kind": "sentence", "format": "table",
+            "template": "it is {mask}", "options": {"split": "split"},
+            "files": [{"name": "tiny.csv", "url": str(folder / "tiny.csv")}],
+            "order": {"seed": 1, "tasks": CLASSES // 2},
+        })  # fmt: skip
+        for name, (learner, replay) in METHODS.items():
+            method = {"title": name, "learner": learner, "replay": replay}
+            write_yaml(self.config / f"methods/{name}.yaml", method)
+        write_yaml(self.config / "experiments/tiny.yaml", {
+            "title": "Tiny", "datasets": ["tiny"], "models": ["tiny"], "methods": list(METHODS),
+            "seeds": [1],
+            "settings": {
+                "training": {"epochs": 2, "batch_size": 4, "lr": 0.01},
+                "replay": {"batches": 10, "valid_batch_size": 8}, "memory": {"per_class": 4},
+            },
+        })  # fmt: skip
+
+    def __call__(self, *words: str | Path) -> None:
+        """Run one command."""
+        command, *rest = [str(w) for w in words]
+        keys = ["--config-dir", str(self.config), "--experiment", "tiny"]
+        main([command, *keys, *rest])
+
+    def prepare(self) -> None:
+        """Run everything up to the encoded file."""
+        data, of = self.results / "data", ["--dataset", "tiny", "--part", "base"]
+        self("fetch-model", "--model", "tiny", "--out", self.snapshot)
+        self("fetch-dataset", *of, "--out", data / "raw")
+        self(
+            "prepare",
+            *of,
+            "--raw",
+            data / "raw",
+            "--out",
+            data / "s.parquet",
+            "--report",
+            data / "r.json",
+        )
+        self(
+            "split",
+            *of,
+            "--samples",
+            data / "s.parquet",
+            "--raw",
+            data / "raw",
+            "--out",
+            data / "t.json",
+        )
+        self(
+            "encode", *of, "--model", "tiny", "--snapshot", self.snapshot, "--samples",
+            data / "s.parquet", "--tasks", data / "t.json", "--out", self.encoded,
+        )  # fmt: skip
+
+    @property
+    def snapshot(self) -> Path:
+        """The model's folder."""
+        return self.results / "models/tiny"
+
+    @property
+    def encoded(self) -> Path:
+        """The encoded file."""
+        return self.results / "encoded.safetensors"
+
+    def job(self, command: str, method: str, task: int, *words: str | Path) -> None:
+        """Run a learning command."""
+        self(
+            command, "--dataset", "tiny", "--model", "tiny", "--method", method, "--seed", "1",
+            "--task", str(task), "--snapshot", self.snapshot, "--encoded", self.encoded, *words,
+        )  # fmt: skip
+
+    def learn(self, method: str, tasks: int, out: Path) -> None:
+        """Learn and evaluate tasks 1..tasks into ``out``."""
+        learner, replay = METHODS[method]
+        states: list[Path] = []
+        memories: list[Path] = []
+        for task in range(1, tasks + 1):
+            here, selector = out / f"task{task:02d}", list[str | Path]()
+            if learner == "experts" and task > 1:
+                previous = ["--previous", out / f"task{task - 1:02d}/selector"] if task > 2 else []
+                self.job("select", method, task, *previous, "--out", here / "selector")
+                selector = ["--selector", here / "selector"]
+            memory = ["--memories", *memories] if memories else []
+            before = ["--states", *states] if states else []
+            self.job("train", method, task, *before, *memory, *selector, "--out", here / "state")
+            states.append(here / "state")
+            if replay == "memory":
+                self.job(
+                    "remember", method, task, "--states", *states, "--out", here / "memory.json"
+                )
+                memories.append(here / "memory.json")
+            self.job(
+                "evaluate", method, task, "--states", *states, *selector, "--metrics",
+                here / "metrics.json", "--predictions", here / "predictions.parquet",
+            )  # fmt: skip

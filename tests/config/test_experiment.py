@@ -1,0 +1,203 @@
+"""How settings are layered, and what each stage depends on."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from conpet.config import Experiment
+from conpet.config.settings import Settings
+from tests.config.conftest import ORDER, Project
+
+E = "experiments/e.yaml"
+STAGES: dict[str, dict[str, Any]] = {
+    "fetch_model": {"model": "small"},
+    "fetch_dataset": {"dataset": "made"},
+    "prepare": {"dataset": "made"},
+    "split": {"dataset": "made"},
+    "encode": {"dataset": "made", "model": "small"},
+    "train": {"dataset": "made", "model": "small", "method": "many", "task": 2},
+    "select": {"dataset": "made", "model": "small", "method": "many", "task": 2},
+    "remember": {"dataset": "made", "model": "small", "method": "plain", "task": 2},
+    "evaluate": {"dataset": "made", "model": "small", "method": "plain", "task": 2},
+}
+
+
+def params(experiment: Experiment) -> dict[str, Any]:
+    return {stage: experiment.params(stage, **keys) for stage, keys in STAGES.items()}
+
+
+def changed(project: Project, file: str, key: str, value: Any) -> set[str]:
+    """Return the stages whose params change with one key."""
+    before = params(project.load())
+    project.set(file, key, value)
+    after = params(project.load())
+    return {stage for stage in STAGES if before[stage] != after[stage]}
+
+
+def test_defaults_hold_where_nothing_is_said(project: Project) -> None:
+    project.set(E, "settings", {})
+    assert project.load().settings("made", "small", "plain") == Settings()
+
+
+def test_precedence(project: Project) -> None:
+    def batch() -> tuple[int, int]:
+        training = project.load().settings("made", "small", "plain").training
+        return training.batch_size, training.epochs
+
+    assert batch() == (8, 2)
+    project.set(E, "settings.training.batch_size", 16)
+    assert batch() == (16, 2)
+    project.set("methods/plain.yaml", "settings.training.batch_size", 32)
+    assert batch() == (32, 2)
+    first = {"methods": ["plain"], "settings": {"training": {"batch_size": 64}}}
+    project.set(E, "overrides", [first])
+    assert batch() == (64, 2)
+    project.set(E, "overrides", [first, {"settings": {"training": {"batch_size": 4}}}])
+    assert batch() == (4, 2)  # the later override is the last word
+
+
+@pytest.mark.parametrize(
+    ("where", "cells"),
+    [
+        ({}, 8),
+        ({"datasets": ["made"]}, 4),
+        ({"methods": ["plain", "many"]}, 4),
+        ({"datasets": ["given"], "models": ["small"], "methods": ["plain"]}, 1),
+    ],
+)
+def test_an_override_is_for_its_cells_only(
+    project: Project, where: dict[str, Any], cells: int
+) -> None:
+    project.set(E, "overrides", [{**where, "settings": {"replay": {"batches": 7}}}])
+    e = project.load()
+    found = [
+        (d, m, x)
+        for d in e.datasets
+        for m in e.models
+        for x in e.methods
+        if e.settings(d, m, x).replay.batches == 7
+    ]
+    assert len(found) == cells
+    assert all(d in where.get("datasets", e.datasets) for d, _, _ in found)
+    assert all(x in where.get("methods", e.methods) for _, _, x in found)
+
+
+def test_a_rate_by_task_replaces_and_is_replaced(project: Project) -> None:
+    project.set(E, "settings.training.lr", {1: 0.5, 3: 0.1})
+    rate = project.load().settings("made", "small", "plain").training.rate
+    assert [rate(t) for t in (1, 2, 3, 9)] == [0.5, 0.5, 0.1, 0.1]
+    project.set("methods/plain.yaml", "settings.training.lr", {1: 0.2})
+    rate = project.load().settings("made", "small", "plain").training.rate
+    assert [rate(t) for t in (1, 3)] == [0.2, 0.2]
+    project.set("methods/plain.yaml", "settings.training.lr", 0.3)
+    assert project.load().settings("made", "small", "plain").training.rate(3) == 0.3
+
+
+def test_a_later_rate_leaves_the_earlier_tasks_alone(project: Project) -> None:
+    def tasks() -> list[dict[str, Any]]:
+        e = project.load()
+        return [e.params("train", "made", "small", "many", task=t) for t in range(1, 6)]
+
+    project.set(E, "settings.training.lr", {1: 0.5, 4: 0.1})
+    before = tasks()
+    assert [p["training"]["lr"] for p in before] == [0.5, 0.5, 0.5, 0.1, 0.1]
+    project.set(E, "settings.training.lr", {1: 0.5, 4: 0.2})
+    after = tasks()
+    assert [a == b for a, b in zip(before, after, strict=True)] == [True, True, True, False, False]
+
+
+LEARNING = {"train", "select"}
+
+
+@pytest.mark.parametrize(
+    ("file", "key", "value", "stages"),
+    [
+        (E, "settings.training.lr", 0.5, LEARNING),
+        (E, "settings.replay.batches", 9, LEARNING),
+        (E, "settings.memory.per_class", 9, LEARNING | {"remember"}),
+        (E, "settings.compute.threads", 2, LEARNING | {"remember", "evaluate"}),
+        (E, "settings.encoding.max_length", 64, {"encode"}),
+        (E, "seeds", [4], set()),
+        (E, "title", "Another", set()),
+        ("methods/many.yaml", "options.top_k", 2, LEARNING),
+        ("methods/many.yaml", "title", "Another", set()),
+        ("datasets/made.yaml", "generator.train", 9, {"fetch_dataset"}),
+        ("datasets/made.yaml", "order.tasks", 4, {"split"}),
+        ("datasets/made.yaml", "split.scheme", "per_class", {"split"}),
+        ("datasets/made.yaml", "template", "{head} {mask}", {"encode"}),
+        ("datasets/made.yaml", "citation", "N. N.", set()),
+        ("datasets/given.yaml", "kind", "entity", set()),
+        ("models/small.yaml", "source.path", "other", {"fetch_model"}),
+        ("models/small.yaml", "pooling", "last", LEARNING | {"encode", "remember", "evaluate"}),
+    ],
+)
+def test_a_stage_depends_on_its_own_settings_only(
+    project: Project, file: str, key: str, value: Any, stages: set[str]
+) -> None:
+    assert changed(project, file, key, value) == stages
+
+
+def test_params_are_plain_json_values(project: Project) -> None:
+    project.set(E, "settings.training.lr", {1: 0.5, 4: 0.1})
+    e = project.load()
+    for stage, keys in STAGES.items():
+        value = e.params(stage, **keys)
+        assert json.loads(json.dumps(value)) == value, stage
+
+
+def test_a_published_order_is_part_of_the_split(project: Project) -> None:
+    before = project.load().params("split", dataset="given")
+    assert before["order"] == ORDER
+    project.write("class_orders/given.json", json.dumps({**ORDER, "tasks": [["a"], ["b"]]}))
+    assert project.load().params("split", dataset="given")["order"]["tasks"] == [["a"], ["b"]]
+
+
+def test_tasks_and_parts(project: Project) -> None:
+    e = project.load()
+    assert [e.tasks("made"), e.tasks("given")] == [5, 4]
+    assert [e.part_of("given", t) for t in (1, 3, 4)] == ["base", "base", "add1"]
+    assert e.parts("given") == ["base", "add1"]
+    assert e.parts("given", 3) == ["base"]
+    assert e.params("split", dataset="given", part="add1")["classes"] == ["late"]
+    assert e.params("prepare", dataset="given", part="add1")["files"] == [
+        {"name": "b.txt", "split": ""}
+    ]
+    project.set(E, "tasks", 2)
+    cut = project.load()
+    assert [cut.tasks("made"), cut.tasks("given")] == [2, 2]
+    assert cut.parts("given") == ["base"]
+    project.set(E, "tasks", 99)
+    assert project.load().tasks("given") == 4  # no more than there are
+
+
+def test_an_addition_leaves_the_base_alone(project: Project) -> None:
+    stages = ("fetch_dataset", "prepare", "split")
+    before = [project.load().params(s, dataset="given") for s in stages]
+    new = {"files": [{"name": "c.txt"}], "classes": ["later"]}
+    project.set("datasets/given.yaml", "additions", [new])
+    assert [project.load().params(s, dataset="given") for s in stages] == before
+
+
+def changes(project: Project) -> list[Callable[[], None]]:
+    other = json.dumps({**ORDER, "tasks": [["a"], ["b"]]})
+    return [
+        lambda: project.set(E, "settings.training.eps", 0.1),
+        lambda: project.set(E, "seeds", [7]),
+        lambda: project.set(E, "tasks", 2),
+        lambda: project.set("methods/penalty.yaml", "options.strength", 11),
+        lambda: project.set("models/small.yaml", "pooling", "mean"),
+        lambda: project.set("datasets/made.yaml", "generator.seed", 1),
+        lambda: project.write("class_orders/given.json", other),
+    ]
+
+
+@pytest.mark.parametrize("number", range(7))
+def test_the_hash_changes_with_whatever_matters(project: Project, number: int) -> None:
+    before = project.load().sha256()
+    assert project.load().sha256() == before
+    changes(project)[number]()
+    assert project.load().sha256() != before

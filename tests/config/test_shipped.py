@@ -1,0 +1,68 @@
+"""The config folder that comes with the project."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from conpet.config import Dataset, Method, Model, load_experiment
+from conpet.config.dataset import ClassOrder, FileOrder
+from conpet.config.strict import read_yaml, validate
+from conpet.data import readers
+from conpet.learners import check_options
+from tests.conftest import ROOT
+
+CONFIG = ROOT / "config"
+SIZES = {
+    "fewnerd": [7] * 6 + [6] * 4,
+    "ontonotes": [9] * 6 + [8] * 4,
+    "bbn": [5] * 6 + [4] * 4,
+    "fewrel": [8] * 10,
+    "tacred": [5] + [4] * 9,
+    "ace": [4, 4, 4, 3, 3],
+}
+
+
+def files(folder: str) -> list[Path]:
+    found = sorted((CONFIG / folder).glob("*.yaml"))
+    assert found
+    return found
+
+
+@pytest.mark.parametrize("path", files("datasets"), ids=lambda p: p.stem)
+def test_dataset(path: Path) -> None:
+    dataset = validate(Dataset, read_yaml(path), str(path))
+    readers.check_options(dataset.format, dataset.options)
+    assert all(f.sha256 or not f.url for f in dataset.files), "a download without a hash"
+    if isinstance(dataset.order, FileOrder):
+        assert (CONFIG / "class_orders" / f"{dataset.order.file}.json").is_file()
+
+
+@pytest.mark.parametrize("path", files("models"), ids=lambda p: p.stem)
+def test_model(path: Path) -> None:
+    model = validate(Model, read_yaml(path), str(path))
+    assert model.lora_targets
+
+
+@pytest.mark.parametrize("path", files("methods"), ids=lambda p: p.stem)
+def test_method(path: Path) -> None:
+    check_options(validate(Method, read_yaml(path), str(path)), str(path))
+
+
+@pytest.mark.parametrize("path", files("experiments"), ids=lambda p: p.stem)
+def test_experiment(path: Path) -> None:
+    experiment = load_experiment(path.stem, CONFIG)
+    for name in experiment.datasets:
+        assert experiment.tasks(name) >= 1
+
+
+@pytest.mark.parametrize("name", SIZES)
+def test_class_order(name: str) -> None:
+    path = CONFIG / "class_orders" / f"{name}.json"
+    order = validate(ClassOrder, json.loads(path.read_text()), str(path))
+    assert [len(names) for names in order.tasks] == SIZES[name]
+    classes = [c for names in order.tasks for c in names]
+    assert len(set(classes)) == len(classes)
+    assert all(names == sorted(names) for names in order.tasks)

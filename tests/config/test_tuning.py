@@ -1,0 +1,82 @@
+"""PEFT's own types and fields are checked before any job starts."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+
+from conpet.config.settings import Tuning
+from tests.config.conftest import Project
+
+E = "experiments/e.yaml"
+
+
+def tuning(project: Project) -> Tuning:
+    return project.load().settings("made", "small", "plain").tuning
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ({}, Tuning()),
+        ({"type": "LORA"}, Tuning()),
+        ({"config": {"r": 8}}, {"r": 8, "lora_alpha": 1, "lora_dropout": 0.0}),
+        ({"type": "LORA", "config": {"r": 8}}, {"r": 8, "lora_alpha": 1, "lora_dropout": 0.0}),
+        ({"type": "IA3"}, {}),
+        ({"type": "full"}, {}),
+        ({"type": "OFT", "config": {"r": 2, "oft_block_size": 0}}, {"r": 2, "oft_block_size": 0}),
+    ],
+)
+def test_a_type_brings_its_own_fields_only(project: Project, value: Any, expected: Any) -> None:
+    project.set(E, "settings.tuning", value)
+    found = tuning(project)
+    assert found.type == value.get("type", "LORA")
+    assert found.config == (expected.config if isinstance(expected, Tuning) else expected)
+
+
+def test_another_type_replaces_the_whole_section(project: Project) -> None:
+    project.set(E, "settings.tuning", {"config": {"r": 16}})
+    project.set("methods/plain.yaml", "settings.tuning", {"type": "IA3"})
+    assert tuning(project) == Tuning(type="IA3", config={})
+    assert project.load().settings("made", "small", "many").tuning.config["r"] == 16
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ({"type": "LORRA"}, "tuning.type: unknown PEFT type 'LORRA': did you mean 'LORA'?"),
+        ({"type": "FULL"}, "tuning.type: unknown PEFT type 'FULL': known: "),
+        ({"config": {"lora_alfa": 3}}, "unknown field of LORA 'lora_alfa': did you mean 'lora_a"),
+        ({"type": "IA3", "config": {"r": 3}}, "tuning.config: unknown field of IA3 'r': known: "),
+        ({"type": "full", "config": {"r": 3}}, "tuning.config: full tunes all and has no fields"),
+        ({"tpye": "LORA"}, "tuning.tpye: unknown key: did you mean 'type'?"),
+        ({"type": 3}, "tuning.type: expected text, found 3"),
+        ({"type": "IA3", "config": 3}, "tuning.config: expected a mapping, found 3"),
+        (3, "tuning: expected {type, config}, found 3"),
+    ],
+)
+def test_what_peft_does_not_know(project: Project, value: Any, expected: str) -> None:
+    project.set(E, "settings.tuning", value)
+    message = project.mistake()
+    assert message.startswith(f"{E}: settings: ")
+    assert expected in message
+    assert "\n" not in message
+
+
+def test_the_file_that_says_it_is_named(project: Project) -> None:
+    project.set("methods/plain.yaml", "settings.tuning", {"type": "LORRA"})
+    assert project.mistake().startswith("methods/plain.yaml: settings: tuning.type: ")
+    project.set("methods/plain.yaml", "settings", {})
+    project.set(E, "overrides", [{"settings": {"tuning": {"type": "LORRA"}}}])
+    assert project.mistake().startswith(f"{E}: overrides[0].settings: tuning.type: ")
+
+
+def test_the_default_does_not_import_peft(project: Project) -> None:
+    code = (
+        "import sys; from pathlib import Path; from conpet.config import load_experiment; "
+        f"load_experiment('e', Path({str(project.folder)!r})); sys.exit('peft' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

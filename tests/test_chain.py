@@ -1,0 +1,146 @@
+"""The commands one after the other, as the workflow runs them."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import torch
+
+from conpet.data.stream import open_stream
+from conpet.models.backbone import collate
+from tests.chain import METHODS, Chain
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="module")
+def chain(tmp_path_factory: pytest.TempPathFactory) -> Chain:
+    made = Chain(tmp_path_factory.mktemp("chain"))
+    made.prepare()
+    return made
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_method_runs_twice_to_the_same_bytes(method: str, chain: Chain, tmp_path: Path) -> None:
+    chain.learn(method, 3, tmp_path / "a")
+    chain.learn(method, 3, tmp_path / "b")
+    files = sorted(
+        p.relative_to(tmp_path / "a") for p in (tmp_path / "a").rglob("*") if p.is_file()
+    )
+    assert len(files) > 12
+    for file in files:
+        if file.name != "timing.json":
+            same = (tmp_path / "a" / file).read_bytes() == (tmp_path / "b" / file).read_bytes()
+            assert same, f"{file} differs"
+    metrics = json.loads((tmp_path / "a/task03/metrics.json").read_text())
+    predictions = pd.read_parquet(tmp_path / "a/task03/predictions.parquet")
+    assert metrics["whole_accuracy"] == pytest.approx(predictions["correct"].mean())
+    assert metrics["samples"] == len(predictions) == 36
+    assert metrics["classes_seen"] == 6
+    assert (metrics["selector_accuracy"] is not None) == (method == "dynamic")
+
+
+def test_stock_peft_loads_the_adapter_and_gives_the_same_logits(
+    chain: Chain, tmp_path: Path
+) -> None:
+    from peft import PeftModel
+    from safetensors.torch import load_file
+    from transformers import AutoModel
+
+    chain.learn("static_emr", 1, tmp_path)
+    state = tmp_path / "task01/state"
+    model = AutoModel.from_pretrained(chain.snapshot, attn_implementation="eager")
+    model = PeftModel.from_pretrained(model, state / "adapter").eval()
+    head = load_file(state / "learner.safetensors")
+    stream = open_stream([chain.encoded], 1)
+    indices = stream.of("test", [1])
+    order = indices[stream.lengths[indices].argsort(kind="stable")]
+    ids, mask, pool = collate(stream, order)
+    with torch.no_grad():
+        hidden = model(input_ids=ids, attention_mask=mask).last_hidden_state
+    logits = hidden[torch.arange(len(ids)), pool] @ head["head.weight"].T + head["head.bias"]
+
+    from conpet.config import load_experiment
+    from conpet.jobs.learn import Cell, build
+
+    experiment = load_experiment("tiny", chain.config)
+    cell = Cell(experiment, "tiny", "tiny", "static_emr", 1, 1)
+    learner = build(cell, chain.snapshot, [chain.encoded], [], "test")
+    learner.load([state], None)
+    ours = learner.predict(order).scores
+    torch.testing.assert_close(logits.log_softmax(1), ours, rtol=1e-5, atol=1e-6)
+
+
+def test_training_needs_neither_snakemake_nor_mlflow(chain: Chain, tmp_path: Path) -> None:
+    blocker = """
+import sys
+class Hide:
+    def __init__(self, finder):
+        self.finder = finder
+    def __getattr__(self, name):
+        return getattr(self.finder, name)
+    def find_spec(self, name, path=None, target=None):
+        hidden = name.split('.')[0] in ('snakemake', 'mlflow')
+        return None if hidden else self.finder.find_spec(name, path, target)
+sys.meta_path = [Hide(finder) for finder in sys.meta_path]
+from conpet.cli import main
+main(sys.argv[1:])
+needless = {'sklearn', 'matplotlib'} & set(sys.modules)
+assert not needless, f'a training job loads {needless}'
+"""
+    command = [
+        sys.executable, "-c", blocker, "train", "--config-dir", chain.config,
+        "--experiment", "tiny", "--dataset", "tiny", "--model", "tiny", "--method", "static_emr",
+        "--seed", "1", "--task", "1", "--snapshot", chain.snapshot, "--encoded", chain.encoded, "--out", tmp_path / "state",
+    ]  # fmt: skip
+    done = subprocess.run(
+        [str(c) for c in command], capture_output=True, text=True, cwd=ROOT, check=False,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "state/adapter/adapter_model.safetensors").is_file()
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (("train", "emr", 9), "task 9: tiny has tasks 1 to 3"),
+        (("train", "emr", 2), "needs 1 memories"),
+        (("train", "emrr", 1), "did you mean 'emr'"),
+    ],
+)
+def test_a_mistake_is_one_line_and_leaves_nothing(
+    words: tuple[str, str, int], says: str, chain: Chain, tmp_path: Path
+) -> None:
+    command, method, task = words
+    with pytest.raises(SystemExit) as stopped:
+        chain.job(command, method, task, "--out", tmp_path / "state")
+    message = str(stopped.value.code)
+    assert says in message
+    assert "\n" not in message
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_broken_encoded_file_is_one_line(chain: Chain, tmp_path: Path) -> None:
+    broken = tmp_path / "broken.safetensors"
+    broken.write_bytes(chain.encoded.read_bytes()[:100])
+    with pytest.raises(SystemExit, match="not an encoded file"):
+        chain(
+            "train", "--dataset", "tiny", "--model", "tiny", "--method", "emr", "--seed", "1",
+            "--task", "1", "--snapshot", chain.snapshot, "--encoded", broken, "--out", tmp_path / "state",
+        )  # fmt: skip
+    assert list(tmp_path.iterdir()) == [broken]
+
+
+def test_params_counts_without_weights(capsys: pytest.CaptureFixture[str]) -> None:
+    from conpet.cli import main
+
+    main(["params", "llama-7b", "--config-dir", str(ROOT / "config")])
+    row = capsys.readouterr().out.splitlines()[1].split()
+    assert row == ["llama-7b", "6,607,343,616", "131,072,000", "2,097,152", "3,213"]
