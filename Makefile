@@ -31,10 +31,7 @@ CONFIG = $(if $(MIRROR),--config mirror=$(MIRROR))
 
 demo: $(READY)
 	@$(SNAKEMAKE) demo $(ARGS) $(CONFIG)
-	@echo; cat results/demo/tables/main.md
-	@echo; echo "figures  results/demo/figures/accuracy.svg (and more beside it)"
-	@echo "report   results/demo/report.html"
-	@echo "MLflow   $(BIN)mlflow server --backend-store-uri sqlite:///results/mlflow.db"
+	@echo; $(BIN)conpet show --experiment demo
 
 test: $(READY)
 	@$(BIN)python -m pytest $(ARGS)
@@ -46,13 +43,9 @@ lint: $(READY)
 
 setup: $(READY)
 
-# What can be asked for: each experiment, and the targets of the workflow.
-list:
-	@echo "experiments (snakemake TARGET --config experiment=NAME):"
-	@for file in config/experiments/*.yaml; do \
-	    name=$$(basename $$file .yaml); \
-	    printf '  %-16s %s\n' "$$name" "$$(sed -n 's/^title: *//p' $$file)"; done
-	@echo "targets: demo, tables, figures, report, mlflow, all, or the path of a file"
+# What can be asked for: experiments, tables and figures.
+list: $(READY)
+	@$(BIN)conpet targets
 
 # Models and raw data stay: they are downloads.
 clean-results:
@@ -69,7 +62,7 @@ lock: $(READY)
 help:
 	@sed -n '/^#/!q; s/^# \{0,1\}//p' Makefile
 	@echo "make lint   ruff and mypy"
-	@echo "make list   experiments and targets"
+	@echo "make list   experiments and what can be made of them"
 	@echo "make setup  the environment alone"
 	@echo "make clean-results   remove results, keep models and raw data"
 	@echo "make lock   write the installed versions into requirements.lock"

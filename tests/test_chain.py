@@ -97,7 +97,8 @@ assert not needless, f'a training job loads {needless}'
     command = [
         sys.executable, "-c", blocker, "train", "--config-dir", chain.config,
         "--experiment", "tiny", "--dataset", "tiny", "--model", "tiny", "--method", "static_emr",
-        "--seed", "1", "--task", "1", "--snapshot", chain.snapshot, "--encoded", chain.encoded, "--out", tmp_path / "state",
+        "--seed", "1", "--task", "1", "--snapshot", chain.snapshot, "--encoded", chain.encoded,
+        "--out", tmp_path / "state",
     ]  # fmt: skip
     done = subprocess.run(
         [str(c) for c in command], capture_output=True, text=True, cwd=ROOT, check=False,
@@ -133,7 +134,8 @@ def test_a_broken_encoded_file_is_one_line(chain: Chain, tmp_path: Path) -> None
     with pytest.raises(SystemExit, match="not an encoded file"):
         chain(
             "train", "--dataset", "tiny", "--model", "tiny", "--method", "emr", "--seed", "1",
-            "--task", "1", "--snapshot", chain.snapshot, "--encoded", broken, "--out", tmp_path / "state",
+            "--task", "1", "--snapshot", chain.snapshot, "--encoded", broken,
+            "--out", tmp_path / "state",
         )  # fmt: skip
     assert list(tmp_path.iterdir()) == [broken]
 

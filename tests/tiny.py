@@ -95,9 +95,17 @@ class World:
         return Settings.model_validate(value)
 
     def learner(
-        self, name: str, task: int, *, replay: str = "none", options: dict[str, Any] | None = None,
-        memories: list[Memory] | None = None, seed: int = 1, encoded: Path | None = None, **over: Any,
-    ) -> Learner:  # fmt: skip
+        self,
+        name: str,
+        task: int,
+        *,
+        replay: str = "none",
+        options: dict[str, Any] | None = None,
+        memories: list[Memory] | None = None,
+        seed: int = 1,
+        encoded: Path | None = None,
+        **over: Any,
+    ) -> Learner:
         """Return a learner at a task, nothing loaded."""
         kind = find(name)
         settings = self.settings(**over)
@@ -109,8 +117,9 @@ class World:
         progress = Progress("test")
         progress.quiet = True
         context = Context(
-            backbone=backbone, stream=open_stream([encoded or self.encoded], task), settings=settings,
-            strategy=replay, options=kind.Options.model_validate(options or {}), seed=seeds,
+            backbone=backbone, settings=settings, strategy=replay,
+            stream=open_stream([encoded or self.encoded], task),
+            options=kind.Options.model_validate(options or {}), seed=seeds,
             memories=memories or [], progress=progress,
         )  # fmt: skip
         return kind(context)

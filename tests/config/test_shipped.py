@@ -35,7 +35,6 @@ def files(folder: str) -> list[Path]:
 def test_dataset(path: Path) -> None:
     dataset = validate(Dataset, read_yaml(path), str(path))
     readers.check_options(dataset.format, dataset.options)
-    assert all(f.sha256 or not f.url for f in dataset.files), "a download without a hash"
     if isinstance(dataset.order, FileOrder):
         assert (CONFIG / "class_orders" / f"{dataset.order.file}.json").is_file()
 
@@ -65,4 +64,3 @@ def test_class_order(name: str) -> None:
     assert [len(names) for names in order.tasks] == SIZES[name]
     classes = [c for names in order.tasks for c in names]
     assert len(set(classes)) == len(classes)
-    assert all(names == sorted(names) for names in order.tasks)

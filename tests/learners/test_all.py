@@ -33,9 +33,7 @@ def test_every_learner_is_in_a_method() -> None:
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_learns_saves_loads_and_predicts(
-    method: str, world: World, tmp_path: Path
-) -> None:
+def test_learns_saves_loads_and_predicts(method: str, world: World, tmp_path: Path) -> None:
     name, replay = METHODS[method]
     states = world.run(name, tmp_path, replay=replay)
     selector = tmp_path / f"selector{TASKS}"
@@ -65,7 +63,7 @@ def test_two_runs_give_the_same_bytes(method: str, world: World, tmp_path: Path)
 
 
 @pytest.mark.parametrize("method", ["static_emr", "dynamic", "ewc", "crl", "static_ea_emr"])
-def test_a_state_does_not_depend_on_later_tasks(method: str, world: World, tmp_path: Path) -> None:
+def test_no_state_depends_on_later_tasks(method: str, world: World, tmp_path: Path) -> None:
     name, replay = METHODS[method]
     short = make_encoded(tmp_path, world.snapshot, tasks=2)
     world.run(name, tmp_path / "a", tasks=2, replay=replay)
@@ -73,8 +71,14 @@ def test_a_state_does_not_depend_on_later_tasks(method: str, world: World, tmp_p
     assert same_bytes(tmp_path / "a", tmp_path / "b")
 
 
-@pytest.mark.parametrize("tuning", [{"type": "IA3", "config": {}}, {"type": "full", "config": {}},
-                                    {"type": "LORA", "config": {"r": 2, "use_dora": True}}])  # fmt: skip
+@pytest.mark.parametrize(
+    "tuning",
+    [
+        {"type": "IA3", "config": {}},
+        {"type": "full", "config": {}},
+        {"type": "LORA", "config": {"r": 2, "use_dora": True}},
+    ],
+)
 def test_other_tunings(tuning: dict[str, object], world: World, tmp_path: Path) -> None:
     states = world.run("linear", tmp_path, tasks=2, replay="dynamic", tuning=tuning)
     first = world.learner("linear", 2, tuning=tuning)

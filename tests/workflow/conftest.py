@@ -159,8 +159,8 @@ def _finished(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
 @pytest.fixture
 def finished(_finished: Workspace, tmp_path: Path) -> Workspace:
     """A workspace in which everything of the experiment has run."""
-    shutil.copytree(_finished.folder, tmp_path / "work")
-    return Workspace(tmp_path / "work")
+    shutil.copytree(_finished.folder, tmp_path / "finished")
+    return Workspace(tmp_path / "finished")
 
 
 @pytest.fixture

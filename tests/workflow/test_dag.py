@@ -159,6 +159,20 @@ def test_an_appended_task_runs_itself_and_what_follows(finished: Workspace) -> N
     assert option(split, "before") == ["results/tiny/tiny/base.tasks.json"]
 
 
+def test_a_lost_store_is_filled_again(finished: Workspace) -> None:
+    (finished.folder / "results" / "mlflow.db").unlink()
+    jobs = finished.planned("mlflow")
+    assert set(jobs.pop("track")) == RUNS
+    assert jobs == {"make": ["the MLflow store sqlite:///results/mlflow.db"]}
+    assert finished.planned("tables") == {}
+
+
+def test_another_store_is_filled_too(finished: Workspace) -> None:
+    jobs = finished.planned("mlflow", store="http://127.0.0.1:5000")
+    assert set(jobs["track"]) == RUNS
+    assert set(jobs) == {"track", "make"}
+
+
 def test_a_selector_may_start_from_the_experts(finished: Workspace) -> None:
     finished.append("methods/expert.yaml", "options: {expert_init: selector}\n")
     finished.forget_calls()

@@ -255,9 +255,19 @@ def figure_files(experiment):
     return expand("results/{e}/figures/{f}.{end}", e=experiment, f=FIGURES, end=("svg", "png"))
 
 
+def store_files():
+    """Return what making the store makes: a mark, and the database where it is a file here."""
+    files = {"made": "results/mlflow.json"}
+    if STORE.startswith("sqlite:///"):
+        # every tracked run writes into it, so it is never an input: asked for, it is made anew
+        files["database"] = update(STORE.removeprefix("sqlite:///"))
+    return files
+
+
 def tracked_files(experiment):
-    """Return the marks of an experiment's runs in MLflow."""
-    return [f"{run}/tracked.json" for run in runs(experiment_of(experiment))]
+    """Return the marks of an experiment's runs in MLflow, and the store."""
+    tracked = [f"{run}/tracked.json" for run in runs(experiment_of(experiment))]
+    return [*tracked, *map(str, store_files().values())]
 
 
 def everything(experiment):

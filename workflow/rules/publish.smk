@@ -64,7 +64,7 @@ rule page:
 
 
 rule store:
-    output: "results/mlflow.json"
+    output: **store_files()
     log: "results/mlflow.log"
     benchmark: "results/mlflow.benchmark.tsv"
     params:
@@ -73,7 +73,7 @@ rule store:
     message: "make the MLflow store {params.store}"
     shell:
         JOB + " track-store --store {params.store:q} --artifacts {params.artifacts:q}"
-        " --out {output}"
+        " --out {output.made}"
 
 
 rule track:

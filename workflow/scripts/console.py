@@ -28,6 +28,7 @@ _CHATTER = (
     "Would remove ",
     "This was a dry-run",
     "Reasons:",
+    "Error: Directory cannot be locked",  # of a dry run: it needs no lock
     "Some jobs were triggered by provenance",
     "If you prefer that only modification time",
     "Rules with provenance triggered jobs",
