@@ -1,7 +1,7 @@
 """Continual parameter-efficient tuning, from raw files to tables, figures, report and MLflow.
 
 Type a target: demo, tables, figures, report, mlflow, all (the default), or the path of a file.
-`snakemake --config experiment=clinc150 tables` takes config/experiments/clinc150.yaml.
+`snakemake tables --config experiment=clinc150` takes config/experiments/clinc150.yaml.
 """
 
 include: "workflow/rules/common.smk"
@@ -23,22 +23,22 @@ localrules:
 rule all:
     default_target: True
     message: "everything of experiment {EXPERIMENT}"
-    input: everything(EXPERIMENT)
+    input: lambda wildcards: everything(EXPERIMENT)
 
 
 rule demo:
     message: "the demo, whatever experiment is set"
-    input: everything("demo")
+    input: lambda wildcards: everything("demo")
 
 
 rule tables:
     message: "tables of experiment {EXPERIMENT}"
-    input: table_files(EXPERIMENT)
+    input: lambda wildcards: table_files(EXPERIMENT)
 
 
 rule figures:
     message: "figures of experiment {EXPERIMENT}"
-    input: figure_files(EXPERIMENT)
+    input: lambda wildcards: figure_files(EXPERIMENT)
 
 
 rule report:
@@ -48,7 +48,7 @@ rule report:
 
 rule mlflow:
     message: "experiment {EXPERIMENT} in MLflow"
-    input: tracked_files(EXPERIMENT)
+    input: lambda wildcards: tracked_files(EXPERIMENT)
 
 
 onstart:

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from conpet.data.schema import Mention, Sample
+from conpet.errors import UserError
 
 ROLES = ("head", "tail", "entity")
 _TEXT_MARKERS = {"head": ("<e1>", "</e1>"), "tail": ("<e2>", "</e2>"), "entity": ("<e>", "</e>")}
@@ -101,15 +102,27 @@ def _continued(text: str, tokenizer: Any, vocab: Vocabulary) -> list[int]:
 
 
 def cloze(sample: Sample, template: str) -> tuple[str, str]:
-    """Return the cloze's text before and after the mask, names filled in from the mentions."""
+    """Return the cloze's text before and after the mask, names filled in from the mentions.
+
+    Raises:
+        UserError: the template names a role that the sample has no mention of.
+    """
     names: dict[str, str] = {}
     for mention in sample.mentions:
         names.setdefault(mention.role, sample.text[mention.start : mention.end])
     before, after = template.split("{mask}", 1)
 
+    def name(found: re.Match[str]) -> str:
+        if found[1] not in names:
+            raise UserError(
+                f"sample {sample.id}: no {found[1]} is marked, but the template names "
+                f"{found[0]}: check the dataset's kind, format and template"
+            )
+        return names[found[1]]
+
     def fill(text: str) -> str:
         # in one pass: a name that itself looks like {tail} stays as it is
-        return re.sub(r"\{(\w+)\}", lambda found: names.get(found[1], found[0]), text)
+        return re.sub(r"\{(\w+)\}", name, text)
 
     return fill(before).rstrip(), fill(after)
 

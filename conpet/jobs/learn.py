@@ -23,6 +23,7 @@ from conpet.learners import find
 from conpet.learners.base import Context, Learner, Seeds
 from conpet.models.backbone import Backbone
 from conpet.progress import Progress
+from conpet.provenance import commit
 from conpet.replay.memory import read_memory, write_memory
 from conpet.replay.plan import Plan
 
@@ -148,6 +149,7 @@ def _write_state(
             "peak_memory_mb": round(_peak_memory_mb(learner.backbone.device), 1),
             "threads": torch.get_num_threads(),
             "device": str(learner.backbone.device),
+            "git_commit": commit(cell.experiment.config_dir),
         }
         write_json(folder / "timing.json", timing)
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from conpet.config import Experiment
 from conpet.config.strict import choose, read_yaml
 from conpet.files import read_json
+from conpet.provenance import commit
 from conpet.reporting.collect import Results, collect_experiment, describe
 
 
@@ -32,18 +33,14 @@ def plot(experiment: Experiment, name: str, results: Path, out: Path) -> None:
     write_figure(FIGURES[name][0](_collect(experiment, results)), out)
 
 
-def _commit(experiment: Experiment) -> str:
-    from conpet.reporting.page import commit
-
-    return commit(experiment.config_dir)
-
-
 def report(experiment: Experiment, results: Path, out: Path) -> None:
     """Make the page that shows everything."""
     from conpet.reporting.page import About, write_page
 
     about = About(
-        config=describe(experiment), config_hash=experiment.sha256(), commit=_commit(experiment)
+        config=describe(experiment),
+        config_hash=experiment.sha256(),
+        commit=commit(experiment.config_dir),
     )
     write_page(_collect(experiment, results), out, about)
 
@@ -96,8 +93,10 @@ def track(
         "settings": experiment.settings(dataset, model, method).model_dump(mode="json"),
     }
     state = read_json(run / f"task{tasks:02d}" / "state" / "state.json")
+    # of the training, not of today: a store rebuilt later says the same
+    timing = read_json(run / f"task{tasks:02d}" / "state" / "timing.json")
     tags = {
-        "git_commit": _commit(experiment),
+        "git_commit": timing["git_commit"],
         "data_sha256": state["encoded_sha256"],
         "config_sha256": experiment.sha256(),
     }

@@ -23,6 +23,7 @@ def nearest_to_centroids(outputs: np.ndarray, count: int, seed: int) -> list[int
     """Return the rows nearest to the ``count`` K-means centroids of ``outputs`` (n, d).
 
     A row that is nearest to two centroids serves the first; the second takes its next nearest.
+    Of rows that are equally near (as both of a cluster of two are) the first is taken.
     """
     from sklearn.cluster import KMeans
 
@@ -30,6 +31,8 @@ def nearest_to_centroids(outputs: np.ndarray, count: int, seed: int) -> list[int
         return list(range(len(outputs)))
     means = KMeans(count, n_init=10, random_state=seed % 2**32).fit(outputs.astype(np.float64))
     distance = means.transform(outputs.astype(np.float64))
+    # rounded, or the last bit would decide between the two rows of a small cluster
+    distance = np.round(distance / (distance.max() or 1.0), 6)
     taken: list[int] = []
     for centroid in range(count):
         order = np.argsort(distance[:, centroid], kind="stable")
@@ -51,7 +54,12 @@ def choose_memory(
         outputs: what the model says of each sample, shape (n, d).
         labels: class numbers, shape (n,).
         indices: stream indices of the samples, shape (n,).
+
+    Raises:
+        UserError: the outputs are not finite.
     """
+    if not np.isfinite(outputs).all():
+        raise UserError("the model's outputs are not finite: training diverged: lower training.lr")
     rng = np.random.default_rng(seed)
     train: list[int] = []
     valid: list[int] = []

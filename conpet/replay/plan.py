@@ -36,9 +36,10 @@ class Plan:
     valid: list[np.ndarray]
 
     def sha256(self) -> str:
-        """Return a hash of every index and every batch border."""
+        """Return a hash of every index and the borders of batches and epochs."""
         digest = hashlib.sha256()
         for batches in [*self.epochs, self.valid]:
+            digest.update(len(batches).to_bytes(8, "big"))
             for batch in batches:
                 digest.update(len(batch).to_bytes(8, "big"))
                 digest.update(np.ascontiguousarray(batch, np.int64).tobytes())

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import json
 import re
-import subprocess
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -78,23 +77,6 @@ def tables_for(results: Results) -> list[str]:
     routed = any(run.metrics and run.metrics[-1]["selector_accuracy"] for run in results.runs)
     left_out = {*(() if extra else ("ablation",)), *(() if routed else ("selector",))}
     return [name for name in TABLES if name not in left_out]
-
-
-def commit(folder: Path) -> str:
-    """Return the git commit of a working tree, "+ changes" if it has any; "" outside git."""
-    try:
-        head = _git(folder, "rev-parse", "HEAD")
-        changed = _git(folder, "status", "--porcelain", "--untracked-files=no")
-    except (OSError, subprocess.CalledProcessError):
-        return ""
-    return f"{head} + changes" if changed else head
-
-
-def _git(folder: Path, *words: str) -> str:
-    done = subprocess.run(
-        ["git", "-C", str(folder), *words], check=True, capture_output=True, text=True
-    )
-    return done.stdout.strip()
 
 
 def data_hashes(results: Results) -> dict[str, str]:

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
+from dataclasses import fields, replace
+from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 
-from conpet.data.encoding import SPLITS
+from conpet.data.encoding import SPLITS, encode_part
+from conpet.data.schema import Mention
 from conpet.data.stream import Stream, open_stream
 from conpet.errors import UserError
-from tests.data.encoded_tiny import ADDITIONS, CLASSES, TASKS, parts, write_parts
+from tests.data.encoded_tiny import ADDITIONS, CLASSES, PARAMS, TASKS, parts, write_parts
 from tests.data.tokenizers_tiny import wordpiece
 
 LAST = TASKS + len(ADDITIONS)
@@ -31,7 +32,7 @@ def arrays(stream: Stream) -> dict[str, np.ndarray]:
 
 def test_an_earlier_stream_is_a_prefix_of_a_later_one(paths: list[Path]) -> None:
     streams = [open_stream(paths, t) for t in range(1, LAST + 1)]
-    for t, (now, later) in enumerate(zip(streams, streams[1:], strict=False), 1):
+    for t, (now, later) in enumerate(pairwise(streams), 1):
         assert now.tasks == t
         for name, value in arrays(now).items():
             other = getattr(later, name)
@@ -74,7 +75,7 @@ def test_class_numbers_follow_arrival(paths: list[Path]) -> None:
     stream = open_stream(paths, LAST)
     ranges = [stream.class_range(t) for t in range(1, LAST + 1)]
     assert ranges[0] == (0, CLASSES)
-    assert all(a[1] == b[0] for a, b in zip(ranges, ranges[1:], strict=False))
+    assert all(a[1] == b[0] for a, b in pairwise(ranges))
     assert ranges[-1][1] == stream.seen == TASKS * CLASSES + 3
     assert [len(names) for names in stream.classes] == [3] * 5 + [2, 1]
     assert stream.names[-3:] == ["late1", "late2", "last"]
@@ -123,15 +124,15 @@ def test_parts_out_of_order_or_missing(paths: list[Path]) -> None:
 
 def test_a_stream_with_dropped_samples(tmp_path: Path) -> None:
     """Rows still name the samples they came from when others could not be encoded."""
-    from conpet.data.encoding import encode_part
-
     found, tasks = parts()[0]
-    params: dict[str, Any] = {"template": "{tail} is the {mask} of {head}.", "pooling": "mask"}
+    long_named = [
+        replace(s, mentions=(s.mentions[0], Mention("tail", 12, len(s.text)))) for s in found[::2]
+    ]
+    found[::2] = long_named
     out = tmp_path / "x.safetensors"
-    tokenizer = wordpiece(tmp_path)
-    wordless = [s if i % 3 else type(s)(s.id, s.text, s.label, "", ()) for i, s in enumerate(found)]
-    params |= {"max_length": 18, "max_cloze_words": 50}
-    dropped = encode_part(wordless, tasks, params, tokenizer, out)
+    params = PARAMS | {"max_length": 22}
+    dropped = encode_part(found, tasks, params, wordpiece(tmp_path), out)
     stream = open_stream([out], TASKS)
+    assert sum(dropped.values()) > 20
     assert len(stream.task) + sum(dropped.values()) == len(found)
     assert [found[r].label for r in stream.row] == [stream.names[c] for c in stream.label]

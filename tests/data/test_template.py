@@ -10,6 +10,7 @@ import pytest
 
 from conpet.data.schema import Mention, Sample
 from conpet.data.template import CannotFitError, Vocabulary, cloze, encode, vocabulary
+from conpet.errors import UserError
 from tests.data.tokenizers_tiny import MAKERS, RESERVED, byte_level, sentencepiece, wordpiece
 
 RELATION = "in this sentence, {tail} is the {mask} of {head}."
@@ -187,6 +188,13 @@ def test_a_mention_inside_a_token_marks_the_whole_token(tokenizer: Any) -> None:
     assert plain(e.text(e.unmarked())) == plain(f"{text} ar is a")
 
 
+def test_what_touches_a_mention_stays_outside(tokenizer: Any) -> None:
+    text = "one (warsaw) two"
+    e = Encoded(tokenizer, Sample("i", text, "l", "", (Mention("entity", 5, 11),)), ENTITY)
+    assert [e.text(ids).strip() for ids in e.spans("entity")] == ["warsaw"]
+    assert plain(e.text(e.unmarked())) == plain(f"{text} warsaw is a")
+
+
 def test_nested_mentions_open_and_close_once_each(tokenizer: Any) -> None:
     text = "marie curie was born"
     mentions = (Mention("head", 0, 11), Mention("tail", 6, 11))
@@ -196,12 +204,19 @@ def test_nested_mentions_open_and_close_once_each(tokenizer: Any) -> None:
             a = _find(e.before, marker)
             assert a >= 0
             assert _find(e.before[a + 1 :], marker) < 0
+    assert _find(e.before, e.vocab.markers["tail"][1] + e.vocab.markers["head"][1]) > 0
 
 
 def test_names_that_look_like_placeholders_stay_as_they_are() -> None:
     text = "{tail} and {mask} and {x}"
     value = sample(text, ("head", "{tail}"), ("tail", "{mask}"))
     assert cloze(value, RELATION) == ("in this sentence, {mask} is the", " of {tail}.")
+
+
+def test_a_role_that_the_sample_lacks() -> None:
+    value = sample("marie was born", ("head", "marie"))
+    with pytest.raises(UserError, match=r"sample id: no tail is marked, but the template names"):
+        cloze(value, RELATION)
 
 
 def test_the_cloze_names_the_first_mention_of_a_role() -> None:
@@ -313,12 +328,15 @@ def _fits(value: Sample, tokenizer: Any, v: Vocabulary, max_length: int) -> bool
 
 
 def test_further_mentions_give_way_to_the_first(tokenizer: Any) -> None:
-    text = " one ".join(["warsaw"] * 30) + " two marie"
+    words = ["one", "two", "three", "four", "five", *["ten"] * 25]
+    text = " ".join(f"warsaw {word}" for word in words) + " two marie"
     starts = [i for i in range(len(text)) if text.startswith("warsaw", i)]
     tails = [Mention("tail", i, i + 6) for i in starts]
     mentions = (tails[4], *tails[:4], *tails[5:], Mention("head", len(text) - 5, len(text)))
     e = Encoded(tokenizer, Sample("i", text, "l", "", mentions), RELATION, max_length=60)
     assert len(e.spans("tail")) == 1
+    _, _, after = e.text(e.before).rpartition(e.text(e.vocab.markers["tail"][1]))
+    assert after.split()[0] == "five"  # what follows the mention that was named first
     assert [e.text(ids).strip() for ids in e.spans("head")] == ["marie"]
     assert len(e.ids) == 60
 

@@ -61,8 +61,7 @@ _references = {named.name: str(config.get("experiment", "demo"))}
 os.environ["PATH"] = os.pathsep.join([os.environ.get("PATH", ""), str(Path(sys.executable).parent)])
 os.environ["PYTHONHASHSEED"] = "0"
 os.environ["CONPET_WORKFLOW_PID"] = str(os.getpid())
-if not workflow.output_settings.verbose:
-    console.install(workflow.output_settings.dryrun)
+console.install(workflow.output_settings)
 
 
 wildcard_constraints:

@@ -62,11 +62,13 @@ class Console(logging.Handler):
 
     Args:
         dryrun: whether jobs are only listed, each with its reason.
+        commands: whether each job's command is shown too.
     """
 
-    def __init__(self, dryrun: bool = False) -> None:
+    def __init__(self, dryrun: bool = False, commands: bool = False) -> None:
         super().__init__(logging.INFO)
         self.dryrun = dryrun
+        self.commands = commands
         self.begun = time.monotonic()
         self.done = self.total = 0
         self.jobs: dict[int, tuple[str, float]] = {}
@@ -107,7 +109,8 @@ class Console(logging.Handler):
         self.jobs[record.jobid] = (name, time.monotonic())
         if not record.shellcmd:  # a target: it has nothing to do but to be there
             return ""
-        return f"{name} ({brief(record.reason)})" if self.dryrun else self._say("start", name)
+        line = f"{name} ({brief(record.reason)})" if self.dryrun else self._say("start", name)
+        return f"{line}\n{record.shellcmd}" if self.commands else line
 
     def _job_finished(self, record: Any) -> str:
         self.done += 1
@@ -139,10 +142,16 @@ class Console(logging.Handler):
         return text
 
 
-def install(dryrun: bool) -> None:
-    """Put the console in the place of Snakemake's own terminal output."""
+def install(settings: Any) -> None:
+    """Put the console in the place of Snakemake's terminal output, unless another is asked for.
+
+    Args:
+        settings: Snakemake's output settings.
+    """
+    if settings.verbose or any(about.name != "HOST" for about in settings.quiet or ()):
+        return
     logger = logging.getLogger("snakemake.logging")
     for handler in list(logger.handlers):
         if handler.name == "DefaultStreamHandler":
             logger.removeHandler(handler)
-            logger.addHandler(Console(dryrun))
+            logger.addHandler(Console(settings.dryrun, settings.printshellcmds))

@@ -1,0 +1,165 @@
+"""The two scripts of the workflow: what runs a job, and what speaks to the terminal."""
+
+from __future__ import annotations
+
+import importlib.util
+import logging
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+from typing import Any
+
+import pytest
+
+from tests.conftest import ROOT
+
+SCRIPTS = ROOT / "workflow" / "scripts"
+
+
+def load(name: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(name, SCRIPTS / f"{name}.py")
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+console = load("console")
+job = load("job")
+
+
+def command(log: Path, *words: str) -> list[str]:
+    return [sys.executable, str(SCRIPTS / "job.py"), str(log), *words]
+
+
+def python(code: str) -> list[str]:
+    return [sys.executable, "-c", code]
+
+
+def test_a_jobs_words_reach_log_and_terminal_and_its_status_the_workflow(tmp_path: Path) -> None:
+    log = tmp_path / "deep" / "job.log"
+    code = "import sys; print('out', flush=True); print('err', file=sys.stderr); sys.exit(3)"
+    done = subprocess.run(command(log, *python(code)), capture_output=True, check=False)
+    assert done.returncode == 3
+    assert done.stderr == log.read_bytes() == b"out\nerr\n"
+    assert done.stdout == b""
+
+
+def test_a_killed_job_is_told(tmp_path: Path) -> None:
+    code = "import os; os.kill(os.getpid(), 9)"
+    log = tmp_path / "job.log"
+    done = subprocess.run(command(log, *python(code)), capture_output=True, check=False)
+    assert done.returncode == 128 + 9
+    assert b"killed by signal 9" in done.stderr
+    assert done.stderr == log.read_bytes()
+
+
+def test_a_missing_command_is_one_line(tmp_path: Path) -> None:
+    done = subprocess.run(
+        command(tmp_path / "log", "no-such-command"), capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 1
+    assert done.stderr.startswith("no-such-command: no such command")
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_a_job_ends_with_its_workflow(tmp_path: Path) -> None:
+    workflow = subprocess.Popen(["sleep", "60"])
+    env = {**os.environ, "CONPET_WORKFLOW_PID": str(workflow.pid)}
+    running = subprocess.Popen(command(tmp_path / "log", "sleep", "60"), env=env)
+    time.sleep(1)
+    assert running.poll() is None
+    workflow.kill()  # not waited for: a zombie is not alive
+    start = time.monotonic()
+    assert running.wait(timeout=20) == 128 + 9
+    assert time.monotonic() - start < 10
+    workflow.wait()
+
+
+def test_a_stopped_job_stops_its_command(tmp_path: Path) -> None:
+    mark = tmp_path / "mark"
+    code = f"import time, pathlib; time.sleep(4); pathlib.Path({str(mark)!r}).touch()"
+    running = subprocess.Popen(command(tmp_path / "log", *python(code)))
+    time.sleep(1)
+    running.terminate()
+    assert running.wait(timeout=20) == 128 + 15
+    time.sleep(4)
+    assert not mark.exists()
+
+
+def record(event: str = "", message: str = "", **fields: Any) -> logging.LogRecord:
+    made = logging.LogRecord("snakemake", logging.INFO, "", 0, message, None, None)
+    made.__dict__.update(fields)
+    if event:
+        made.__dict__["event"] = event
+    return made
+
+
+def test_the_console_counts_and_times_jobs() -> None:
+    shown = console.Console()
+    assert shown.line(record("run_info", stats={"train": 2, "total": 2})) == "2 jobs: 2 train"
+    start = record("job_info", jobid=7, rule_msg="train a", rule_name="train", shellcmd="x")
+    assert shown.line(start) == "[0/2 0:00:00] start  train a"
+    assert shown.line(record("job_finished", job_id=7)) == "[1/2 0:00:00] done   train a (0:00:00)"
+    target = record("job_info", jobid=8, rule_msg="all", rule_name="all", shellcmd=None)
+    assert shown.line(target) == ""
+    assert shown.line(record(message="Building DAG of jobs...")) == ""
+    assert shown.line(record(message="disk full")) == "disk full"
+    assert shown.line(record("progress", done=1, total=2)) == ""
+
+
+def test_the_console_tells_a_failure_once() -> None:
+    shown = console.Console()
+    shown.line(record("job_info", jobid=1, rule_msg="train a", rule_name="train", shellcmd="x"))
+    failure = record("job_error", jobid=1, rule_name="train", log=["a.log (check log file)"])
+    assert shown.line(failure).endswith("failed train a: see a.log")
+    assert shown.line(failure) == ""
+    assert shown.line(record("error", "RuleException: pages of it", exception="RuleException")) == ""
+    last = shown.line(record(message="WorkflowError:\nAt least one job did not complete"))
+    assert last == "failed: train a. The same command again goes on from here."
+
+
+@pytest.mark.parametrize(
+    ("reason", "words"),
+    [
+        ("Missing output files: a; Params have changed since last execution", "settings changed"),
+        ("Missing output files: a; Input files updated by another job: b", "not made yet"),
+        ("Input files updated by another job: b", "follows a job above"),
+        ("Set of input files has changed since last execution", "inputs are others"),
+        ("something new", "something new"),
+    ],
+)
+def test_reasons_are_brief(reason: str, words: str) -> None:
+    assert words in console.brief(reason)
+
+
+def test_other_output_is_left_alone_where_it_is_asked_for() -> None:
+    logger = logging.getLogger("snakemake.logging")
+    handler = logging.NullHandler()
+    handler.name = "DefaultStreamHandler"
+    before = list(logger.handlers)
+    logger.handlers[:] = [handler]
+    settings = {"dryrun": False, "printshellcmds": False}
+    try:
+        console.install(SimpleNamespace(verbose=True, quiet=set(), **settings))
+        quiet = {SimpleNamespace(name="ALL")}
+        console.install(SimpleNamespace(verbose=False, quiet=quiet, **settings))
+        assert logger.handlers == [handler]
+        quiet = {SimpleNamespace(name="HOST")}
+        console.install(SimpleNamespace(verbose=False, quiet=quiet, **settings))
+        assert [type(h).__name__ for h in logger.handlers] == ["Console"]
+    finally:
+        logger.handlers[:] = before
+
+
+def test_a_process_is_alive_until_it_is_not() -> None:
+    child = subprocess.Popen(["sleep", "30"])
+    assert job.alive(child.pid)
+    child.kill()
+    time.sleep(0.5)
+    assert not job.alive(child.pid)
+    child.wait()
+    assert not job.alive(child.pid)
