@@ -23,7 +23,8 @@ BIN := $(VENV)/bin/
 READY := $(VENV)/.ready
 endif
 
-PIP = $(BIN)python -m pip install --quiet --disable-pip-version-check $(PIP_ARGS)
+# quiet twice: errors only
+PIP = $(BIN)python -m pip install -qq --disable-pip-version-check $(PIP_ARGS)
 SNAKEMAKE = $(BIN)snakemake --cores $(CORES)
 CONFIG = $(if $(MIRROR),--config mirror=$(MIRROR))
 
@@ -56,7 +57,7 @@ clean-results:
 lock: $(READY)
 	@{ sed -n '/^#/p' requirements.lock; \
 	   $(BIN)python -m pip list --format=freeze --exclude-editable \
-	       --exclude pip --exclude setuptools | sed 's/+[a-z0-9]*$$//' | sort -f; } > .lock.tmp
+	       --exclude pip | sed 's/+[a-z0-9]*$$//' | sort -f; } > .lock.tmp
 	@mv .lock.tmp requirements.lock
 
 help:
@@ -77,7 +78,9 @@ $(VENV)/.ready: requirements.lock pyproject.toml
 	    echo "conpet: error: no Python 3.11 or later: install one, or make $(MAKECMDGOALS) PYTHON=PATH" >&2; \
 	    exit 1; fi; \
 	echo "1/3 environment $(VENV) ($$("$$found" --version))"; "$$found" -m venv $(VENV)
-	@echo "2/3 torch"; $(PIP) "$$(grep '^torch==' requirements.lock)"
-	@echo "3/3 $$(grep -c == requirements.lock) packages, exact versions"; $(PIP) -r requirements.lock
-	@$(PIP) --no-deps --editable .
+	@echo "2/3 torch"
+	@$(PIP) "$$(grep '^torch==' requirements.lock)" --constraint requirements.lock
+	@echo "3/3 $$(grep -c == requirements.lock) packages, exact versions"
+	@$(PIP) --requirement requirements.lock
+	@$(PIP) --no-deps --no-build-isolation --editable .
 	@touch $@

@@ -9,7 +9,8 @@ from typing import Annotated, Any
 
 from pydantic import Field, field_validator
 
-from conpet.config.dataset import Addition, ClassOrder, Dataset, FileOrder
+from conpet.config.dataset import Addition, ClassOrder, FileOrder
+from conpet.config.loading import check_names, load, load_datasets
 from conpet.config.method import Method
 from conpet.config.model import Model
 from conpet.config.settings import Count, Settings, check_tuning
@@ -36,7 +37,7 @@ class Override(Strict):
 
 class _File(Strict):
     title: str
-    datasets: Names
+    datasets: Names | Annotated[dict[str, dict[str, Any]], Field(min_length=1)]
     models: Names = ["minilm"]
     methods: Names
     seeds: Annotated[list[int], Field(min_length=1)] = [100]
@@ -52,6 +53,11 @@ class _File(Strict):
         return value
 
 
+class _Data(_File):
+    # nothing is learnt: enough for a look at the data
+    methods: list[str] = []
+
+
 class Experiment:
     """One experiment's whole config, checked. ``tasks`` cuts every stream after its first tasks."""
 
@@ -62,14 +68,10 @@ class Experiment:
         self.config_dir = config_dir
         self._file = file
         self._where = where
-        self.datasets = {
-            n: _load("datasets", "dataset", n, Dataset, config_dir, where) for n in file.datasets
-        }
-        self.models = {
-            n: _load("models", "model", n, Model, config_dir, where) for n in file.models
-        }
+        self.datasets, self._places = load_datasets(file.datasets, config_dir, where)
+        self.models = {n: load("models", "model", n, Model, config_dir, where) for n in file.models}
         self.methods = {
-            n: _load("methods", "method", n, Method, config_dir, where) for n in file.methods
+            n: load("methods", "method", n, Method, config_dir, where) for n in file.methods
         }
         self._orders = {n: self._published(n) for n in file.datasets}
         self._settings: dict[tuple[str, str, str], Settings] = {}
@@ -90,7 +92,7 @@ class Experiment:
         for name, method in self.methods.items():
             check_options(method, f"{self.config_dir}/methods/{name}.yaml")
         for name, data in self.datasets.items():
-            with within(f"{self.config_dir}/datasets/{name}.yaml"):
+            with within(self._places[name]):
                 readers.check_options(data.format, data.options)
             for model in self.models:
                 for method in self.methods:
@@ -104,8 +106,7 @@ class Experiment:
             return {}
         folder = self.config_dir / "class_orders"
         known = sorted(p.stem for p in folder.glob("*.json"))
-        where = f"{self.config_dir}/datasets/{dataset}.yaml: order.file"
-        choose("class order", order.file, known, where)
+        choose("class order", order.file, known, f"{self._places[dataset]}: order.file")
         value: dict[str, Any] = read_json(folder / f"{order.file}.json")
         validate(ClassOrder, value, str(folder / f"{order.file}.json"))
         return value
@@ -119,9 +120,9 @@ class Experiment:
 
     def _resolve(self, dataset: str, model: str, method: str) -> Settings:
         layers = [(self._file.settings, f"{self._where}: settings")]
-        layers.append(
-            (self.methods[method].settings, f"{self.config_dir}/methods/{method}.yaml: settings")
-        )
+        if method:
+            place = f"{self.config_dir}/methods/{method}.yaml: settings"
+            layers.append((self.methods[method].settings, place))
         layers += [
             (o.settings, f"{self._where}: overrides[{i}].settings")
             for i, o in enumerate(self._file.overrides)
@@ -177,7 +178,7 @@ class Experiment:
         if stage == "encode":
             data = self.datasets[dataset]
             settings = [
-                self.settings(dataset, model, m).encoding.model_dump() for m in self.methods
+                self.settings(dataset, model, m).encoding.model_dump() for m in self.methods or [""]
             ]
             if any(s != settings[0] for s in settings):
                 raise UserError(f"{self._where}: encoding must not differ between methods")
@@ -252,13 +253,6 @@ class Experiment:
         return hashlib.sha256(json.dumps(everything, sort_keys=True).encode()).hexdigest()
 
 
-def _load(folder: str, kind: str, name: str, schema: Any, config_dir: Path, where: str) -> Any:
-    known = sorted(p.stem for p in (config_dir / folder).glob("*.yaml"))
-    choose(kind, name, known, f"{where}: {folder}")
-    path = config_dir / folder / f"{name}.yaml"
-    return validate(schema, read_yaml(path), str(path))
-
-
 def load_experiment(name: str, config_dir: Path = Path("config")) -> Experiment:
     """Load and check an experiment by name (config/experiments/NAME.yaml) or by path.
 
@@ -272,4 +266,25 @@ def load_experiment(name: str, config_dir: Path = Path("config")) -> Experiment:
         known = sorted(p.stem for p in (config_dir / "experiments").glob("*.yaml"))
         choose("experiment", name, known, f"{config_dir}/experiments")
         path = config_dir / "experiments" / f"{name}.yaml"
-    return Experiment(path.stem, validate(_File, read_yaml(path), str(path)), config_dir, str(path))
+    file = validate(_File, read_yaml(path), str(path))
+    check_names(file.datasets, config_dir, str(path))
+    return Experiment(path.stem, file, config_dir, str(path))
+
+
+def load_data(
+    datasets: list[str] | dict[str, Any],
+    models: list[str],
+    config_dir: Path,
+    where: str,
+    settings: dict[str, Any],
+) -> Experiment:
+    """Return an experiment without methods: nothing is learnt, but its data can be made.
+
+    Args:
+        datasets: names of config/datasets, or datasets written out by name.
+        where: the file that holds them, for messages and for paths beside it.
+    """
+    if not config_dir.is_dir():
+        raise UserError(f"{config_dir}: no such folder: run in the project, or give --config-dir")
+    value = {"title": where, "datasets": datasets, "models": models, "settings": settings}
+    return Experiment("describe", validate(_Data, value, where), config_dir, where)

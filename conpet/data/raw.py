@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import PurePosixPath
+import urllib.parse
+import urllib.request
+from pathlib import Path, PurePosixPath
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 MANIFEST = "manifest.json"
 _PLACES_KEPT = 5
@@ -20,6 +22,7 @@ class RawFile(BaseModel):
     a local path; without one the user brings the file in a mirror folder. With ``member`` the
     address leads to a zip archive, ``sha256`` is the archive's, and the file is that path in it.
     ``split`` is the official split that the whole file belongs to, empty if there is none.
+    A plain address or path in a config stands for a file with its last name.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -30,6 +33,13 @@ class RawFile(BaseModel):
     split: Split = ""
     member: str | None = Field(default=None, min_length=1)
 
+    @model_validator(mode="before")
+    @classmethod
+    def _named_by_its_address(cls, value: Any) -> Any:
+        if not isinstance(value, str):
+            return value
+        return {"name": PurePosixPath(urllib.parse.urlparse(value).path).name, "url": value}
+
     @field_validator("name")
     @classmethod
     def _inside_the_folder(cls, name: str) -> str:
@@ -39,6 +49,13 @@ class RawFile(BaseModel):
         if name in (MANIFEST, "."):
             raise ValueError("is no name for a raw file")
         return name
+
+    def local_path(self) -> Path | None:
+        """Return where the address points on this machine; None for the web or no address."""
+        parts = urllib.parse.urlparse(self.url or "")
+        if parts.scheme == "file":
+            return Path(urllib.request.url2pathname(parts.netloc + parts.path))
+        return Path(self.url).expanduser() if self.url and parts.scheme == "" else None
 
 
 class Report:

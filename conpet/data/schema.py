@@ -68,6 +68,8 @@ def read_samples(path: Path) -> list[Sample]:
         UserError: the file is missing or is not such a file.
     """
     try:
+        if pq.read_schema(path).names != _SCHEMA.names:
+            raise pa.ArrowInvalid("it has other columns")
         table = pq.read_table(path, schema=_SCHEMA)
     except (OSError, pa.ArrowInvalid) as error:
         raise UserError(f"{path}: not a samples file ({error}): run `conpet prepare`") from None

@@ -127,7 +127,7 @@ def _check_list(files: Sequence[RawFile], dataset: str) -> None:
         if names.count(name) > 1:
             raise UserError(f"{dataset}: {name}: listed twice: give every raw file its own name")
     for file in files:
-        if file.url is None or _local_path(file.url) is not None:
+        if file.url is None or file.local_path() is not None:
             continue
         scheme = urllib.parse.urlparse(file.url).scheme
         if scheme not in ("http", "https"):
@@ -159,7 +159,7 @@ def _archive_names(file: RawFile, dataset: str) -> list[str]:
 
 def _in_mirror(file: RawFile, dataset: str, mirror: Path | None) -> Path | None:
     """Return the mirror's file: one with the right bytes, if there is one."""
-    if mirror is None or (file.url is not None and _local_path(file.url) is not None):
+    if mirror is None or file.local_path() is not None:
         return None
     named: list[Path] = []
     elsewhere: list[Path] = []
@@ -175,13 +175,6 @@ def _in_mirror(file: RawFile, dataset: str, mirror: Path | None) -> Path | None:
     return next(iter(named), None)
 
 
-def _local_path(url: str) -> Path | None:
-    parts = urllib.parse.urlparse(url)
-    if parts.scheme == "file":
-        return Path(urllib.request.url2pathname(parts.netloc + parts.path))
-    return Path(url).expanduser() if parts.scheme == "" else None
-
-
 def _obtain(file: RawFile, target: Path, dataset: str, mirror: Path | None) -> str:
     """Put the file's verified bytes at ``target``; return where they came from."""
     found = _in_mirror(file, dataset, mirror)
@@ -189,7 +182,7 @@ def _obtain(file: RawFile, target: Path, dataset: str, mirror: Path | None) -> s
         return _copy(file, found, target, f"mirror:{found.relative_to(mirror).as_posix()}")
     if file.url is None:
         raise UserError(f"{file.name}: neither in the mirror nor downloadable")
-    local = _local_path(file.url)
+    local = file.local_path()
     if local is not None:
         if not local.is_file():
             raise UserError(f"{file.name}: {local}: no such file: correct the path in the config")

@@ -6,6 +6,7 @@ are single vocabulary entries where the tokenizer has spare ones; otherwise they
 
 from __future__ import annotations
 
+import itertools
 import re
 from dataclasses import dataclass
 from typing import Any
@@ -22,7 +23,11 @@ _SPARE = (
     re.compile(r"^\[unused\d+\]$"),  # BERT
     re.compile(r"^madeupword\d+$"),  # RoBERTa
     re.compile(r"^<\|?reserved_special_token_\d+\|?>$"),  # LLaMA 3
+    re.compile(r"^<unused\d+>$"),  # Gemma
+    re.compile(r"^(\[control_\d+\]|<SPECIAL_\d+>)$"),  # Mistral from 0.3 on
+    re.compile(r"^<\|placeholder\d+\|>$"),  # Phi 3
     re.compile(r"^<0x0[0-9A-F]>$"),  # LLaMA and Mistral: control bytes that no text holds
+    # SmolLM and StarCoder; Qwen 2.5 and 3: entries for what no plain text is
     re.compile(r"^<(filename|gh_stars|issue_start|issue_comment|issue_closed|jupyter_start)>$"),
     re.compile(r"^<\|(object_ref_start|object_ref_end|box_start|box_end|quad_start|quad_end)\|>$"),
 )
@@ -51,17 +56,15 @@ class Vocabulary:
 
 def vocabulary(tokenizer: Any) -> Vocabulary:
     """Choose markers and mask by what the tokenizer can do."""
-
-    def ids(text: str) -> list[int]:
-        return list(tokenizer(text, add_special_tokens=False)["input_ids"])
-
+    has_mask = tokenizer.mask_token_id is not None
     entries = tokenizer.get_vocab()
     spare: list[int] = []
     for pattern in _SPARE:
         found = sorted(index for token, index in entries.items() if pattern.match(token))
-        if len(found) >= 5:
+        if len(found) >= (4 if has_mask else 5):
             spare = found
             break
+    anchor = _ids(_ANCHOR, tokenizer)
     if spare:
         # head and tail take the first four, as the authors' [unused0..3]; one mention the first two
         markers = {
@@ -70,35 +73,39 @@ def vocabulary(tokenizer: Any) -> Vocabulary:
             "entity": ([spare[0]], [spare[1]]),
         }
     else:
-        markers = {role: (ids(a), ids(b)) for role, (a, b) in _TEXT_MARKERS.items()}
-    if tokenizer.mask_token_id is not None:
+        # words of their own, like those round them
+        markers = {
+            role: (_continued(f" {a}", tokenizer, anchor), _continued(f" {b}", tokenizer, anchor))
+            for role, (a, b) in _TEXT_MARKERS.items()
+        }
+    if has_mask:
         mask = [tokenizer.mask_token_id]
-    elif spare:
-        mask = [spare[4]]
     else:
-        mask = ids(" ___")
-    probe = ids(_ANCHOR)
-    whole = list(tokenizer(_ANCHOR)["input_ids"])
-    at = next(i for i in range(len(whole)) if whole[i : i + len(probe)] == probe)
+        mask = [spare[4]] if spare else _continued(" ___", tokenizer, anchor)
+    whole = tokenizer(_ANCHOR, return_special_tokens_mask=True)
+    own = [i for i, added in enumerate(whole["special_tokens_mask"]) if not added]
+    prefix, suffix = whole["input_ids"][: own[0]], whole["input_ids"][own[-1] + 1 :]
     pad = tokenizer.pad_token_id
     pad = pad if pad is not None else tokenizer.eos_token_id
-    suffix = whole[at + len(probe) :]
     pad = 0 if pad is None else pad
-    return Vocabulary(markers, mask, whole[:at], suffix, pad, bool(spare), probe)
+    return Vocabulary(markers, mask, list(prefix), list(suffix), pad, bool(spare), anchor)
 
 
-def _continued(text: str, tokenizer: Any, vocab: Vocabulary) -> list[int]:
+def _ids(text: str, tokenizer: Any) -> list[int]:
+    # a text that happens to hold "[MASK]" or "</s>" is data: it must not become that entry
+    found = tokenizer(text, add_special_tokens=False, split_special_tokens=True)
+    return list(found["input_ids"])
+
+
+def _continued(text: str, tokenizer: Any, anchor: list[int]) -> list[int]:
     """Return the ids of a text that goes on after another.
 
     LLaMA's tokenizer puts a space before whatever it is given, which only an anchor can take.
     """
     if not text.strip():
         return []
-    ids = list(tokenizer(_ANCHOR + text, add_special_tokens=False)["input_ids"])
-    start = len(vocab.anchor)
-    if ids[:start] == vocab.anchor:
-        return ids[start:]
-    return list(tokenizer(text, add_special_tokens=False)["input_ids"])
+    ids = _ids(_ANCHOR + text, tokenizer)
+    return ids[len(anchor) :] if ids[: len(anchor)] == anchor else _ids(text, tokenizer)
 
 
 def cloze(sample: Sample, template: str) -> tuple[str, str]:
@@ -136,14 +143,18 @@ class _Piece:
 def _spans(
     mentions: tuple[Mention, ...], offsets: list[tuple[int, int]]
 ) -> list[tuple[int, int, str]]:
-    """Return (first token, token after the last, role) of each mention."""
+    """Return (first token, token after the last, role) of each mention.
+
+    One of which the tokenizer keeps nothing (a zero-width character) is empty, in its place.
+    """
     spans = []
     for mention in sorted(mentions, key=lambda m: (m.start, m.end)):
         inside = [
             i for i, (a, b) in enumerate(offsets) if a < mention.end and b > mention.start and b > a
         ]
-        if inside:
-            spans.append((inside[0], inside[-1] + 1, mention.role))
+        after = next((i for i, (a, _) in enumerate(offsets) if a >= mention.end), len(offsets))
+        start, end = (inside[0], inside[-1] + 1) if inside else (after, after)
+        spans.append((start, end, mention.role))
     return spans
 
 
@@ -154,7 +165,9 @@ def _marked(ids: list[int], spans: list[tuple[int, int, str]], vocab: Vocabulary
     closes: dict[int, list[int]] = {}
     for start, end, role in spans:
         before, after = vocab.markers[role]
-        opens.setdefault(start, []).extend(before)
+        opens.setdefault(start, []).extend(before + after if start == end else before)
+        if start == end:
+            continue
         closes[end] = after + closes.get(end, [])
         inside[start:end] = [True] * (end - start)
     for i in range(len(ids) + 1):
@@ -201,10 +214,15 @@ def encode(
         CannotFitError: the first mentions and the cloze alone do not fit into ``max_length``.
     """
     before, after = cloze(sample, template)
-    whole = tokenizer(sample.text, add_special_tokens=False, return_offsets_mapping=True)
+    whole = tokenizer(
+        sample.text,
+        add_special_tokens=False,
+        split_special_tokens=True,
+        return_offsets_mapping=True,
+    )
     ids, offsets = list(whole["input_ids"]), [tuple(o) for o in whole["offset_mapping"]]
-    lead = _continued(" " + before, tokenizer, vocab)
-    trail = _continued(after, tokenizer, vocab)
+    lead = _continued(" " + before, tokenizer, vocab.anchor)
+    trail = _continued(after, tokenizer, vocab.anchor)
     fixed = len(vocab.prefix) + len(vocab.suffix) + len(lead) + len(vocab.mask) + len(trail)
     room = max_length - fixed
     if room < 1:
@@ -222,3 +240,16 @@ def encode(
     start = len(vocab.prefix) + len(sentence) + len(lead)
     text = vocab.prefix + sentence + lead + vocab.mask + trail + vocab.suffix
     return text, start + len(vocab.mask) - 1
+
+
+def render(ids: list[int], tokenizer: Any, vocab: Vocabulary) -> str:
+    """Return token ids as a person can read them: entries that are no text by their names."""
+    markers = [marker for pair in vocab.markers.values() for marker in pair]
+    alone = [marker[0] for marker in (*markers, vocab.mask) if len(marker) == 1]
+    named = {*vocab.prefix, *vocab.suffix, *alone}
+    pieces: list[str] = []
+    for is_text, group in itertools.groupby(ids, key=lambda index: index not in named):
+        run = list(group)
+        found = [tokenizer.decode(run).strip()] if is_text else tokenizer.convert_ids_to_tokens(run)
+        pieces += found
+    return " ".join(pieces)

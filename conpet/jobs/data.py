@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -105,6 +106,25 @@ def split(
     write_json(out, {"dataset": dataset, "part": part, "order": order, **stream})
 
 
+def open_tokenizer(snapshot: Path) -> Any:
+    """Open the tokenizer of a model's snapshot."""
+    import transformers
+
+    transformers.logging.set_verbosity_error()
+    if not (snapshot / "tokenizer_config.json").is_file():
+        raise UserError(f"{snapshot}: no tokenizer here: run `conpet fetch-model` first")
+    return transformers.AutoTokenizer.from_pretrained(snapshot, use_fast=True)
+
+
+def longest(snapshot: Path) -> int:
+    """Return how many tokens a model can read at once."""
+    config = read_json(snapshot / "config.json")
+    most: int = config.get("max_position_embeddings", sys.maxsize)
+    if "roberta" in config.get("model_type", ""):
+        most -= 1 + config["pad_token_id"]  # its positions are counted from there
+    return most
+
+
 def encode(
     experiment: Experiment,
     dataset: str,
@@ -115,15 +135,15 @@ def encode(
     out: Path,
 ) -> None:
     """Turn a part's samples into token ids for a model."""
-    import transformers
-
     from conpet.data.encoding import encode_part
 
-    transformers.logging.set_verbosity_error()
-    if not (snapshot / "tokenizer_config.json").is_file():
-        raise UserError(f"{snapshot}: no tokenizer here: run `conpet fetch-model` first")
-    tokenizer = transformers.AutoTokenizer.from_pretrained(snapshot, use_fast=True)
+    tokenizer = open_tokenizer(snapshot)
     params = experiment.params("encode", dataset, model)
+    if params["max_length"] > (most := longest(snapshot)):
+        raise UserError(
+            f"encoding.max_length: {params['max_length']} tokens, but model {model} "
+            f"reads {most} at most: lower it"
+        )
     dropped = encode_part(read_samples(samples), read_json(tasks)["tasks"], params, tokenizer, out)
     for reason, count in dropped.items():
         print(f"{dataset}: left out {count}: {reason}")

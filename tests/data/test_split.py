@@ -123,7 +123,7 @@ def test_ontonotes_like_sizes() -> None:
     rows = [r for task in result["tasks"] for key in ("train", "valid", "test") for r in task[key]]
     total = sum(names.values())
     assert sorted(rows) == list(range(total))
-    found = Counter()
+    found: Counter[str] = Counter()
     for task in result["tasks"]:
         found.update({key: len(task[key]) for key in ("train", "valid", "test")})
     assert found["train"] == int(0.8 * total)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,15 @@ from tokenizers import (
     processors,
     trainers,
 )
-from transformers import BertTokenizerFast, PreTrainedTokenizerFast
+from transformers import (
+    AddedToken,
+    BertTokenizerFast,
+    GPTNeoXTokenizer,
+    LlamaTokenizer,
+    PreTrainedTokenizerFast,
+    Qwen2Tokenizer,
+    RobertaTokenizer,
+)
 
 TEXT = (
     "in this sentence , is the mask of . marie curie was born warsaw she lived paris a an intent "
@@ -23,6 +32,10 @@ TEXT = (
 )
 WORDS = TEXT.split()
 LETTERS = [chr(code) for code in range(33, 127)]
+MADE_UP = tuple(f"madeupword{i:04d}" for i in range(3))
+BOXES = tuple(
+    f"<|{name}_{end}|>" for name in ("object_ref", "box", "quad") for end in ("start", "end")
+)
 RESERVED = tuple(f"<|reserved_special_token_{i}|>" for i in range(6))
 
 
@@ -99,6 +112,42 @@ def sentencepiece(*, prepend: bool = True) -> Any:
     )
 
 
+def _byte_level_parts(*first: str) -> tuple[dict[str, int], list[tuple[str, str]]]:
+    """Return vocabulary and merges for transformers' own byte-level tokenizers."""
+    model = json.loads(_merges())["model"]
+    vocab = {token: i for i, token in enumerate([*first, *model["vocab"]])}
+    return vocab, [tuple(merge) for merge in model["merges"]]
+
+
+def roberta(*spare: str) -> Any:
+    """RoBERTa's own: a mask, but three spare entries only."""
+    first = ("<s>", "<pad>", "</s>", "<unk>", "<mask>", *MADE_UP, *spare)
+    vocab, merges = _byte_level_parts(*first)
+    return RobertaTokenizer(vocab=vocab, merges=merges)
+
+
+def gpt_neox() -> Any:
+    """Pythia's: nothing spare, no mask, nothing round a text."""
+    vocab, merges = _byte_level_parts("<|endoftext|>", "<|padding|>")
+    return GPTNeoXTokenizer(vocab=vocab, merges=merges)
+
+
+def qwen(*, boxes: bool) -> Any:
+    """Qwen's; from 2.5 on (``boxes``) with entries for objects and boxes."""
+    vocab, merges = _byte_level_parts()
+    special = ["<|im_start|>", "<|im_end|>", *(BOXES if boxes else ())]
+    tokenizer = Qwen2Tokenizer(vocab=vocab, merges=merges)
+    tokenizer.add_tokens([AddedToken(token, special=True) for token in special])
+    return tokenizer
+
+
+def llama() -> Any:
+    """LLaMA's as transformers 5 makes it: byte entries, <s> before a text."""
+    model = json.loads(sentencepiece().backend_tokenizer.to_str())["model"]
+    merges = [tuple(merge) for merge in model["merges"]]
+    return LlamaTokenizer(vocab=model["vocab"], merges=merges)
+
+
 MAKERS: dict[str, Any] = {
     "wordpiece": wordpiece,
     "byte_level": lambda _: byte_level(),
@@ -107,4 +156,10 @@ MAKERS: dict[str, Any] = {
     "byte_level_mask": lambda _: byte_level(mask_token="<mask>", pad_token="<pad>"),
     "sentencepiece": lambda _: sentencepiece(),
     "sentencepiece_first": lambda _: sentencepiece(prepend=False),
+    "roberta": lambda _: roberta(),
+    "roberta_spare": lambda _: roberta("madeupword0003"),
+    "llama": lambda _: llama(),
+    "gpt_neox": lambda _: gpt_neox(),
+    "qwen2": lambda _: qwen(boxes=False),
+    "qwen3": lambda _: qwen(boxes=True),
 }

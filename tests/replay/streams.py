@@ -1,12 +1,17 @@
-"""Streams without texts: only what a plan looks at."""
+"""Streams without texts, only what a plan looks at, and their plans."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
+from conpet.config.settings import Memory as MemorySettings
+from conpet.config.settings import Replay, Training
 from conpet.data.stream import Stream
+from conpet.replay.memory import Memory
+from conpet.replay.plan import Plan, make_plan
 
 
 def make_stream(
@@ -34,3 +39,26 @@ def make_stream(
         later=[],
         pad=0,
     )
+
+
+def memories(stream: Stream, per_task: int = 5) -> list[Memory]:
+    """Return the first samples of each earlier task, 4 of 5 for training."""
+    kept = [stream.of("train", [t])[:per_task] for t in range(1, stream.tasks)]
+    n = per_task * 4 // 5
+    return [Memory(k[:n], k[n:]) for k in kept]
+
+
+def plan(stream: Stream, strategy: str, seed: int = 1, **keys: Any) -> Plan:
+    training = Training(epochs=keys.pop("epochs", 3), batch_size=keys.pop("size", 8))
+    redraw = keys.pop("redraw", True)
+    base = keys.pop("base", 5)
+    kept = keys.pop("kept", None)
+    return make_plan(
+        stream, stream.tasks, strategy, training, Replay(**({"batches": 20} | keys)),
+        MemorySettings(base_frequency=base), memories(stream) if kept is None else kept, seed,
+        redraw=redraw,
+    )  # fmt: skip
+
+
+def flat(batches: Sequence[np.ndarray]) -> np.ndarray:
+    return np.concatenate(batches)

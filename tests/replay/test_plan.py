@@ -1,57 +1,22 @@
-"""Batch plans: pure functions of a seed, with the sizes and shares of PROTOCOL section 4."""
+"""Batch plans are pure functions of a seed, with the sizes of PROTOCOL section 4."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
-from scipy.stats import chisquare
 
-from conpet.config.settings import Memory as MemorySettings
-from conpet.config.settings import Replay, Training
-from conpet.data.stream import Stream, open_stream
+from conpet.data.stream import open_stream
 from conpet.errors import UserError
 from conpet.replay.memory import Memory
-from conpet.replay.plan import (
-    Plan,
-    class_balanced_draw,
-    cut,
-    draw_history,
-    frequency,
-    make_plan,
-)
+from conpet.replay.plan import Plan, frequency
 from tests.data.encoded_tiny import write_parts
 from tests.data.tokenizers_tiny import wordpiece
-from tests.replay.streams import make_stream
+from tests.replay.streams import flat, make_stream, memories, plan
 
 STRATEGIES = ("none", "memory", "dynamic", "full")
-
-
-def memories(stream: Stream, per_task: int = 5) -> list[Memory]:
-    """Return the first samples of each earlier task, 4 of 5 for training."""
-    kept = [stream.of("train", [t])[:per_task] for t in range(1, stream.tasks)]
-    n = per_task * 4 // 5
-    return [Memory(k[:n], k[n:]) for k in kept]
-
-
-def plan(stream: Stream, strategy: str, seed: int = 1, **keys: Any) -> Plan:
-    training = Training(epochs=keys.pop("epochs", 3), batch_size=keys.pop("size", 8))
-    redraw = keys.pop("redraw", True)
-    base = keys.pop("base", 5)
-    kept = keys.pop("kept", None)
-    return make_plan(
-        stream, stream.tasks, strategy, training, Replay(**({"batches": 20} | keys)),
-        MemorySettings(base_frequency=base), memories(stream) if kept is None else kept, seed,
-        redraw=redraw,
-    )  # fmt: skip
-
-
-def flat(batches: Sequence[np.ndarray]) -> np.ndarray:
-    return np.concatenate(batches)
 
 
 @pytest.mark.parametrize("strategy", STRATEGIES)
@@ -197,160 +162,9 @@ def test_memory_needs_that_of_every_earlier_task(given: int) -> None:
         plan(stream, "memory", kept=kept)
 
 
-def shares(stream: Stream, batch: np.ndarray) -> tuple[int, int]:
-    new = stream.task[batch] == stream.tasks
-    return int(new.sum()), int((~new).sum())
-
-
-@pytest.mark.parametrize("tasks", [2, 3, 9])
-@pytest.mark.parametrize("redraw", [True, False])
-def test_dynamic_batches_are_half_new_and_as_many_as_the_budget(tasks: int, redraw: bool) -> None:
-    stream = make_stream([30] * tasks)
-    p = plan(stream, "dynamic", batches=20, redraw=redraw)
-    assert [len(batches) for batches in p.epochs] == [16, 16, 16]
-    assert {shares(stream, b) for batches in p.epochs for b in batches} == {(4, 4)}
-    assert set(stream.split[p.trained()]) == {0}
-    assert len(p.valid) == 4
-    assert {shares(stream, v) for v in p.valid} == {(4 * 16, 4 * 16)}
-    assert set(stream.split[p.validated()]) == {1}
-
-
-def test_dynamic_cost_does_not_grow_with_the_history() -> None:
-    sizes = {
-        tuple(len(b) for batches in plan(make_stream([30] * t), "dynamic").epochs for b in batches)
-        for t in (2, 5, 12)
-    }
-    assert len(sizes) == 1
-    big = plan(make_stream([3000, 30]), "dynamic")
-    assert tuple(len(b) for batches in big.epochs for b in batches) in sizes
-
-
-@pytest.mark.parametrize("count", [10, 64, 100, 3])
-def test_new_samples_repeat_only_when_all_have_been_drawn(count: int) -> None:
-    stream = make_stream([40, count])
-    p = plan(stream, "dynamic", batches=20)  # 64 new ones an epoch
-    for batches in p.epochs:
-        drawn = flat(batches)
-        counts = Counter(drawn[stream.task[drawn] == 2].tolist())
-        assert sum(counts.values()) == 64
-        least, most = 64 // count, -(-64 // count)
-        assert set(counts.values()) <= {least, most}
-        assert len(counts) == min(count, 64)
-        seen: list[int] = [i for b in batches for i in b if stream.task[i] == 2]
-        for start in range(0, 64 - count + 1, count):
-            assert len(set(seen[start : start + count])) == count
-
-
-def test_old_tasks_are_drawn_uniformly_however_large_they_are() -> None:
-    sizes = [400, 10, 50, 3, 120]
-    stream = make_stream([*sizes, 20])
-    p = plan(stream, "dynamic", batches=1000, epochs=2)
-    drawn = flat([flat(batches) for batches in p.epochs])
-    old = drawn[stream.task[drawn] < 6]
-    counts = np.bincount(stream.task[old], minlength=6)[1:6]
-    assert counts.sum() == 2 * 800 * 4
-    assert chisquare(counts).pvalue > 1e-3
-    for t, size in enumerate(sizes, 1):
-        within = old[stream.task[old] == t] - stream.of("train", [t])[0]
-        assert chisquare(np.bincount(within, minlength=size)).pvalue > 1e-3
-
-
-def test_old_and_new_validation_samples_are_drawn_the_same_way() -> None:
-    stream = make_stream([20] * 4, valid=[200, 5, 40, 30])
-    p = plan(stream, "dynamic", batches=200, epochs=3)
-    drawn = flat(p.valid)
-    counts = np.bincount(stream.task[drawn], minlength=5)[1:]
-    assert counts[3] == counts[:3].sum() == 4 * 40 * 16
-    assert chisquare(counts[:3]).pvalue > 1e-3
-    new = Counter(p.valid[0][stream.task[p.valid[0]] == 4].tolist())
-    assert max(new.values()) - min(new.values()) <= 1
-
-
-def test_static_runs_redraw_and_dynamic_runs_do_not() -> None:
-    stream = make_stream([40, 40])
-    fresh = plan(stream, "dynamic")
-    kept = plan(stream, "dynamic", redraw=False)
-    epochs = [flat(batches).tolist() for batches in fresh.epochs]
-    assert epochs[0] != epochs[1] != epochs[2] != epochs[0]
-    assert len({v.tobytes() for v in fresh.valid}) == 4
-    assert len({flat(batches).tobytes() for batches in kept.epochs}) == 1
-    assert len({v.tobytes() for v in kept.valid}) == 1
-    assert len(kept.epochs) == 3
-    assert len(kept.valid) == 4
-
-
-@pytest.mark.parametrize(
-    ("batches", "train", "valid"), [(1, 1, 1), (2, 1, 1), (5, 4, 1), (400, 320, 80)]
-)
-def test_budgets_of_any_size(batches: int, train: int, valid: int) -> None:
-    p = plan(make_stream([30, 30]), "dynamic", batches=batches)
-    assert [len(b) for b in p.epochs] == [train] * 3
-    assert [len(v) for v in p.valid] == [32 * valid] * 4
-
-
-@pytest.mark.parametrize(
-    ("size", "share", "new"), [(8, 0.25, 2), (8, 0.01, 1), (8, 0.99, 7), (8, 1.0, 8), (2, 0.5, 1)]
-)
-def test_other_shares_of_new_data(size: int, share: float, new: int) -> None:
-    stream = make_stream([30, 30])
-    p = plan(stream, "dynamic", size=size, new_share=share)
-    assert {shares(stream, b) for batches in p.epochs for b in batches} == {(new, size - new)}
-
-
-def test_a_batch_of_one_cannot_be_half_old() -> None:
-    with pytest.raises(UserError, match=r"training\.batch_size: dynamic replay needs 2 or more"):
-        plan(make_stream([30, 30]), "dynamic", size=1)
-    assert len(plan(make_stream([30, 30]), "none", size=1).epochs[0]) == 30
-
-
-def test_old_tasks_without_samples_are_passed_over() -> None:
-    stream = make_stream([30, 0, 30], valid=[6, 0, 6])
-    p = plan(stream, "dynamic")
-    assert set(stream.task[p.trained()]) == {1, 3}
-    assert set(stream.task[p.validated()]) == {1, 3}
-
-
 @pytest.mark.parametrize("strategy", STRATEGIES)
 def test_a_task_without_samples(strategy: str) -> None:
     with pytest.raises(UserError, match="task 2: no training sample"):
         plan(make_stream([9, 0]), strategy)
     with pytest.raises(UserError, match="task 2: no validation sample"):
         plan(make_stream([9, 9], valid=[6, 0]), strategy)
-
-
-def test_cut_keeps_everything_in_order() -> None:
-    batches = cut(np.arange(10), 4)
-    assert [b.tolist() for b in batches] == [[0, 1, 2, 3], [4, 5, 6, 7], [8, 9]]
-    assert cut(np.arange(0), 4) == []
-
-
-def test_draw_history_draws_from_all_of_a_task() -> None:
-    pools = [np.array([5]), np.array([], np.int64), np.arange(10, 110)]
-    drawn = draw_history(pools, 4000, np.random.default_rng(0))
-    assert len(drawn) == 4000
-    assert chisquare([(drawn == 5).sum(), (drawn != 5).sum()]).pvalue > 1e-3
-    assert set(drawn) == {5, *range(10, 110)}
-    assert len(draw_history(pools, 0, np.random.default_rng(0))) == 0
-
-
-@pytest.mark.parametrize(("count", "minimum"), [(200, 10), (200, 1), (20, 10), (0, 3)])
-def test_a_class_balanced_draw_has_enough_of_every_class(count: int, minimum: int) -> None:
-    labels = np.array([0] * 300 + [1] * 4 + [2] * 40 + [3] * 12)
-    pools = [np.arange(304), np.arange(304, 356)]
-    drawn = class_balanced_draw(pools, labels, count, minimum, np.random.default_rng(3))
-    counts = np.bincount(labels[drawn], minlength=4)
-    for label in range(4):
-        members = np.flatnonzero(labels == label)
-        enough = min(minimum, len(members))
-        assert counts[label] >= enough
-        assert len(set(drawn[labels[drawn] == label])) >= enough
-    ensured = sum(min(minimum, int((labels == label).sum())) for label in range(4))
-    assert len(drawn) == max(count, ensured)
-    again = class_balanced_draw(pools, labels, count, minimum, np.random.default_rng(3))
-    assert np.array_equal(drawn, again)
-
-
-def test_a_class_balanced_draw_is_mixed() -> None:
-    labels = np.repeat(np.arange(4), 50)
-    drawn = class_balanced_draw([np.arange(200)], labels, 80, 10, np.random.default_rng(0))
-    assert len(set(labels[drawn[:20]])) == 4

@@ -11,10 +11,10 @@ import pytest
 
 from conpet.errors import UserError
 from conpet.files import write_json
+from conpet.provenance import commit
 from conpet.reporting.collect import Results, Step, collect
 from conpet.reporting.drill import confusions, epoch_curves
 from conpet.reporting.figures import FIGURES
-from conpet.provenance import commit
 from conpet.reporting.page import About, data_hashes, tables_for, write_page
 from conpet.reporting.predictions import Texts, read_predictions
 from tests.reporting.synthetic import build, cells

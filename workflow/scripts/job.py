@@ -67,7 +67,7 @@ def run(log: Path, command: list[str]) -> int:
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         start_new_session=True,
-        preexec_fn=_die_with_parent,
+        preexec_fn=_die_with_parent,  # noqa: PLW1509  no thread has been started yet
     )
 
     def stop(number: int, _frame: object) -> None:

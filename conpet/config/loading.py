@@ -1,0 +1,114 @@
+"""Config files by name, and datasets written out in the experiment that uses them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from conpet.config.dataset import Addition, Dataset
+from conpet.config.strict import choose, read_yaml, validate
+from conpet.data.raw import RawFile
+from conpet.errors import UserError
+
+_TEMPLATES = {
+    "relation": "In this sentence, {tail} is the {mask} of {head}.",
+    "entity": "In this sentence, {entity} is a {mask}.",
+    "sentence": "The topic is {mask}.",
+}
+# the formats whose texts can be of one kind only
+_KINDS = {
+    "fewrel": "relation",
+    "tacred": "relation",
+    "ace": "relation",
+    "fewnerd": "entity",
+    "typing": "entity",
+    "crossner": "entity",
+    "clinc150": "sentence",
+    "table": "sentence",
+}
+_NAME = re.compile(r"[A-Za-z0-9][\w.-]*")
+
+
+def load(folder: str, kind: str, name: str, schema: Any, config_dir: Path, where: str) -> Any:
+    """Read config/FOLDER/NAME.yaml."""
+    known = sorted(p.stem for p in (config_dir / folder).glob("*.yaml"))
+    choose(kind, name, known, f"{where}: {folder}")
+    path = config_dir / folder / f"{name}.yaml"
+    return validate(schema, read_yaml(path), str(path))
+
+
+def load_datasets(
+    datasets: Sequence[str] | dict[str, dict[str, Any]], config_dir: Path, where: str
+) -> tuple[dict[str, Dataset], dict[str, str]]:
+    """Return the datasets by name, and the place of each for messages.
+
+    ``datasets`` are names of config/datasets, or the datasets themselves, of which the files are
+    enough to say. A path is looked for beside the YAML that it stands in, then where the command
+    is run.
+
+    Raises:
+        UserError: an unknown name, a mistake in a dataset, a name that is taken.
+    """
+    found, places = {}, {}
+    for name in datasets:
+        if isinstance(datasets, dict):
+            places[name] = f"{where}: datasets.{name}"
+            if not _NAME.fullmatch(name):
+                raise UserError(f"{places[name]}: a name has letters, digits, _ . and - only")
+            value = _with_defaults(name, datasets[name], places[name])
+            data, beside = validate(Dataset, value, places[name]), Path(where).parent
+        else:
+            places[name] = f"{config_dir}/datasets/{name}.yaml"
+            data = load("datasets", "dataset", name, Dataset, config_dir, where)
+            beside = config_dir / "datasets"
+        found[name] = _resolved(data, beside)
+    return found, places
+
+
+def _with_defaults(name: str, value: dict[str, Any], place: str) -> dict[str, Any]:
+    """Fill in what a dataset does not say: a table of texts and labels, cut into five tasks."""
+    from conpet.data.readers import FORMATS
+
+    format = value.get("format", "table")
+    choose("format", str(format), list(FORMATS), place)
+    kind = value.get("kind", _KINDS.get(format))
+    defaults: dict[str, Any] = {"title": name, "licence": "unknown", "format": format}
+    if kind in _TEMPLATES:
+        defaults |= {"kind": kind, "template": _TEMPLATES[kind]}
+    defaults["order"] = {"seed": 100, "tasks": 5}
+    if not _has_splits(value):
+        defaults["split"] = {"scheme": "per_class"}
+    return defaults | value
+
+
+def _has_splits(value: dict[str, Any]) -> bool:
+    """Say whether the samples come with an official split: in a column, or by file."""
+    files, options = value.get("files"), value.get("options")
+    by_file = isinstance(files, list) and any(isinstance(f, dict) and "split" in f for f in files)
+    return by_file or (isinstance(options, dict) and "split" in options)
+
+
+def check_names(datasets: Sequence[str] | dict[str, Any], config_dir: Path, where: str) -> None:
+    """Refuse a dataset written out under a name of config/datasets: both would share files."""
+    for name in datasets if isinstance(datasets, dict) else ():
+        if (path := config_dir / "datasets" / f"{name}.yaml").is_file():
+            raise UserError(f"{where}: datasets.{name}: {path} has that name: choose another")
+
+
+def _resolved(data: Dataset, beside: Path) -> Dataset:
+    """Return the dataset with the paths of files that lie beside its YAML."""
+
+    def resolve(part: Dataset | Addition) -> dict[str, list[RawFile]]:
+        return {"files": [_at(file, beside) for file in part.files]}
+
+    additions = [part.model_copy(update=resolve(part)) for part in data.additions]
+    return data.model_copy(update={**resolve(data), "additions": additions})
+
+
+def _at(file: RawFile, beside: Path) -> RawFile:
+    local = file.local_path()
+    if local is None or local.is_absolute() or not (beside / local).is_file():
+        return file
+    return file.model_copy(update={"url": str(beside / local)})

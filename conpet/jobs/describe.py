@@ -1,0 +1,267 @@
+"""A look at a dataset before anything is learnt: sizes, lengths, samples as models read them."""
+
+from __future__ import annotations
+
+import re
+import tempfile
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from conpet.config import Dataset, Experiment
+from conpet.config.experiment import load_data
+from conpet.config.strict import read_yaml, validate
+from conpet.data.encoding import SPLITS, read_part
+from conpet.data.raw import MANIFEST, RawFile
+from conpet.data.schema import Sample, read_samples
+from conpet.data.sources import read_manifest
+from conpet.data.stream import Stream, open_stream
+from conpet.errors import UserError
+from conpet.files import read_json
+from conpet.jobs import data as jobs
+
+PERCENTILES = (5, 25, 50, 75, 95, 99, 100)
+RENDERED = 5
+_ANY_LENGTH = 1 << 30
+
+
+def open_dataset(
+    name: str, models: list[str], config_dir: Path, max_length: int | None = None
+) -> list[tuple[Experiment, str]]:
+    """Return each dataset that ``name`` means, in an experiment with the given models.
+
+    ``name`` is one of config/datasets, or a YAML: a dataset's own, or an experiment's, whose
+    datasets and encoding are meant.
+    """
+    path = Path(name)
+    settings: dict[str, Any] = {}
+    datasets: list[str] | dict[str, Any] = [name]
+    where = "describe"
+    if path.suffix in (".yaml", ".yml"):
+        where = name
+        value = read_yaml(path)
+        if "datasets" in value:
+            datasets = value["datasets"]
+            encoding = (value.get("settings") or {}).get("encoding")
+            settings = {"encoding": encoding} if encoding else {}
+        else:
+            validate(Dataset, value, where)
+            datasets = {path.stem: value}
+    return _opened(datasets, models, config_dir, where, settings, max_length)
+
+
+def open_file(
+    path: Path,
+    about: dict[str, Any],
+    models: list[str],
+    config_dir: Path,
+    max_length: int | None = None,
+) -> list[tuple[Experiment, str]]:
+    """Return one local file as a dataset; ``about`` is what else its YAML would say."""
+    if not path.is_file():
+        raise UserError(f"{path}: no such file: give the path of a data file")
+    name = re.sub(r"[^\w.-]", "_", path.stem).lstrip("._-") or "file"
+    value = {**about, "files": [str(path.absolute())]}
+    return _opened({name: value}, models, config_dir, str(path), {}, max_length)
+
+
+def _opened(
+    datasets: list[str] | dict[str, Any],
+    models: list[str],
+    config_dir: Path,
+    where: str,
+    settings: dict[str, Any],
+    max_length: int | None,
+) -> list[tuple[Experiment, str]]:
+    if max_length is not None:
+        settings = {"encoding": {**settings.get("encoding", {}), "max_length": max_length}}
+    experiment = load_data(datasets, models, config_dir, where, settings)
+    return [(experiment, dataset) for dataset in experiment.datasets]
+
+
+def describe(
+    experiment: Experiment, dataset: str, results: Path, mirror: Path | None
+) -> dict[str, Any]:
+    """Return all there is to say of a dataset, JSON-able.
+
+    Raw files and models are taken from ``results`` where a workflow left them and they are what
+    the config says; everything else is made in a folder that is removed again.
+    """
+    with tempfile.TemporaryDirectory(prefix="conpet-describe-") as name:
+        work = _Work(experiment, dataset, results, mirror, Path(name))
+        return work.report()
+
+
+class _Work:
+    """One dataset's way from raw files to token ids, in a folder of its own."""
+
+    def __init__(
+        self, experiment: Experiment, dataset: str, results: Path, mirror: Path | None, folder: Path
+    ) -> None:
+        self.experiment = experiment
+        self.name = dataset
+        self.data = experiment.datasets[dataset]
+        self.results = results
+        self.mirror = mirror
+        self.folder = folder
+        self.parts = self.data.parts()
+        self.raw = {part: self._raw(part) for part in self.parts}
+        self.reports: dict[str, Any] = {}
+        self.samples: dict[str, list[Sample]] = {}
+        self.splits: dict[str, Any] = {}
+        for part in self.parts:
+            self._split(part)
+
+    def _raw(self, part: str) -> Path:
+        place = Path("data", self.name, part, "raw")
+        source = self.data.part(part)
+        found = self.results / place
+        if source.generator is None and _is_current(found, source.sources(), self.mirror):
+            return found
+        jobs.fetch_dataset(self.experiment, self.name, part, self.folder / place, self.mirror)
+        return self.folder / place
+
+    def _split(self, part: str) -> None:
+        here = self.folder / part
+        samples, report, tasks = here / "samples", here / "prepare.json", here / "tasks.json"
+        jobs.prepare(self.experiment, self.name, part, self.raw[part], samples, report)
+        before = [self.folder / p / "tasks.json" for p in self.splits]
+        jobs.split(self.experiment, self.name, part, samples, self.raw[part], before, tasks)
+        self.reports[part], self.splits[part] = read_json(report), read_json(tasks)
+        self.samples[part] = read_samples(samples)
+
+    def _snapshot(self, model: str) -> Path:
+        from conpet.models.sources import fetch_model
+
+        source = self.experiment.models[model].source
+        found = self.results / "models" / model
+        if (found / "source.json").is_file():
+            record = read_json(found / "source.json")
+            if record.items() >= source.model_dump().items():
+                return found
+        fetched = self.folder / "models" / model
+        fetch_model(source, fetched, self.mirror)
+        return fetched
+
+    def report(self) -> dict[str, Any]:
+        """Return the whole description."""
+        data = self.data
+        dropped = {part: value["dropped"] for part, value in self.reports.items()}
+        return {
+            "dataset": self.name,
+            "title": data.title,
+            "licence": data.licence,
+            "citation": data.citation,
+            "kind": data.kind,
+            "format": data.format,
+            "template": data.template,
+            "split": data.split.scheme,
+            "files": [
+                {"part": part, "name": f.name, "bytes": f.bytes, "source": f.source}
+                for part, raw in self.raw.items()
+                for f in read_manifest(raw)
+            ],
+            "samples": sum(len(found) for found in self.samples.values()),
+            "samples_without_task": sum(v["samples_without_task"] for v in self.splits.values()),
+            "dropped": {part: value for part, value in dropped.items() if value},
+            "notes": {part: v["notes"] for part, v in self.reports.items() if v["notes"]},
+            "tasks": [task for part in self.parts for task in self._tasks(part)],
+            "models": {model: self._model(model) for model in self.experiment.models},
+        }
+
+    def _tasks(self, part: str) -> Iterable[dict[str, Any]]:
+        labels = np.array([sample.label for sample in self.samples[part]])
+        for task in self.splits[part]["tasks"]:
+            counts = {name: dict.fromkeys(SPLITS, 0) for name in task["classes"]}
+            for split in SPLITS:
+                for label in labels[task[split]]:
+                    counts[label][split] += 1
+            yield {"task": task["task"], "part": part, "classes": counts}
+
+    def _model(self, model: str) -> dict[str, Any]:
+        from conpet.data.encoding import encode_part
+        from conpet.data.template import encode, render, vocabulary
+
+        params = self.experiment.params("encode", self.name, model)
+        tokenizer = jobs.open_tokenizer(self._snapshot(model))
+        vocab = vocabulary(tokenizer)
+        paths = [self.folder / model / f"{part}.safetensors" for part in self.parts]
+        for part, path in zip(self.parts, paths, strict=True):
+            encode_part(self.samples[part], self.splits[part]["tasks"], params, tokenizer, path)
+        stream = open_stream(paths, self.experiment.tasks(self.name))
+
+        def sample(index: int) -> Sample:
+            return self.samples[self.parts[stream.part[index]]][stream.row[index]]
+
+        def whole(index: int) -> int:
+            text, _ = encode(sample(index), params["template"], tokenizer, vocab, _ANY_LENGTH)
+            return len(text)
+
+        lengths = stream.lengths.copy()
+        # a text that was cut fills all the room there is
+        for index in np.flatnonzero(lengths == params["max_length"]).tolist():
+            lengths[index] = whole(index)
+        values = np.percentile(lengths, PERCENTILES).round().astype(int).tolist()
+        return {
+            "max_length": params["max_length"],
+            "single_markers": vocab.single,
+            "encoded": len(lengths),
+            "percentiles": dict(zip(map(str, PERCENTILES), values, strict=True)),
+            "cut": int((lengths > params["max_length"]).sum()),
+            "dropped": _sum(read_part(path).about["dropped"] for path in paths),
+            "rendered": [
+                {
+                    "id": sample(i).id,
+                    "task": int(stream.task[i]),
+                    "label": sample(i).label,
+                    "tokens": int(stream.lengths[i]),
+                    "text": render(
+                        stream.ids[stream.offsets[i] : stream.offsets[i + 1]].tolist(),
+                        tokenizer,
+                        vocab,
+                    ),
+                }
+                for i in _spread(stream)
+            ],
+        }
+
+
+def _is_current(raw: Path, files: Sequence[RawFile], mirror: Path | None) -> bool:
+    """Say whether a raw folder surely holds what fetching would bring."""
+    if not (raw / MANIFEST).is_file():
+        return False
+    try:
+        found = {entry.name: entry for entry in read_manifest(raw)}
+    except UserError:
+        return False
+    if set(found) != {file.name for file in files}:
+        return False
+    # one's own files may have changed, and so may files that only the mirror vouches for
+    return all(
+        file.local_path() is None
+        and found[file.name].split == file.split
+        and (file.sha256 is not None or mirror is None)
+        and (file.member is not None or file.sha256 in (None, found[file.name].sha256))
+        for file in files
+    )
+
+
+def _sum(counts: Iterable[dict[str, int]]) -> dict[str, int]:
+    total: dict[str, int] = {}
+    for each in counts:
+        for reason, count in each.items():
+            total[reason] = total.get(reason, 0) + count
+    return total
+
+
+def _spread(stream: Stream) -> list[int]:
+    """Return training samples of tasks spread over the stream, several of one where few are."""
+    tasks = np.linspace(1, stream.tasks, RENDERED).round().astype(int).tolist()
+    chosen: list[int] = []
+    for number, task in enumerate(tasks):
+        found = stream.of("train", [task])
+        if len(found):
+            chosen.append(int(found[number * len(found) // RENDERED]))
+    return list(dict.fromkeys(chosen))

@@ -1,0 +1,110 @@
+"""A dataset's description as plain text for a terminal."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Sequence
+from typing import Any
+
+from conpet.data.encoding import SPLITS
+
+WIDTH = 100
+
+
+def as_text(report: dict[str, Any]) -> str:
+    """Return what :func:`conpet.jobs.describe.describe` found, to read."""
+    blocks = [_head(report), _sizes(report["tasks"]), _dropped(report)]
+    blocks.append(_lengths(report["models"]))
+    blocks += [_rendered(name, model) for name, model in report["models"].items()]
+    return "\n\n".join(blocks) + "\n"
+
+
+def columns(rows: Sequence[Sequence[Any]], left: int) -> list[str]:
+    """Return rows as lines, the first ``left`` columns to the left, the others to the right."""
+    cells = [[f"{cell:,}" if isinstance(cell, int) else str(cell) for cell in row] for row in rows]
+    widths = [max(len(row[c]) for row in cells) for c in range(len(cells[0]))]
+    return [
+        "  ".join(
+            cell.ljust(width) if c < left else cell.rjust(width)
+            for c, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in cells
+    ]
+
+
+def _head(report: dict[str, Any]) -> str:
+    classes = sum(len(task["classes"]) for task in report["tasks"])
+    lines = [
+        f"{report['title']} ({report['dataset']})",
+        f"  kind      {report['kind']}, format {report['format']}, split {report['split']}",
+        f"  size      {report['samples']:,} samples, {classes} classes, "
+        f"{len(report['tasks'])} tasks",
+        f"  template  {report['template']}",
+        f"  licence   {report['licence']}",
+    ]
+    if report["citation"]:
+        lines.append(f"  citation  {report['citation']}")
+    for number, file in enumerate(report["files"]):
+        key = "  files     " if number == 0 else " " * 12
+        lines.append(f"{key}{file['name']} ({file['bytes']:,} bytes) from {file['source']}")
+    return "\n".join(lines)
+
+
+def _sizes(tasks: list[dict[str, Any]]) -> str:
+    rows: list[list[Any]] = [["task", "class", *SPLITS, "all"]]
+
+    def counts(values: Sequence[dict[str, int]]) -> list[int]:
+        found = [sum(value[split] for value in values) for split in SPLITS]
+        return [*found, sum(found)]
+
+    for task in tasks:
+        every = list(task["classes"].values())
+        rows.append([task["task"], f"all {len(every)}", *counts(every)])
+        rows += [["", f"  {name}", *counts([value])] for name, value in task["classes"].items()]
+    everything = [value for task in tasks for value in task["classes"].values()]
+    rows.append(["all", f"all {len(everything)}", *counts(everything)])
+    return "\n".join(["Samples by task and class", *columns(rows, 2)])
+
+
+def _dropped(report: dict[str, Any]) -> str:
+    lines = []
+    for part, reasons in report["dropped"].items():
+        for reason, found in reasons.items():
+            places = "; ".join(found["first"])
+            lines.append(f"  {found['count']:,} in reading ({part}): {reason}: first {places}")
+    if report["samples_without_task"]:
+        lines.append(f"  {report['samples_without_task']:,} of classes that no task names")
+    for name, model in report["models"].items():
+        lines += [f"  {n:,} in encoding for {name}: {why}" for why, n in model["dropped"].items()]
+    for part, notes in report["notes"].items():
+        lines += [f"  note ({part}): {key}: {value}" for key, value in notes.items()]
+    wrapped = [
+        line for text in lines for line in textwrap.wrap(text, WIDTH, subsequent_indent=" " * 6)
+    ]
+    return "\n".join(["Dropped", *(wrapped or ["  nothing"])])
+
+
+def _lengths(models: dict[str, Any]) -> str:
+    rows: list[list[Any]] = []
+    for name, model in models.items():
+        percentiles = model["percentiles"]
+        if not rows:
+            named = ["most" if key == "100" else f"{key} %" for key in percentiles]
+            rows.append(["model", *named, "limit", "cut", "texts", "markers"])
+        markers = "entries" if model["single_markers"] else "spelled out"
+        sizes = [model["max_length"], model["cut"], model["encoded"]]
+        rows.append([name, *percentiles.values(), *sizes, markers])
+    title = "Tokens a text, markers and cloze included, before it is cut"
+    return "\n".join([title, *columns(rows, 1)])
+
+
+def _rendered(name: str, model: dict[str, Any]) -> str:
+    lines = [f"As {name} reads them"]
+    for found in model["rendered"]:
+        lines.append(
+            f"  task {found['task']}, {found['label']}, {found['id']} ({found['tokens']} tokens)"
+        )
+        # repr would hide letters; only what moves the cursor is made visible
+        shown = "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in found["text"])
+        lines += textwrap.wrap(shown, WIDTH, initial_indent="    ", subsequent_indent="    ")
+    return "\n".join(lines)
