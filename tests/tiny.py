@@ -77,7 +77,11 @@ def make_encoded(folder: Path, snapshot: Path, tasks: int = TASKS) -> Path:
 
 
 class World:
-    """Makes learners on the tiny data."""
+    """Makes learners on the tiny data. ``newest`` is the one that wrote the last state."""
+
+    pooling = "mean"
+    targets: list[str] | str = ["query", "value"]
+    newest: Learner
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -111,7 +115,7 @@ class World:
         settings = self.settings(**over)
         seeds = Seeds(seed, "tiny")
         backbone = Backbone(
-            self.snapshot, "tiny", "mean", ["query", "value"], settings.tuning,
+            self.snapshot, "tiny", self.pooling, self.targets, settings.tuning,
             Compute(), seeds.of("adapter", task if kind.experts else 1),
         )  # fmt: skip
         progress = Progress("test")
@@ -137,7 +141,7 @@ class World:
                 selector = out / f"selector{task}"
                 selector.mkdir(parents=True)
                 chooser.save(selector)
-            learner = self.learner(name, task, memories=memories, **keys)
+            learner = self.newest = self.learner(name, task, memories=memories, **keys)
             learner.load(states, selector)
             learner.train()
             folder = out / f"state{task}"

@@ -42,5 +42,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     args = parser().parse_args(argv)
     try:
         args.command(args)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # `conpet ... | head`
     except UserError as error:
         sys.exit(f"conpet: error: {error}")

@@ -96,7 +96,7 @@ def track(
     # of the training, not of today: a store rebuilt later says the same
     timing = read_json(run / f"task{tasks:02d}" / "state" / "timing.json")
     tags = {
-        "git_commit": timing["git_commit"],
+        "git_commit": timing.get("git_commit", ""),
         "data_sha256": state["encoded_sha256"],
         "config_sha256": experiment.sha256(),
     }

@@ -7,6 +7,7 @@ import fcntl
 import logging
 import os
 import shutil
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -119,7 +120,9 @@ def create_store(uri: str, artifacts: Path, marker: Path) -> None:
         artifacts.mkdir(parents=True, exist_ok=True)
     from mlflow.version import VERSION
 
-    write_json(marker, {"kind": "server" if is_server(uri) else "database", "mlflow": VERSION})
+    # the time makes a store that was made anew another one: every run is logged into it again
+    kind = "server" if is_server(uri) else "database"
+    write_json(marker, {"kind": kind, "mlflow": VERSION, "made": time.time_ns()})
 
 
 def count_active(uri: str) -> int:

@@ -145,7 +145,7 @@ def llama() -> Any:
     """LLaMA's as transformers 5 makes it: byte entries, <s> before a text."""
     model = json.loads(sentencepiece().backend_tokenizer.to_str())["model"]
     merges = [tuple(merge) for merge in model["merges"]]
-    return LlamaTokenizer(vocab=model["vocab"], merges=merges)
+    return LlamaTokenizer(vocab=model["vocab"], merges=merges, add_bos_token=True)
 
 
 MAKERS: dict[str, Any] = {
