@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
 
+from conpet import training
 from conpet.data.stream import open_stream
-from conpet.learners import names
-from conpet.learners.base import LEARNER_FILE
+from conpet.learners import base, names
 from conpet.models.backbone import collate
+from conpet.replay.plan import Plan
 from tests.models.architectures import ARCHITECTURES, CLASSES, COUNTS, Small
 
 REPLAY = {
@@ -26,6 +29,17 @@ REPLAY = {
 def worlds(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Small]:
     folder = tmp_path_factory.mktemp("architectures")
     return {name: Small(folder / name, name) for name in ARCHITECTURES}
+
+
+@pytest.fixture(autouse=True)
+def _last_epoch_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let every epoch validate better than the one before, so that what is saved was trained."""
+
+    def rising(plan: Plan, loss: Any, accuracy: Any, *rest: Any) -> None:
+        passes = itertools.count()
+        training.fit(plan, loss, lambda drawn: next(passes) + accuracy(drawn) / 2, *rest)
+
+    monkeypatch.setattr(base, "fit", rising)
 
 
 def test_no_learner_is_left_out() -> None:
@@ -44,7 +58,6 @@ def test_learns_saves_loads_and_predicts_the_same(
     indices = trained.stream.of("test", [1, 2])
     expected = trained.predict(indices).scores
     again = world.learner(learner, 2, replay=replay)
-    fresh = again.backbone.state()
     selector = tmp_path / "selector2"
     again.load(states, selector if selector.is_dir() else None)
     found = again.predict(indices).scores
@@ -52,10 +65,9 @@ def test_learns_saves_loads_and_predicts_the_same(
     assert found.shape == (len(CLASSES) * COUNTS["test"], len(CLASSES))
     assert found.isfinite().all()
     assert not torch.equal(found[0], found[-1])  # the texts are told apart
-    saved = [load_file(state / "adapter" / "adapter_model.safetensors") for state in states]
-    assert any(t.any() for n, t in saved[0].items() if "lora_B" in n), "the adapter never moved"
-    assert fresh.keys() == again.backbone.state().keys()
-    assert (states[1] / LEARNER_FILE).is_file()
+    for state in states:
+        saved = load_file(state / "adapter" / "adapter_model.safetensors")
+        assert all(t.any() for n, t in saved.items() if "lora_B" in n), "no step moved it"
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
