@@ -81,6 +81,7 @@ class World:
 
     pooling = "mean"
     targets: list[str] | str = ["query", "value"]
+    compute = Compute()
     newest: Learner
 
     def __init__(self, folder: Path) -> None:
@@ -116,7 +117,7 @@ class World:
         seeds = Seeds(seed, "tiny")
         backbone = Backbone(
             self.snapshot, "tiny", self.pooling, self.targets, settings.tuning,
-            Compute(), seeds.of("adapter", task if kind.experts else 1),
+            self.compute, seeds.of("adapter", task if kind.experts else 1),
         )  # fmt: skip
         progress = Progress("test")
         progress.quiet = True

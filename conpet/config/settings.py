@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from conpet.config.strict import Strict
+from conpet.config.strict import Strict, validate
 from conpet.errors import UserError
 
 Share = Annotated[float, Field(gt=0, le=1)]
@@ -82,12 +82,29 @@ class Tuning(Strict):
         return value
 
 
+class PlainLora(Strict):
+    """LoRA's own fields that most configs keep to: checked without importing PEFT."""
+
+    r: Count = 8
+    lora_alpha: Count = 8
+    lora_dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    bias: Literal["none", "all", "lora_only"] = "none"
+    target_modules: list[str] | str | None = None
+    use_dora: bool = False
+    use_rslora: bool = False
+
+
 def check_tuning(tuning: Tuning, targets: list[str] | str) -> None:
-    """Raise a UserError unless PEFT knows the type and its fields."""
+    """Raise a UserError unless PEFT knows the type and its fields.
+
+    Importing PEFT takes seconds, which every job would pay: only what is not plain LoRA does.
+    """
     if tuning.type == "full":
         if tuning.config:
             raise UserError("tuning.config: full tunes all and has no fields: leave config out")
-    elif tuning != Tuning():  # importing PEFT takes seconds, which every job would pay
+    elif tuning.type == "LORA" and set(tuning.config) <= set(PlainLora.model_fields):
+        validate(PlainLora, tuning.config, "tuning.config")
+    else:
         from conpet.models.backbone import peft_config
 
         peft_config(tuning, targets)

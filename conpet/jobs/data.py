@@ -135,15 +135,19 @@ def encode(
     out: Path,
 ) -> None:
     """Turn a part's samples into token ids for a model."""
-    from conpet.data.encoding import encode_part
+    import numpy as np
+
+    from conpet.data.encoding import encode_part, read_part
 
     tokenizer = open_tokenizer(snapshot)
     params = experiment.params("encode", dataset, model)
-    if params["max_length"] > (most := longest(snapshot)):
-        raise UserError(
-            f"encoding.max_length: {params['max_length']} tokens, but model {model} "
-            f"reads {most} at most: lower it"
-        )
     dropped = encode_part(read_samples(samples), read_json(tasks)["tasks"], params, tokenizer, out)
+    length = int(np.diff(read_part(out).arrays["offsets"]).max(initial=0))
+    if length > (most := longest(snapshot)):
+        out.unlink()
+        raise UserError(
+            f"{dataset}: a text has {length} tokens, but model {model} reads {most} at most: "
+            "lower settings.encoding.max_length"
+        )
     for reason, count in dropped.items():
         print(f"{dataset}: left out {count}: {reason}")

@@ -80,3 +80,13 @@ def test_the_default_does_not_import_peft(project: Project) -> None:
         f"load_experiment('e', Path({str(project.folder)!r})); sys.exit('peft' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_plain_lora_is_checked_without_peft_and_has_fields_of_peft(project: Project) -> None:
+    from peft import LoraConfig
+
+    from conpet.config.settings import PlainLora
+
+    assert set(PlainLora.model_fields) <= set(LoraConfig.__dataclass_fields__)
+    project.set(E, "settings.tuning", {"config": {"r": "four"}})
+    assert "tuning.config: r: expected" in project.mistake()

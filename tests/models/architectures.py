@@ -10,7 +10,7 @@ import torch
 import transformers
 from transformers import AutoTokenizer
 
-from conpet.config.settings import Settings
+from conpet.config.settings import Compute, Settings
 from conpet.config.strict import merge
 from conpet.data.encoding import encode_part
 from conpet.data.schema import Mention, Sample
@@ -92,6 +92,7 @@ class Small(World):
     """Two tasks of two classes, encoded for one architecture; one epoch of a few batches."""
 
     pooling = "mask"
+    compute = Compute(device="cpu")
 
     def __init__(self, folder: Path, name: str) -> None:
         self.folder = folder

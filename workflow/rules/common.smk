@@ -172,6 +172,13 @@ def encoded(wildcards):
     return [f"{folder}/{part}.safetensors" for part in parts]
 
 
+def local_files(wildcards):
+    """Return the raw files of a part that lie on this machine: fetched again when they change."""
+    part = chosen(wildcards).datasets[wildcards.dataset].part(wildcards.part)
+    found = [file.local_path() for file in part.sources()]
+    return [str(path) for path in found if path and path.is_file()]
+
+
 def earlier_parts(wildcards):
     """Return tasks.json of the parts before this one."""
     parts = chosen(wildcards).datasets[wildcards.dataset].parts()

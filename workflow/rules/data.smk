@@ -16,6 +16,7 @@ rule fetch_model:
 
 
 rule fetch_dataset:
+    input: local_files
     output: directory("results/data/{dataset}/{part}/raw")
     log: "results/data/{dataset}/{part}/fetch.log"
     benchmark: "results/data/{dataset}/{part}/fetch.benchmark.tsv"

@@ -1,0 +1,173 @@
+"""A dataset that stands in the experiment, and what it leaves unsaid."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from conpet.config import Dataset, load_experiment
+from conpet.config.dataset import Addition, Partition, SeedOrder
+from conpet.config.strict import read_yaml, validate
+from conpet.data.raw import RawFile
+from tests.config.conftest import DELETED, Project
+from tests.conftest import ROOT
+
+E = "experiments/e.yaml"
+FOLDER = ROOT / "config" / "datasets"
+
+
+def own(project: Project, value: dict[str, Any], name: str = "mine") -> Dataset:
+    project.set(E, "datasets", {name: value})
+    return project.load().datasets[name]
+
+
+def test_files_are_enough(project: Project) -> None:
+    data = own(project, {"files": ["some/topics.csv"]})
+    assert data.files == [RawFile(name="topics.csv", url="some/topics.csv")]
+    assert (data.title, data.licence, data.kind, data.format) == (
+        "mine", "unknown", "sentence", "table",
+    )  # fmt: skip
+    assert data.template == "The topic is {mask}."
+    assert data.order == SeedOrder(seed=100, tasks=5)
+    assert data.split == Partition(scheme="per_class", seed=100, shares=[0.8, 0.1, 0.1])
+    assert project.load().tasks("mine") == 5
+
+
+@pytest.mark.parametrize(
+    ("value", "scheme"),
+    [
+        ({"options": {"split": "fold"}}, "official"),
+        ({"options": {"text": "words"}}, "per_class"),
+        ({"files": [{"name": "a.csv", "split": "train"}, {"name": "b.csv"}]}, "official"),
+        ({"options": {"split": "fold"}, "split": {"scheme": "per_class"}}, "per_class"),
+    ],
+)
+def test_a_split_that_comes_with_the_data_is_kept(
+    project: Project, value: dict[str, Any], scheme: str
+) -> None:
+    assert own(project, {"files": ["a.csv"], **value}).split.scheme == scheme
+
+
+@pytest.mark.parametrize(
+    ("format", "kind", "named"),
+    [
+        ("fewrel", "relation", "{head}"),
+        ("crossner", "entity", "{entity}"),
+        ("clinc150", "sentence", ""),
+    ],
+)
+def test_kind_and_template_follow_the_format(
+    project: Project, format: str, kind: str, named: str
+) -> None:
+    data = own(project, {"files": ["a"], "format": format})
+    assert data.kind == kind
+    assert named in data.template
+
+
+def test_what_is_said_is_kept(project: Project) -> None:
+    said = {
+        "title": "T", "licence": "L", "kind": "relation", "format": "marked",
+        "template": "{head} {mask}", "order": {"seed": 1, "tasks": 2},
+        "files": [{"name": "x", "url": "y"}],
+    }  # fmt: skip
+    data = own(project, said).model_dump()
+    assert {key: data[key] for key in said if key != "files"} == {
+        key: value for key, value in said.items() if key != "files"
+    }
+
+
+def test_a_path_beside_the_yaml_comes_first(
+    project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "both.csv").touch()
+    (tmp_path / "here.csv").touch()
+    (project.folder / "experiments" / "both.csv").touch()
+    absolute = str(tmp_path / "here.csv")
+    address = "https://example.org/far.csv?raw=1"
+    data = own(project, {"files": ["both.csv", "here.csv", absolute, address], "additions": [
+        {"files": ["both.csv"], "classes": ["late"]}]})  # fmt: skip
+    beside = str(project.folder / "experiments" / "both.csv")
+    assert [file.url for file in data.files] == [beside, "here.csv", absolute, address]
+    assert data.files[3].name == "far.csv"
+    addition = data.part("add1")
+    assert isinstance(addition, Addition)
+    assert addition.files[0].url == beside
+
+
+def test_a_dataset_with_a_yaml_finds_its_files_too(project: Project) -> None:
+    project.set("datasets/given.yaml", "files", ["a.txt"])
+    assert project.load().datasets["given"].files[0].url == "a.txt"
+    (project.folder / "datasets" / "a.txt").touch()
+    found = project.load().datasets["given"].files[0]
+    assert found == RawFile(name="a.txt", url=str(project.folder / "datasets" / "a.txt"))
+
+
+def test_defaults_are_for_datasets_in_experiments_only(project: Project) -> None:
+    project.set("datasets/given.yaml", "kind", DELETED)
+    assert project.mistake() == "datasets/given.yaml: kind: this key is required"
+
+
+@pytest.mark.parametrize(
+    ("datasets", "expected"),
+    [
+        ({"mine": {"fils": ["a"]}}, "datasets.mine: fils: unknown key: did you mean 'files'?"),
+        ({"mine": {}}, "datasets.mine: give either files or generator"),
+        ({"mine": {"files": ["a"], "format": "tabel"}}, "unknown format 'tabel': did you mean 'ta"),
+        ({"mine": {"files": ["a"], "format": "marked"}}, "datasets.mine: kind: this key is requir"),
+        ({"mine": {"files": [""]}}, "datasets.mine: files[0].name: expected text that is not empt"),
+        ({"mine": {"files": "a.csv"}}, "datasets.mine: files: expected a list, found 'a.csv'"),
+        ({"mine": {"files": ["a"], "options": {"txt": "b"}}}, "datasets.mine: format table: o"),
+        ({"mine": {"files": ["a"], "order": {"file": "gvn"}}}, "datasets.mine: order.file: unk"),
+        ({"my/data": {"files": ["a"]}}, "datasets.my/data: a name has letters, digits, _ . and"),
+        ({"made": {"files": ["a"]}}, "datasets.made: datasets/made.yaml has that name: choose"),
+        ({"mine": ["a.csv"]}, "datasets.mine: expected a mapping, found ['a.csv']"),
+        ({}, "datasets: expected"),
+        ("mine.csv", "datasets: expected a list or a mapping, found 'mine.csv'"),
+    ],
+)  # fmt: skip
+def test_a_mistake_is_one_helpful_line(project: Project, datasets: Any, expected: str) -> None:
+    project.set(E, "datasets", datasets)
+    message = project.mistake()
+    assert message.startswith(f"{E}: ")
+    assert expected in message
+    assert "\n" not in message
+
+
+def test_the_template_is_a_dataset() -> None:
+    path = FOLDER / "TEMPLATE.yaml.example"
+    data = validate(Dataset, read_yaml(path), str(path))
+    assert set(read_yaml(path)) == set(Dataset.model_fields) - {"generator"}
+    assert data.files[0].name == "train.csv"
+
+
+def test_the_example_of_the_readme_is_an_experiment(tmp_path: Path) -> None:
+    text = (FOLDER / "README.md").read_text(encoding="utf-8")
+    lines = [line[4:] for line in text.splitlines() if line.startswith("    ")]
+    start = lines.index("title: My topics")
+    example = lines[start : start + 4]
+    assert len(yaml.safe_load("\n".join(example))) == 3
+    (tmp_path / "mine.yaml").write_text("\n".join(example))
+    (tmp_path / "topics.csv").touch()
+    experiment = load_experiment(str(tmp_path / "mine.yaml"), ROOT / "config")
+    assert experiment.tasks("topics") == 5
+    assert experiment.datasets["topics"].files[0].url == str(tmp_path / "topics.csv")
+
+
+def test_the_same_dataset_in_a_file_or_in_the_experiment_is_prepared_alike(
+    project: Project,
+) -> None:
+    value = {
+        "title": "T", "licence": "L", "kind": "sentence", "format": "table", "template": "{mask}",
+        "files": ["a.csv"], "order": {"seed": 1, "tasks": 2},
+    }  # fmt: skip
+    project.write("datasets/named.yaml", yaml.safe_dump(value))
+    project.set(E, "datasets", ["named"])
+    named = project.load()
+    project.set(E, "datasets", {"mine": {**value, "split": {}}})
+    mine = project.load()
+    for stage in ("fetch_dataset", "prepare", "split"):
+        assert named.params(stage, "named") == mine.params(stage, "mine")

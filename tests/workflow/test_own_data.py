@@ -1,0 +1,46 @@
+"""A user's own table of texts and labels: one YAML, anywhere."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from tests.workflow.conftest import Workspace
+from tests.workflow.test_dag import option
+
+MINE = """\
+title: My topics
+datasets: {topics: {files: [topics.csv], order: {seed: 1, tasks: 2}}}
+methods: [simple]
+"""
+TASKS = "results/mine/topics/base.tasks.json"
+
+
+def own(workspace: Workspace) -> Path:
+    folder = workspace.folder / "elsewhere"
+    folder.mkdir()
+    (folder / "topics.csv").write_text("text,label\na,b\n")
+    (folder / "mine.yaml").write_text(MINE)
+    return folder / "topics.csv"
+
+
+def test_one_yaml_is_enough_and_a_changed_table_is_read_again(fresh: Workspace) -> None:
+    table = own(fresh)
+    mine = {"experiment": "elsewhere/mine.yaml"}
+    jobs = fresh.planned("tables", **mine)
+    assert set(jobs["fetch"]) == {"model minilm", "dataset topics (base)"}
+    assert len(jobs["train"]) == 2
+    assert fresh.run(TASKS, **mine).returncode == 0
+    assert [call[0] for call in fresh.calls()] == ["fetch-dataset", "prepare", "split"]
+    assert all(option(call, "experiment") == [mine["experiment"]] for call in fresh.calls())
+    assert fresh.planned(TASKS, **mine) == {}
+    table.write_text("text,label\na,b\nc,d\n")
+    later = (fresh.folder / "results" / "mine").stat().st_mtime + 60
+    os.utime(table, (later, later))
+    assert set(fresh.planned(TASKS, **mine)) == {"fetch", "prepare", "split"}
+
+
+def test_a_table_that_is_gone_is_one_line(fresh: Workspace) -> None:
+    own(fresh).unlink()
+    jobs = fresh.planned(TASKS, experiment="elsewhere/mine.yaml")
+    assert jobs["fetch"] == ["dataset topics (base)"]  # its job says what is wrong
