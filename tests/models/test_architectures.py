@@ -14,6 +14,7 @@ from safetensors.torch import load_file
 
 from conpet import training
 from conpet.data.stream import open_stream
+from conpet.jobs.data import longest
 from conpet.learners import base, names
 from conpet.models.backbone import collate
 from conpet.replay.plan import Plan
@@ -115,6 +116,20 @@ def test_a_text_alone_is_read_as_in_a_batch(architecture: str, worlds: dict[str,
     with torch.no_grad():
         states = learner.backbone.model(input_ids=ids, attention_mask=mask).last_hidden_state
     assert torch.equal(alone[0], states[0, int(pool[0])])
+
+
+@pytest.mark.parametrize(("architecture", "most"), [("bert", 64), ("roberta", 62)])
+def test_how_much_a_model_reads_at_once(
+    architecture: str, most: int, worlds: dict[str, Small]
+) -> None:
+    world = worlds[architecture]
+    assert longest(world.snapshot) == most
+    model = world.learner("linear", 1).backbone.model
+    ids = torch.full((1, most + 1), 40)
+    with torch.no_grad():
+        assert model(input_ids=ids[:, :most]).last_hidden_state.shape[1] == most
+        with pytest.raises((IndexError, RuntimeError)):
+            model(input_ids=ids)
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
