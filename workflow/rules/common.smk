@@ -236,8 +236,11 @@ def runs(experiment):
         run = RUN.format(**keys, method=name, seed=seed)
         tasks = [f"{run}/task{task:02d}" for task in range(1, experiment.tasks(dataset) + 1)]
         selected = tasks[1:] if find(method.learner).experts else []
+        # the last task's exemplars too: a task that is added later finds all it needs
+        remembered = tasks if method.replay == "memory" else []
         found[run] = [f"{task}/{file}" for task in tasks for file in ("metrics.json", "state")]
         found[run] += [f"{task}/selector" for task in selected]
+        found[run] += [f"{task}/memory.json" for task in remembered]
     return found
 
 
