@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import tomllib
@@ -128,8 +129,17 @@ def test_no_file_names_a_package_index_or_a_machines_folder() -> None:
 
 
 def make(*args: str) -> subprocess.CompletedProcess[str]:
+    # under `make test` these would turn this make into a part of that one
+    inherited = {"MAKEFLAGS", "MFLAGS", "MAKELEVEL", "MAKEOVERRIDES", "MAKECMDGOALS"}
+    alone = {name: value for name, value in os.environ.items() if name not in inherited}
     return subprocess.run(
-        ["make", *args], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False
+        ["make", *args],
+        cwd=ROOT,
+        env=alone,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
     )
 
 
