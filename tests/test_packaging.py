@@ -131,6 +131,7 @@ def test_no_file_names_a_package_index_or_a_machines_folder() -> None:
 def make(*args: str) -> subprocess.CompletedProcess[str]:
     # under `make test` these would turn this make into a part of that one
     inherited = {"MAKEFLAGS", "MFLAGS", "MAKELEVEL", "MAKEOVERRIDES", "MAKECMDGOALS"}
+    inherited |= {"VENV", "PYTHON", "CORES", "MIRROR", "PIP_ARGS", "ARGS"}
     alone = {name: value for name, value in os.environ.items() if name not in inherited}
     return subprocess.run(
         ["make", *args],
