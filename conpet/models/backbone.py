@@ -18,6 +18,7 @@ from conpet.config.strict import choose
 from conpet.data.stream import Stream
 from conpet.errors import UserError
 from conpet.files import read_json, write_json
+from conpet.models.unpadded import Unpadded, suits
 
 State = dict[str, Tensor]
 BACKBONE_FILE = "backbone.safetensors"
@@ -72,9 +73,15 @@ def peft_config(tuning: Tuning, targets: list[str] | str) -> Any:
         # IA3 scales what a layer puts out; PEFT wants to hear which of them are feed-forward
         values.setdefault("feedforward_modules", [])
     try:
-        return make(**values)
+        made = make(**values)
     except (TypeError, ValueError) as error:
         raise UserError(f"tuning.config: {tuning.type} refuses it: {error}") from None
+    if made.is_prompt_learning:
+        raise UserError(
+            f"tuning.type: {tuning.type} adds tokens to the text, which moves the place that is "
+            "read: use one that tunes layers, as LORA, DORA by LORA's use_dora, or IA3"
+        )
+    return made
 
 
 class Backbone:
@@ -106,6 +113,7 @@ class Backbone:
         self.width: int = model.config.hidden_size
         self.precision = str(model.dtype).removeprefix("torch.")
         self.total_parameters = sum(p.numel() for p in model.parameters())
+        self._unpadded: Unpadded | None = None
         torch.manual_seed(seed)
         if self.full:
             self.model = model.requires_grad_(True)
@@ -115,6 +123,8 @@ class Backbone:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
                 self.model = get_peft_model(model, peft_config(tuning, targets))
+        if suits(model.config, self.device):
+            self._unpadded = Unpadded(model, narrow=pooling != "mean")
         self.model.to(self.device).eval()
         self._fresh = self.state()
 
@@ -172,6 +182,13 @@ class Backbone:
 
     def hidden(self, stream: Stream, indices: np.ndarray) -> Tensor:
         """Return the representations of samples, shape (len(indices), width), float32."""
+        if self._unpadded is not None:
+            states, layout = self._unpadded(self.model, stream, indices)
+            if self.pooling == "mean":
+                return torch.stack(
+                    [s.float().mean(0) for s in states.split(layout.lengths.tolist())]
+                )
+            return states[layout.read].float()
         ids, mask, pool = collate(stream, indices)
         ids, mask, pool = ids.to(self.device), mask.to(self.device), pool.to(self.device)
         states = self.model(input_ids=ids, attention_mask=mask).last_hidden_state
@@ -199,7 +216,7 @@ def _load(snapshot: Path, dtype: torch.dtype, device: torch.device) -> Any:
     if not (snapshot / "config.json").is_file():
         raise UserError(f"{snapshot}: no model here: run `conpet fetch-model` first")
     config = transformers.AutoConfig.from_pretrained(snapshot)
-    # eager attention is the faster one for short texts on a CPU
+    # eager attention is the faster one for short texts on a CPU; see models/unpadded.py too
     options: dict[str, Any] = {"attn_implementation": "sdpa" if device.type == "cuda" else "eager"}
     if config.model_type in ("bert", "roberta", "xlm-roberta"):
         options["add_pooling_layer"] = False
