@@ -1,6 +1,6 @@
 """Continual parameter-efficient tuning, from raw files to tables, figures, report and MLflow.
 
-Type a target: demo, tables, figures, report, mlflow, all (the default), or the path of a file.
+Type a target: demo, tables, figures, report, mlflow, models, all (the default), or a file's path.
 `snakemake tables --config experiment=clinc150` takes config/experiments/clinc150.yaml.
 """
 
@@ -9,6 +9,7 @@ include: "workflow/rules/data.smk"
 include: "workflow/rules/learn.smk"
 include: "workflow/rules/evaluate.smk"
 include: "workflow/rules/publish.smk"
+include: "workflow/rules/use.smk"
 
 
 report: "workflow/report/workflow.rst"
@@ -16,8 +17,8 @@ report: "workflow/report/workflow.rst"
 
 # on a cluster these run where snakemake does: they are short, or need the network or the store
 localrules:
-    all, demo, tables, figures, report, mlflow,
-    fetch_model, fetch_dataset, prepare, split, table, figure, page, store, track,
+    all, demo, tables, figures, report, mlflow, models,
+    fetch_model, fetch_dataset, prepare, split, table, figure, page, store, track, log_model,
 
 
 rule all:
@@ -49,6 +50,11 @@ rule report:
 rule mlflow:
     message: "experiment {EXPERIMENT} in MLflow"
     input: lambda wildcards: tracked_files(EXPERIMENT)
+
+
+rule models:
+    message: "learners of experiment {EXPERIMENT}, ready for use, and in MLflow"
+    input: lambda wildcards: model_files(EXPERIMENT)
 
 
 onstart:

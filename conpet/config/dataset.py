@@ -93,6 +93,13 @@ class Addition(Strict):
         return self.generator.files() if self.generator else self.files
 
 
+class Outside(Strict):
+    """Texts of none of the classes: a list of texts, or of [text, ...], in a raw JSON file."""
+
+    file: str
+    key: str
+
+
 class Dataset(Strict):
     """One dataset: where it comes from, how it reads, how it becomes a stream of tasks."""
 
@@ -109,6 +116,7 @@ class Dataset(Strict):
     order: SeedOrder | FileOrder | GroupOrder
     split: Partition = Partition()
     additions: list[Addition] = []
+    outside: Outside | None = None
 
     @model_validator(mode="after")
     def _has_one_source(self) -> Dataset:

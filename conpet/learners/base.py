@@ -67,10 +67,16 @@ class Seeds:
 
 @dataclass(frozen=True)
 class Prediction:
-    """Log-probabilities over seen classes (n, seen), and the ranked tasks chosen (n, k) if any."""
+    """What a learner says of n samples.
+
+    ``scores``: log-probabilities over seen classes (n, seen). Where there is a selector,
+    ``selected`` are the tasks it ranks first (n, k), and ``task_scores`` its log-probabilities of
+    all tasks (n, t).
+    """
 
     scores: Tensor
     selected: np.ndarray | None = None
+    task_scores: Tensor | None = None
 
     def labels(self) -> np.ndarray:
         """Return the class number of each sample's highest score."""

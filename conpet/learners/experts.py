@@ -49,6 +49,10 @@ def choose_experts(ranked: np.ndarray, k: int, true: np.ndarray | None) -> np.nd
     return chosen
 
 
+def _ranked(scores: Tensor) -> np.ndarray:
+    return scores.argsort(dim=1, descending=True, stable=True).numpy() + 1
+
+
 class Experts(Learner):
     """Dynamic ConPET."""
 
@@ -133,16 +137,19 @@ class Experts(Learner):
         )
 
     @torch.no_grad()
-    def rank(self, indices: np.ndarray) -> np.ndarray:
-        """Return all tasks of each sample, the likeliest first, shape (n, t)."""
+    def task_scores(self, indices: np.ndarray) -> Tensor:
+        """Return the selector's scores of all tasks, shape (n, t), on the CPU."""
         if self.task == 1:
-            return np.ones((len(indices), 1), np.int64)
+            return torch.zeros(len(indices), 1)
         if self.selector_adapter is None or self.selector_head is None:
             raise UserError("experts: no selector: run `conpet select` first")
         self.backbone.load_state(self.selector_adapter)
         features = self.backbone.features(self.stream, indices).to(self.backbone.device)
-        scores = self.selector_head(features)
-        return scores.argsort(dim=1, descending=True, stable=True).cpu().numpy() + 1
+        return self.selector_head(features).cpu()
+
+    def rank(self, indices: np.ndarray) -> np.ndarray:
+        """Return all tasks of each sample, the likeliest first, shape (n, t)."""
+        return _ranked(self.task_scores(indices))
 
     # -- the experts ------------------------------------------------------------------------
 
@@ -213,11 +220,15 @@ class Experts(Learner):
 
     def predict(self, indices: np.ndarray) -> Prediction:
         """Let the selector's top-k experts answer; the arg max over their classes wins."""
-        ranked = self.rank(indices)
+        task_scores = self.task_scores(indices)
+        ranked = _ranked(task_scores)
         chosen = choose_experts(ranked, self.options.top_k, None)
         scores = self.frozen_scores(indices, chosen, sorted(self.adapters))
-        selected = ranked[:, :RANKS] if self.task > 1 else None
-        return Prediction(F.log_softmax(scores, dim=1), selected)
+        if self.task == 1:
+            return Prediction(F.log_softmax(scores, dim=1))
+        return Prediction(
+            F.log_softmax(scores, dim=1), ranked[:, :RANKS], F.log_softmax(task_scores, dim=1)
+        )
 
 
 LEARNER = Experts

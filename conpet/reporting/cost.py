@@ -119,7 +119,7 @@ def slope(costs: list[float]) -> Slope:
         return Slope(math.nan, math.nan, math.nan)
     if len(x) > 2 and np.ptp(y) == 0:
         return Slope(0.0, 0.0, 0.0)
-    from scipy import stats  # type: ignore[import-untyped]
+    from scipy import stats
 
     fit = stats.linregress(x, y)
     if len(x) < 3:

@@ -57,7 +57,7 @@ def paired_t(differences: NDArray[np.float64]) -> float:
     """Return the two-sided p of a paired t-test (n,); NaN below two pairs or without spread."""
     if len(differences) < 2 or np.ptp(differences) < 1e-12:
         return math.nan
-    from scipy import stats  # type: ignore[import-untyped]
+    from scipy import stats
 
     return float(stats.ttest_1samp(differences, 0.0).pvalue)
 

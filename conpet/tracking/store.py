@@ -47,7 +47,8 @@ def sqlite_path(uri: str) -> Path | None:
     return Path(unquote(uri.removeprefix("sqlite:///").partition("?")[0]))
 
 
-def _import_mlflow() -> None:
+def import_mlflow() -> None:
+    """Import mlflow, quiet and impatient."""
     for name, value in {**QUIET, **_IMPATIENT}.items():
         os.environ.setdefault(name, value)
     try:
@@ -84,7 +85,7 @@ def opened(uri: str) -> Iterator[MlflowClient]:
     Raises:
         UserError: mlflow is not installed, or the store does not answer or is of another version.
     """
-    _import_mlflow()
+    import_mlflow()
     from mlflow.exceptions import MlflowException
     from mlflow.tracking import MlflowClient
     from sqlalchemy.exc import SQLAlchemyError

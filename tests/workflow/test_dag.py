@@ -192,3 +192,19 @@ def test_a_path_brings_its_own_experiment(fresh: Workspace) -> None:
     target = "results/tiny/tiny/base.tasks.json"
     assert fresh.run(target, experiment="demo").returncode == 0
     assert {tuple(option(call, "experiment")) for call in fresh.calls()} == {("tiny",)}
+
+
+def test_models_are_packaged_from_the_last_task_and_logged(finished: Workspace) -> None:
+    jobs = finished.planned("models")
+    assert set(jobs) == {"package", "log"}
+    assert {name.removeprefix("model ") for name in jobs["log"]} == RUNS == set(jobs["package"])
+    assert finished.run("models").returncode == 0
+    made = {option(call, "method")[0]: call for call in finished.calls() if call[0] == "package"}
+    tasks = ["task01/state", "task02/state", "task03/state"]
+    assert files(made["expert"], "states", "expert") == tasks
+    assert files(made["expert"], "selector", "expert") == ["task03/selector"]
+    assert files(made["recall"], "states", "recall") == ["task03/state"]
+    assert option(made["recall"], "task") == ["03"]
+    assert "--selector" not in made["recall"]
+    assert "--raw" not in made["recall"]
+    assert finished.planned("models") == {}

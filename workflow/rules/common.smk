@@ -279,6 +279,12 @@ def tracked_files(experiment):
     return [*tracked, *map(str, store_files().values())]
 
 
+def model_files(experiment):
+    """Return an experiment's packaged learners, and the marks of their models in MLflow."""
+    found = runs(experiment_of(experiment))
+    return [f"{run}/{name}" for run in found for name in ("model", "logged_model.json")]
+
+
 def everything(experiment):
     """Return all that an experiment is run for."""
     page = f"results/{experiment}/report.html"

@@ -48,7 +48,7 @@ def records(
         for number, value in read_json_lines(raw, file):
             place = at_line(file, number)
             entry = check_entry(_Entry, value, place)
-            parsed = _parse(entry.text)
+            parsed = parse_marked(entry.text)
             if isinstance(parsed, str):
                 report.drop(parsed, place)
                 continue
@@ -59,7 +59,7 @@ def records(
             )
 
 
-def _parse(marked: str) -> tuple[str, tuple[tuple[str, int, int], ...]] | str:
+def parse_marked(marked: str) -> tuple[str, tuple[tuple[str, int, int], ...]] | str:
     """Return the text without markers and its spans, or the reason why there are none."""
     text = ""
     position = 0

@@ -1,0 +1,1 @@
+"""A trained learner put to use: packaged, opened, asked."""

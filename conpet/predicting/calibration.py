@@ -1,0 +1,86 @@
+"""How far a learner's probabilities can be believed: temperature, threshold, AUROC."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+
+from conpet.learners.base import Prediction
+
+BINS = 15
+KEPT = 0.95  # share of the validation samples that the threshold lets through
+BOUNDS = (0.05, 20.0)
+
+Array = NDArray[np.float64]
+
+
+def log_probabilities(found: Prediction, tasks: NDArray[np.int64], temperature: float) -> Array:
+    """Return calibrated log-probabilities over classes, shape (n, classes), from a prediction.
+
+    With a selector it is log p(task) + log p(class | task): a task whose expert was not asked has
+    its share spread evenly over its classes.
+
+    Args:
+        tasks: task number of each class, shape (classes,).
+    """
+    scores = found.scores.double() / temperature
+    if found.task_scores is None:
+        return F.log_softmax(scores, dim=1).numpy()
+    result = torch.empty_like(scores)
+    shares = F.log_softmax(found.task_scores.double() / temperature, dim=1)
+    for task in np.unique(tasks):
+        mine = torch.from_numpy(np.flatnonzero(tasks == task))
+        result[:, mine] = F.log_softmax(scores[:, mine], dim=1) + shares[:, task - 1, None]
+    return result.numpy()
+
+
+def nll(logs: Array, labels: NDArray[np.int64]) -> float:
+    """Return the mean negative log-likelihood of the true classes, in nats."""
+    return float(-logs[np.arange(len(labels)), labels].mean())
+
+
+def fit_temperature(at: Callable[[float], Array], labels: NDArray[np.int64]) -> float:
+    """Return the temperature with the least :func:`nll`, within BOUNDS (Guo et al. 2017).
+
+    Args:
+        at: temperature -> log-probabilities (n, classes).
+    """
+    from scipy.optimize import minimize_scalar
+
+    found = minimize_scalar(
+        lambda t: nll(at(float(np.exp(t))), labels),
+        bounds=tuple(np.log(BOUNDS)),
+        method="bounded",
+        options={"xatol": 1e-4},
+    )
+    return round(float(np.exp(found.x)), 6)
+
+
+def expected_calibration_error(logs: Array, labels: NDArray[np.int64]) -> float:
+    """Return the mean gap between confidence and accuracy over BINS equal bins, by their share."""
+    probabilities = np.exp(logs)
+    top = probabilities.max(axis=1)
+    right = probabilities.argmax(axis=1) == labels
+    bins = np.minimum((top * BINS).astype(int), BINS - 1)
+    gaps = [
+        abs(top[bins == b].mean() - right[bins == b].mean()) * (bins == b).mean()
+        for b in np.unique(bins)
+    ]
+    return float(sum(gaps))
+
+
+def threshold_for(confidence: Array, kept: float = KEPT) -> float:
+    """Return the highest confidence that at least ``kept`` of the samples reach."""
+    return float(np.quantile(confidence, 1 - kept, method="lower"))
+
+
+def auroc(inside: Array, outside: Array) -> float:
+    """Return the chance that a text of a seen class is given more confidence than one of none."""
+    from sklearn.metrics import roc_auc_score
+
+    truth = np.concatenate([np.ones(len(inside)), np.zeros(len(outside))])
+    return float(roc_auc_score(truth, np.concatenate([inside, outside])))

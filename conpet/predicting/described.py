@@ -1,0 +1,87 @@
+"""What a packaged learner's model.json says: all that is needed to open it, but the backbone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from conpet.config.settings import Tuning
+from conpet.config.strict import Strict, validate
+from conpet.errors import UserError
+from conpet.files import read_json
+from conpet.models.sources import ModelSource
+
+MODEL_FILE = "model.json"
+
+
+class Backbone(Strict):
+    """The frozen model by its pin: it is fetched, never copied into a package."""
+
+    name: str
+    title: str
+    licence: str
+    source: Annotated[ModelSource, Field(discriminator="kind")]
+    files: dict[str, str]
+    pooling: Literal["mask", "last", "mean"]
+    lora_targets: list[str] | str
+
+
+class Calibration(Strict):
+    """What was measured on validation samples of all tasks seen.
+
+    ``accuracy`` is the share of them that is right. ``temperature`` divides the scores before the
+    softmax (Guo et al. 2017, arXiv 1706.04599), ``nll`` and ``ece`` (15 bins) are before and after
+    it. ``threshold`` is the confidence that ``kept`` of them reach. ``auroc`` says how well
+    confidence tells the test samples from texts of no class, where the data have such texts.
+    """
+
+    samples: int
+    accuracy: float
+    temperature: Annotated[float, Field(gt=0)]
+    nll: list[float]
+    ece: list[float]
+    threshold: float
+    kept: float
+    auroc: float | None = None
+    outside: int = 0
+    outside_refused: float | None = None
+
+
+class Described(Strict):
+    """A packaged learner."""
+
+    format: Literal[1] = 1
+    experiment: str
+    dataset: str
+    model: str
+    method: str
+    seed: int
+    task: int
+    learner: str
+    options: dict[str, Any]
+    head: Literal["grow", "fixed"]
+    tuning: Tuning
+    kind: Literal["relation", "entity", "sentence"]
+    template: str
+    max_length: int
+    classes: list[list[str]]
+    backbone: Backbone
+    states: list[str]
+    selector: str | None
+    calibration: Calibration | None = None
+
+
+def read(folder: Path) -> Described:
+    """Read a package's model.json.
+
+    Raises:
+        UserError: there is none, or it is none of ours.
+    """
+    path = folder / MODEL_FILE
+    if not path.is_file():
+        raise UserError(
+            f"{folder}: no packaged learner here ({MODEL_FILE}): `conpet package` first"
+        )
+    return validate(Described, read_json(path), str(path))

@@ -1,0 +1,222 @@
+"""A trained learner that classifies texts: one backbone in memory, however many experts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from conpet.config.settings import Compute, Settings
+from conpet.config.strict import validate
+from conpet.data.stream import Stream
+from conpet.data.template import vocabulary
+from conpet.errors import UserError
+from conpet.jobs.data import open_tokenizer
+from conpet.learners import find as find_learner
+from conpet.learners.base import Context, Prediction, Seeds
+from conpet.models.backbone import Backbone
+from conpet.predicting import backbones
+from conpet.predicting.calibration import log_probabilities
+from conpet.predicting.described import Described, read
+from conpet.predicting.texts import as_stream
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+CHUNK = 2048  # texts tokenised and scored at a time: bounds memory, however many are asked
+NONE = "none of the seen classes"
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """What a learner says of n texts.
+
+    Attributes:
+        labels: the likeliest class of each text, or :data:`NONE` below a threshold.
+        probabilities: over ``classes``, calibrated, shape (n, classes).
+        confidence: probability of the class that was found likeliest, shape (n,).
+        task: number of that class's task, shape (n,).
+        selected: the tasks as the selector ranks them, best first, shape (n, k), or None.
+        classes: names of all classes seen, in order of arrival.
+    """
+
+    labels: list[str]
+    probabilities: np.ndarray
+    confidence: np.ndarray
+    task: np.ndarray
+    selected: np.ndarray | None
+    classes: list[str]
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def frame(self, probabilities: bool = False) -> pd.DataFrame:
+        """Return a table, a row a text; ``probabilities`` adds a column a class."""
+        import pandas as pd
+
+        values: dict[str, Any] = {
+            "label": self.labels,
+            "confidence": self.confidence,
+            "task": self.task,
+        }
+        if self.selected is not None:
+            values["expert"] = self.selected[:, 0]
+        frame = pd.DataFrame(values)
+        if probabilities:
+            columns = [f"p:{name}" for name in self.classes]
+            frame = pd.concat([frame, pd.DataFrame(self.probabilities, columns=columns)], axis=1)
+        return frame
+
+
+class Predictor:
+    """A packaged learner, opened.
+
+    Args:
+        package: folder that ``conpet package`` wrote.
+        snapshot: folder of the backbone; found or fetched by its pin where not given.
+        device: ``auto``, ``cpu`` or ``cuda``.
+        precision: ``float32`` gives a text the same probabilities (to 1e-6) whatever texts are
+            asked with it; ``bfloat16`` is faster and lacks that.
+
+    Raises:
+        UserError: the package or the backbone is missing, or not what it should be.
+    """
+
+    def __init__(
+        self,
+        package: Path,
+        snapshot: str | Path | None = None,
+        mirror: str | Path | None = None,
+        device: Literal["auto", "cpu", "cuda"] = "auto",
+        precision: Literal["auto", "float32", "bfloat16"] = "float32",
+        threads: int = 1,
+    ) -> None:
+        self.about: Described = read(package)
+        found = (
+            Path(snapshot)
+            if snapshot
+            else backbones.find(self.about.backbone, package, Path(mirror) if mirror else None)
+        )
+        settings = Settings(
+            tuning=self.about.tuning,
+            head=self.about.head,
+            compute=Compute(device=device, precision=precision, threads=threads),
+        )
+        self._tokenizer = open_tokenizer(found)
+        self._vocabulary = vocabulary(self._tokenizer)
+        backbone = Backbone(
+            found,
+            self.about.model,
+            self.about.backbone.pooling,
+            self.about.backbone.lora_targets,
+            settings.tuning,
+            settings.compute,
+            self.about.seed,
+        )
+        learner = find_learner(self.about.learner)
+        self.learner = learner(
+            Context(
+                backbone=backbone,
+                stream=self.samples([])[0],
+                settings=settings,
+                strategy="none",
+                options=validate(learner.Options, self.about.options, f"{package}: options"),
+                seed=Seeds(self.about.seed, self.about.dataset),
+            )
+        )
+        selector = package / self.about.selector if self.about.selector else None
+        self.learner.load([package / name for name in self.about.states], selector)
+        self.classes = [name for names in self.about.classes for name in names]
+        self.class_task = np.repeat(
+            np.arange(1, self.about.task + 1), [len(names) for names in self.about.classes]
+        )
+
+    def samples(self, texts: Sequence[object], first: int = 0) -> tuple[Stream, np.ndarray]:
+        """Return texts as a stream and the indices of all of them; messages count from first."""
+        stream = as_stream(texts, self.about, self._tokenizer, self._vocabulary, first)
+        return stream, np.arange(len(texts))
+
+    def predict(self, texts: Sequence[str], threshold: float | bool = False) -> Predictions:
+        """Classify texts among all classes seen.
+
+        Args:
+            texts: plain texts, or marked ones (``<e1>``, ``<e2>`` or ``<e>``) where the learner
+                was trained on relations or entities.
+            threshold: confidence below which a text is given none of the classes; True takes
+                the one found on validation data.
+
+        Raises:
+            UserError: a text is empty or not marked as it should be: its number and why.
+        """
+        if isinstance(texts, str):
+            raise UserError("texts: one text: give a list of texts")
+        least = self._threshold(threshold)
+        # all are read before any is scored: a bad text is told at once
+        asked = [self.samples(texts[i : i + CHUNK], i) for i in range(0, len(texts), CHUNK)]
+        return self._said([self.ask(*samples) for samples in asked], least)
+
+    def ask(self, stream: Stream, indices: np.ndarray) -> Prediction:
+        """Return what the learner says of a stream's samples."""
+        self.learner.stream = stream
+        return self.learner.predict(indices)
+
+    def probabilities(self, found: Prediction) -> np.ndarray:
+        """Return calibrated probabilities over classes, shape (n, classes)."""
+        calibration = self.about.calibration
+        temperature = calibration.temperature if calibration else 1.0
+        return np.exp(log_probabilities(found, self.class_task, temperature))
+
+    def _threshold(self, wanted: float | bool) -> float:
+        if wanted is False:
+            return 0.0
+        if wanted is True:
+            if self.about.calibration is None:
+                raise UserError("threshold: the package has no calibration: give a number")
+            return self.about.calibration.threshold
+        return float(wanted)
+
+    def _said(self, parts: list[Prediction], least: float) -> Predictions:
+        if not parts:
+            none = np.zeros(0)
+            return Predictions([], np.zeros((0, len(self.classes))), none, none, None, self.classes)
+        probabilities = np.concatenate([self.probabilities(part) for part in parts])
+        # the same rule as in evaluation, which the mixture of experts need not agree with
+        best = np.concatenate([part.labels() for part in parts])
+        confidence = probabilities[np.arange(len(best)), best]
+        labels = [
+            self.classes[b] if c >= least else NONE for b, c in zip(best, confidence, strict=True)
+        ]
+        ranked = [part.selected for part in parts if part.selected is not None]
+        return Predictions(
+            labels,
+            probabilities,
+            confidence,
+            self.class_task[best],
+            np.concatenate(ranked) if ranked else None,
+            self.classes,
+        )
+
+
+def load(where: str | Path, **options: Any) -> Predictor:
+    """Open a trained learner.
+
+    Args:
+        where: a packaged learner's folder, a run's folder in results/ (its package is inside),
+            or the address of a model in MLflow (``models:/...``, ``runs:/...``).
+        options: those of :class:`Predictor`.
+
+    Raises:
+        UserError: nothing can be opened there.
+    """
+    if ":/" in str(where):
+        from conpet.tracking.models import download
+
+        return Predictor(download(str(where)), **options)
+    folder = Path(where)
+    if not folder.is_dir():
+        raise UserError(f"{folder}: no such folder: give a run's or a packaged learner's")
+    inside = folder / "model"
+    return Predictor(inside if (inside / "model.json").is_file() else folder, **options)

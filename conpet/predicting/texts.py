@@ -1,0 +1,82 @@
+"""Texts that someone asks about -> samples -> a stream that a learner can score."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from conpet.data.readers.marked import parse_marked
+from conpet.data.schema import Mention, Sample
+from conpet.data.stream import Stream
+from conpet.data.template import CannotFitError, Vocabulary, encode
+from conpet.errors import UserError
+from conpet.predicting.described import Described
+
+MARKS = {
+    "relation": "<e1>head</e1> and <e2>tail</e2>",
+    "entity": "<e>mention</e>",
+}
+
+
+def as_sample(text: object, kind: str, place: str) -> Sample:
+    """Return one text as a sample; relations and entities are marked in the text.
+
+    Raises:
+        UserError: not a text, empty, or not marked as its kind asks.
+    """
+    if not isinstance(text, str):
+        raise UserError(f"{place}: a {type(text).__name__}, not a text")
+    if not text.strip():
+        raise UserError(f"{place}: empty: give a text")
+    if kind == "sentence":
+        return Sample(place, text, "")
+    parsed = parse_marked(text)
+    if isinstance(parsed, str):
+        raise UserError(f"{place}: {parsed}: mark it as {MARKS[kind]}")
+    plain, spans = parsed
+    mentions = tuple(Mention(role, start, end) for role, start, end in spans)
+    wanted = {"head", "tail"} if kind == "relation" else {"entity"}
+    if {m.role for m in mentions} != wanted:
+        raise UserError(f"{place}: not a marked {kind}: mark it as {MARKS[kind]}")
+    return Sample(place, plain, "", mentions=mentions)
+
+
+def as_stream(
+    texts: Sequence[object], about: Described, tokenizer: Any, vocab: Vocabulary, first: int = 0
+) -> Stream:
+    """Return texts as test samples of no known label; messages count from ``first``.
+
+    Raises:
+        UserError: a text is none, or its mentions and the cloze alone are too long.
+    """
+    ids: list[int] = []
+    offsets = [0]
+    pool: list[int] = []
+    for number, text in enumerate(texts, first):
+        place = f"text {number + 1}"
+        sample = as_sample(text, about.kind, place)
+        try:
+            found, at = encode(sample, about.template, tokenizer, vocab, about.max_length)
+        except CannotFitError:
+            raise UserError(
+                f"{place}: its mentions do not fit into {about.max_length} tokens: shorten them"
+            ) from None
+        pool.append(len(found) - 1 if about.backbone.pooling == "last" else at)
+        ids += found
+        offsets.append(len(ids))
+    nothing = np.zeros(len(texts), np.int32)
+    return Stream(
+        ids=np.array(ids, np.int32),
+        offsets=np.array(offsets, np.int64),
+        pool=np.array(pool, np.int32),
+        label=nothing,
+        task=nothing,
+        split=np.full(len(texts), 2, np.int8),
+        row=nothing,
+        part=nothing,
+        classes=about.classes,
+        later=[],
+        pad=vocab.pad,
+    )

@@ -1,0 +1,58 @@
+"""Temperature, mixture, threshold and AUROC against what is known by hand."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from conpet.learners.base import Prediction
+from conpet.predicting import calibration
+
+
+def test_the_temperature_that_scaled_the_scores_is_found() -> None:
+    rng = np.random.default_rng(0)
+    logits = rng.normal(size=(4000, 5)) * 2
+    chances = np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
+    labels = np.array([rng.choice(5, p=p) for p in chances])
+    said = Prediction(torch.from_numpy(3 * logits).log_softmax(1))
+    tasks = np.ones(5, np.int64)
+    found = calibration.fit_temperature(
+        lambda t: calibration.log_probabilities(said, tasks, t), labels
+    )
+    assert found == pytest.approx(3, rel=0.05)
+    before, after = (calibration.log_probabilities(said, tasks, t) for t in (1.0, found))
+    assert calibration.nll(after, labels) < calibration.nll(before, labels)
+    worse, better = (calibration.expected_calibration_error(v, labels) for v in (before, after))
+    assert better < 0.03
+    assert worse > 0.1
+
+
+def test_experts_are_mixed_by_the_selector() -> None:
+    scores = torch.tensor([[2.0, 0.0, -100.0, -100.0, -100.0]])
+    shares = torch.tensor([[0.8, 0.2]])
+    said = Prediction(scores.log_softmax(1), np.array([[1, 2]]), shares.log())
+    mixed = np.exp(calibration.log_probabilities(said, np.array([1, 1, 2, 2, 2]), 1.0))[0]
+    first = 0.8 * np.exp(2) / (np.exp(2) + 1)
+    assert mixed == pytest.approx([first, 0.8 - first, 0.2 / 3, 0.2 / 3, 0.2 / 3])
+
+
+def test_expected_calibration_error_by_hand() -> None:
+    logs = np.log(np.array([[0.9, 0.1], [0.9, 0.1], [0.6, 0.4], [0.4, 0.6]]))
+    labels = np.array([0, 1, 0, 1])
+    # two in the bin of 0.9, half of them right; two in that of 0.6, both right
+    assert calibration.expected_calibration_error(logs, labels) == pytest.approx(
+        0.5 * abs(0.9 - 0.5) + 0.5 * abs(0.6 - 1)
+    )
+
+
+def test_the_threshold_keeps_at_least_its_share() -> None:
+    confidence = np.random.default_rng(1).random(200)
+    threshold = calibration.threshold_for(confidence, 0.95)
+    assert 0.95 <= (confidence >= threshold).mean() <= 0.96
+
+
+def test_auroc_counts_pairs() -> None:
+    inside, outside = np.array([0.9, 0.8, 0.3]), np.array([0.5, 0.1])
+    pairs = [a > b for a in inside for b in outside]
+    assert calibration.auroc(inside, outside) == pytest.approx(np.mean(pairs))

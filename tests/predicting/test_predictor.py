@@ -1,0 +1,199 @@
+"""A packaged learner answers as its evaluation did, however it is asked."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import conpet
+from conpet.cli import main
+from conpet.errors import UserError
+from conpet.predicting.predictor import NONE
+from conpet.predicting.texts import as_sample
+from tests.chain import Chain
+from tests.predicting.conftest import TASKS, Packaged
+from tests.tiny import make_samples
+
+METHODS = ("static_emr", "dynamic")
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_answers_as_the_evaluation_did(method: str, packaged: Packaged, learnt: Chain) -> None:
+    run = packaged(method)
+    samples = [s for s in make_samples() if s.split == "test"]
+    found = conpet.load(run).predict([s.text for s in samples])
+    said = pd.read_parquet(run / f"task{TASKS:02d}/predictions.parquet").sort_values("row")
+    everything = make_samples()
+    expected = {
+        everything[row].id: guess
+        for row, guess in zip(said["row"], said["prediction"], strict=True)
+    }
+    assert found.labels == [expected[s.id] for s in samples]
+    assert found.probabilities.shape == (len(samples), len(found.classes))
+    assert found.probabilities.sum(1) == pytest.approx(np.ones(len(samples)))
+    assert (found.selected is not None) == (method == "dynamic")
+    about = json.loads((run / "model/model.json").read_text())
+    assert about["calibration"]["samples"] == 24
+    assert about["calibration"]["nll"][1] <= about["calibration"]["nll"][0]
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_text_is_given_the_same_whatever_is_asked_with_it(
+    method: str, packaged: Packaged
+) -> None:
+    predictor = conpet.load(packaged(method) / "model")
+    texts = [s.text + " a the" * (i % 3) for i, s in enumerate(make_samples()[::7])]
+    together = predictor.predict(texts)
+    for i, text in enumerate(texts):
+        alone = predictor.predict([text])
+        assert alone.labels == together.labels[i : i + 1]
+        np.testing.assert_allclose(alone.probabilities[0], together.probabilities[i], atol=1e-6)
+
+
+def test_nothing_asked_nothing_said(packaged: Packaged) -> None:
+    assert len(conpet.load(packaged("dynamic")).predict([])) == 0
+
+
+def test_below_the_threshold_no_class_is_given(packaged: Packaged) -> None:
+    predictor = conpet.load(packaged("static_emr"))
+    texts = [s.text for s in make_samples()[:40]]
+    free = predictor.predict(texts)
+    middle = float(np.median(free.confidence)) + 1e-5
+    bound, sure = predictor.predict(texts, threshold=middle), free.confidence >= middle
+    assert 0 < sure.sum() < len(sure)
+    assert bound.labels == [b if s else NONE for b, s in zip(free.labels, sure, strict=True)]
+    calibrated = predictor.predict(texts, threshold=True)
+    assert predictor.about.calibration is not None
+    low = free.confidence < predictor.about.calibration.threshold
+    assert [label == NONE for label in calibrated.labels] == list(low)
+
+
+def test_the_package_stands_alone(packaged: Packaged, learnt: Chain, tmp_path: Path) -> None:
+    run = packaged("dynamic")
+    shutil.copytree(run / "model", tmp_path / "elsewhere")
+    texts = [s.text for s in make_samples()[:10]]
+    there = conpet.load(tmp_path / "elsewhere", snapshot=learnt.snapshot).predict(texts)
+    here = conpet.load(run).predict(texts)
+    assert there.labels == here.labels
+    assert (there.probabilities == here.probabilities).all()
+    names = {p.name for p in (tmp_path / "elsewhere").rglob("*") if p.is_file()}
+    assert not names & {"state.json", "timing.json"}
+
+
+def test_the_backbone_is_fetched_once_by_its_pin(
+    packaged: Packaged, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CONPET_CACHE", str(tmp_path / "cache"))
+    shutil.copytree(packaged("static_emr") / "model", tmp_path / "elsewhere")
+    first = conpet.load(tmp_path / "elsewhere").predict(["w0x1 a"])
+    (folder,) = (tmp_path / "cache/models").iterdir()
+    made = folder.stat().st_mtime_ns
+    again = conpet.load(tmp_path / "elsewhere").predict(["w0x1 a"])
+    assert again.labels == first.labels
+    assert folder.stat().st_mtime_ns == made
+
+
+def test_another_backbone_is_refused(
+    packaged: Packaged, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CONPET_CACHE", str(tmp_path / "cache"))
+    shutil.copytree(packaged("static_emr") / "model", tmp_path / "elsewhere")
+    path = tmp_path / "elsewhere/model.json"
+    about = json.loads(path.read_text())
+    about["backbone"]["files"]["config.json"] = "0" * 64
+    path.write_text(json.dumps(about))
+    with pytest.raises(UserError, match="other files than the learner was trained on"):
+        conpet.load(tmp_path / "elsewhere")
+
+
+def test_the_command_says_the_same(
+    packaged: Packaged, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = packaged("dynamic")
+    texts = [s.text for s in make_samples()[:12]]
+    frame = pd.DataFrame({"body": texts})
+    frame.to_csv(tmp_path / "a.csv", index=False)
+    frame.to_json(tmp_path / "a.jsonl", orient="records", lines=True)
+    frame.to_parquet(tmp_path / "a.parquet")
+    (tmp_path / "a.txt").write_text("\n".join(texts) + "\n")
+    expected = conpet.load(run).predict(texts)
+    for name in ("a.csv", "a.jsonl", "a.parquet", "a.txt"):
+        main(["predict", "--run", str(run), "--column", "body", str(tmp_path / name)])
+        rows = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
+        assert [row["text"] for row in rows] == texts
+        assert [row["label"] for row in rows] == expected.labels
+        said = [float(row["confidence"]) for row in rows]
+        assert said == pytest.approx(list(expected.confidence), abs=1e-6)
+    main(["predict", "--run", str(run), "--text", texts[3], "--probabilities"])
+    (row,) = csv.DictReader(io.StringIO(capsys.readouterr().out))
+    assert sum(float(v) for k, v in row.items() if k.startswith("p:")) == pytest.approx(1)
+
+
+def _bytes(name: str, data: bytes) -> Any:
+    return lambda folder: (folder / name).write_bytes(data)
+
+
+@pytest.mark.parametrize(
+    ("words", "make", "line"),
+    [
+        (["--text", " "], None, "text 1: empty: give a text"),
+        (["{f}/a.csv"], _bytes("a.csv", b"body\nx\n"), "a.csv: no column text: has body: give"),
+        (["{f}/a.csv"], _bytes("a.csv", b"text\n\xff\xfe\n"), "not UTF-8"),
+        (["{f}/a.txt"], _bytes("a.txt", b"ok\n\xff\n"), "a.txt: byte 3: not UTF-8: save it"),
+        (["{f}/a.csv"], _bytes("a.csv", b""), "a.csv: not readable as .csv"),
+        (["{f}/a.jsonl"], _bytes("a.jsonl", b"{"), "a.jsonl: not readable as .jsonl"),
+        (["{f}/a.jsonl"], _bytes("a.jsonl", b'{"text": 3}\n'), "row 1: no text in column text"),
+        (["{f}/a.xls"], _bytes("a.xls", b""), "a.xls: give .csv, .tsv, .jsonl, .parquet or .txt"),
+        (["{f}/none.csv"], None, "none.csv: no such file"),
+        ([], None, "predict: give either --text (once or more) or a file"),
+        (["--text", "x", "--run", "{f}/none"], None, "none: no such folder"),
+        (["--text", "x", "--run", "{f}"], None, "no packaged learner here (model.json)"),
+    ],
+)  # fmt: skip
+def test_a_bad_request_is_one_line(
+    words: list[str], make: Any, line: str, packaged: Packaged, tmp_path: Path
+) -> None:
+    if make:
+        make(tmp_path)
+    given = [word.replace("{f}", str(tmp_path)) for word in words]
+    with pytest.raises(SystemExit) as stopped:
+        main(["predict", "--run", str(packaged("static_emr")), *given])
+    message = str(stopped.value.code)
+    assert line in message
+    assert "\n" not in message
+
+
+def test_a_text_of_any_length_is_read(packaged: Packaged) -> None:
+    predictor = conpet.load(packaged("static_emr"))
+    assert len(predictor.predict(["w1x1 " * 20_000, "w1x1"])) == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "kind", "line"),
+    [
+        ("no mark", "relation", "t: .*mark it as <e1>head</e1> and <e2>tail</e2>"),
+        ("<e>one</e>", "relation", "t: not a marked relation"),
+        ("<e1>one</e1>", "entity", "t: .*mark it as <e>mention</e>"),
+        ("<e>one", "entity", "t: .*mark it as <e>mention</e>"),
+        (3, "sentence", "t: a int, not a text"),
+    ],
+)
+def test_marks_are_asked_for(text: object, kind: str, line: str) -> None:
+    with pytest.raises(UserError, match=line):
+        as_sample(text, kind, "t")
+
+
+def test_marked_texts_keep_their_mentions() -> None:
+    sample = as_sample("<e1>Marie</e1> saw <e2>Warsaw</e2>", "relation", "t")
+    assert sample.text == "Marie saw Warsaw"
+    assert [(m.role, sample.text[m.start : m.end]) for m in sample.mentions] == [
+        ("head", "Marie"), ("tail", "Warsaw"),
+    ]  # fmt: skip

@@ -1,0 +1,82 @@
+"""A finished run made into a learner that can be used elsewhere, and into a model of MLflow."""
+
+
+class Keys(dict):
+    """Wildcards with one more key."""
+
+    __getattr__ = dict.__getitem__
+
+
+def last(function):
+    """Return a function of wildcards: what ``function`` says of the run's last task."""
+
+    def resolve(wildcards):
+        return function(Keys(**wildcards, task=last_task(wildcards)))
+
+    return resolve
+
+
+def last_task(wildcards):
+    """Return the last task of a run, with its leading zero."""
+    return f"{chosen(wildcards).tasks(wildcards.dataset):02d}"
+
+
+def outside(wildcards):
+    """Return the raw files, where the dataset has texts of none of its classes."""
+    texts = chosen(wildcards).datasets[wildcards.dataset].outside
+    return [f"results/data/{wildcards.dataset}/base/raw"] if texts else []
+
+
+def package_settings(wildcards):
+    """Return what a package depends on beside the states."""
+    experiment = chosen(wildcards)
+    return json.dumps(
+        {
+            "evaluate": last(settings("evaluate"))(wildcards),
+            "model": experiment.models[wildcards.model].model_dump(),
+            "encode": experiment.params("encode", wildcards.dataset, wildcards.model),
+        },
+        sort_keys=True,
+    )
+
+
+rule package:
+    input:
+        snapshot="results/models/{model}",
+        encoded=last(encoded),
+        states=last(states),
+        selector=last(selector),
+        raw=outside,
+    output: directory(RUN + "/model")
+    log: "results/{experiment}/logs/{dataset}/{model}/{method}/seed{seed}/package.log"
+    benchmark: "results/{experiment}/benchmarks/{dataset}/{model}/{method}/seed{seed}/package.tsv"
+    threads: threads
+    params:
+        settings=package_settings,
+        experiment=reference,
+        task=last_task,
+        selector=lambda wildcards, input: f"--selector {input.selector}" if input.selector else "",
+        raw=lambda wildcards, input: f"--raw {input.raw}" if input.raw else "",
+    message:
+        "package {wildcards.dataset} {wildcards.model} {wildcards.method} seed {wildcards.seed}"
+    shell:
+        JOB + " package --experiment {params.experiment:q} --dataset {wildcards.dataset}"
+        " --model {wildcards.model} --method {wildcards.method} --seed {wildcards.seed}"
+        " --task {params.task} --snapshot {input.snapshot} --encoded {input.encoded}"
+        " --states {input.states} {params.selector} {params.raw} --out {output}"
+
+
+rule log_model:
+    input:
+        package=RUN + "/model",
+        tracked=RUN + "/tracked.json",
+    output: RUN + "/logged_model.json"
+    log: "results/{experiment}/logs/{dataset}/{model}/{method}/seed{seed}/log_model.log"
+    benchmark: "results/{experiment}/benchmarks/{dataset}/{model}/{method}/seed{seed}/log_model.tsv"
+    params:
+        store=STORE,
+    message:
+        "log model {wildcards.dataset} {wildcards.model} {wildcards.method} seed {wildcards.seed}"
+    shell:
+        JOB + " log-model --package {input.package} --tracked {input.tracked}"
+        " --store {params.store:q} --out {output}"
