@@ -30,6 +30,15 @@ def _predict(args: argparse.Namespace) -> None:
     predict(args)
 
 
+def _extend(args: argparse.Namespace) -> None:
+    from conpet.jobs.extend import extend
+
+    options = dict(option.split("=", 1) for option in args.option)
+    classes = extend(args.dataset, args.file, args.config_dir, args.results, args.format, options)
+    print(f"{args.dataset}: a new task of {len(classes)} classes: {', '.join(classes)}")
+    print("learn it: snakemake models --config experiment=NAME")
+
+
 def add_commands(add: Add) -> None:
     """Add the commands about trained learners."""
     p = add("package", "put a trained run into one folder that can be used elsewhere", _package)
@@ -57,3 +66,12 @@ def add_commands(add: Add) -> None:
     p.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto")
     p.add_argument("--precision", choices=["auto", "float32", "bfloat16"], default="float32")
     p.add_argument("--threads", type=int, default=1, help="default: 1")
+    p = add("extend", "make a labelled file of new classes a dataset's next task", _extend)
+    p.add_argument("dataset", help="a name in config/datasets")
+    p.add_argument("file", type=Path, help="texts with labels that the stream does not have yet")
+    p.add_argument("--format", help="a reader (default: table, or marked for relations, entities)")
+    p.add_argument(
+        "--option", action="append", default=[], metavar="KEY=VALUE", help="of the reader"
+    )
+    p.add_argument("--config-dir", type=Path, default=Path("config"), help="default: config")
+    p.add_argument("--results", type=Path, default=Path("results"), help="default: results")

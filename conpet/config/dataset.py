@@ -76,10 +76,16 @@ class Partition(Strict):
 
 
 class Addition(Strict):
-    """New classes that arrived later: their own files become the stream's next task."""
+    """New classes that arrived later: their own files become the stream's next task.
+
+    ``format``, ``options`` and ``split`` are the dataset's own where they are not said here.
+    """
 
     files: list[RawFile] = []
     generator: Generator | None = None
+    format: str | None = None
+    options: dict[str, Any] | None = None
+    split: Partition | None = None
     classes: Annotated[list[str], Field(min_length=1)]
 
     @model_validator(mode="after")
@@ -138,6 +144,17 @@ class Dataset(Strict):
     def part(self, name: str) -> Dataset | Addition:
         """Return the dataset itself for ``base``, its first addition for ``add1``, and so on."""
         return self if name == "base" else self.additions[int(name.removeprefix("add")) - 1]
+
+    def reading(self, part: str) -> tuple[str, dict[str, Any]]:
+        """Return the format of a part's files, and the reader's options."""
+        source = self.part(part)
+        if isinstance(source, Dataset) or source.format is None:
+            return self.format, self.options
+        return source.format, source.options or {}
+
+    def partition(self, part: str) -> Partition:
+        """Return how a part's samples are cut into train, valid and test."""
+        return self.part(part).split or self.split
 
     def sources(self) -> list[RawFile]:
         """Return the raw files of the base part."""

@@ -93,7 +93,8 @@ class Experiment:
             check_options(method, f"{self.config_dir}/methods/{name}.yaml")
         for name, data in self.datasets.items():
             with within(self._places[name]):
-                readers.check_options(data.format, data.options)
+                for part in data.parts():
+                    readers.check_options(*data.reading(part))
             for model in self.models:
                 for method in self.methods:
                     self.settings(name, model, method)
@@ -199,9 +200,10 @@ class Experiment:
             return {"files": files, "generator": generator}
         if stage == "prepare":
             names = [{"name": f.name, "split": f.split} for f in data.sample_files(part)]
-            return {"format": data.format, "options": data.options, "files": names}
+            form, options = data.reading(part)
+            return {"format": form, "options": options, "files": names}
         if isinstance(source, Addition):
-            return {"classes": source.classes, "split": data.split.model_dump()}
+            return {"classes": source.classes, "split": data.partition(part).model_dump()}
         order = self._orders[dataset] or data.order.model_dump()
         return {"order": order, "split": data.split.model_dump()}
 

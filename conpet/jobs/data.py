@@ -53,7 +53,8 @@ def prepare(
     data = experiment.datasets[dataset]
     read_manifest(raw)
     found = Report()
-    samples = readers.read(data.format, raw, data.sample_files(part), data.options, found)
+    form, options = data.reading(part)
+    samples = readers.read(form, raw, data.sample_files(part), options, found)
     if not samples:
         raise UserError(f"{raw}: no sample could be read: see the dataset's format and options")
     labels = Counter(s.label for s in samples)
@@ -99,7 +100,12 @@ def split(
             )
     try:
         stream = cut_stream(
-            read_samples(samples), order, data.split, first_task=first, groups=groups, seen=seen
+            read_samples(samples),
+            order,
+            data.partition(part),
+            first_task=first,
+            groups=groups,
+            seen=seen,
         )
     except UserError as error:
         raise UserError(f"{dataset} ({part}): {error}") from None

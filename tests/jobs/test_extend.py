@@ -1,0 +1,86 @@
+"""A labelled file of new classes becomes the next task, and nothing else changes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from conpet.cli import main
+from conpet.config.strict import read_yaml
+from conpet.files import write_json
+from tests.chain import Chain
+
+ROWS = "text,label\n" + "".join(f"w{i} a,late{i % 2}\n" for i in range(20))
+
+
+@pytest.fixture
+def chain(tmp_path: Path) -> Chain:
+    return Chain(tmp_path)
+
+
+def run(chain: Chain, *words: str) -> None:
+    folders = ["--config-dir", str(chain.config), "--results", str(chain.results)]
+    main(["extend", "tiny", *words, *folders])
+
+
+def stopped(chain: Chain, *words: str) -> str:
+    before = (chain.config / "datasets/tiny.yaml").read_bytes()
+    with pytest.raises(SystemExit) as error:
+        run(chain, *words)
+    assert (chain.config / "datasets/tiny.yaml").read_bytes() == before
+    return str(error.value.code)
+
+
+def test_two_files_become_two_tasks(chain: Chain, capsys: pytest.CaptureFixture[str]) -> None:
+    path = chain.config / "datasets/tiny.yaml"
+    path.write_text("# ours\n" + path.read_text())
+    for name, label in (("a.csv", "late"), ("b.csv", "later")):
+        (chain.folder / name).write_text(ROWS.replace("late", label))
+        run(chain, str(chain.folder / name))
+    assert "a new task of 2 classes: late0, late1" in capsys.readouterr().out
+    assert path.read_text().startswith("# ours\n")
+    first, second = read_yaml(path)["additions"]
+    assert (first["classes"], second["classes"]) == (["late0", "late1"], ["later0", "later1"])
+    assert first["files"][0]["url"] == "../../a.csv"
+    data, part = chain.results / "data", ["--dataset", "tiny", "--part"]
+    chain.prepare()
+    before: list[str | Path] = [data / "t.json"]
+    for name in ("add1", "add2"):
+        here = data / name
+        chain("fetch-dataset", *part, name, "--out", here / "raw")
+        chain("prepare", *part, name, "--raw", here / "raw", "--out", here / "s.parquet",
+              "--report", here / "r.json")  # fmt: skip
+        chain("split", *part, name, "--samples", here / "s.parquet", "--raw", here / "raw",
+              "--before", *before, "--out", here / "t.json")  # fmt: skip
+        before.append(here / "t.json")
+        (task,) = yaml.safe_load((here / "t.json").read_text())["tasks"]
+        assert task["task"] == 2 + len(before)
+        assert (len(task["train"]), len(task["valid"]), len(task["test"])) == (16, 2, 2)
+
+
+def test_an_old_class_is_refused(chain: Chain) -> None:
+    (chain.folder / "a.csv").write_text(ROWS)
+    write_json(chain.results / "data/tiny/base/prepare.json", {"labels": {"late1": 3}})
+    line = stopped(chain, str(chain.folder / "a.csv"))
+    assert "class late1: the stream has it: a task brings new classes only" in line
+
+
+@pytest.mark.parametrize(
+    ("words", "content", "line"),
+    [
+        (["none.csv"], None, "none.csv: no such file"),
+        (["a.csv"], "body,label\nx,y\n", "a.csv"),
+        (["a.csv", "--format", "tables"], ROWS, "format 'tables': unknown"),
+        (["a.csv", "--option", "txt=body"], ROWS, "option txt"),
+    ],
+)
+def test_a_file_that_cannot_be_read_changes_nothing(
+    words: list[str], content: str | None, line: str, chain: Chain
+) -> None:
+    if content is not None:
+        (chain.folder / "a.csv").write_text(content)
+    message = stopped(chain, str(chain.folder / words[0]), *words[1:])
+    assert line in message
+    assert "\n" not in message
