@@ -18,7 +18,8 @@ report: "workflow/report/workflow.rst"
 # on a cluster these run where snakemake does: they are short, or need the network or the store
 localrules:
     all, demo, tables, figures, report, mlflow, models,
-    fetch_model, fetch_dataset, prepare, split, table, figure, page, store, track, log_model,
+    fetch_model, fetch_dataset, prepare, split, table, figure, page, store, track,
+    track_summary, log_model,
 
 
 rule all:

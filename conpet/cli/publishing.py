@@ -52,6 +52,12 @@ def _track(args: argparse.Namespace) -> None:
     publish.track(experiment_of(args), cell, args.run, args.store, args.artifacts, args.out)
 
 
+def _track_summary(args: argparse.Namespace) -> None:
+    from conpet.jobs import publish
+
+    publish.track_summary(experiment_of(args), args.results, args.store, args.artifacts, args.out)
+
+
 def _ui(args: argparse.Namespace) -> None:
     import subprocess
 
@@ -114,6 +120,11 @@ def add_commands(add: Add) -> None:
     common(p, "dataset", "model", "method", "seed")
     _store(p)
     paths(p, run="the run's folder", out="marker to write")
+    p = add("track-summary", "log an experiment's tables, figures and report", _track_summary)
+    common(p)
+    _results(p)
+    _store(p)
+    paths(p, out="marker to write")
     p = add("ui", "open MLflow's pages on this machine", _ui)
     _store(p)
     p.add_argument("--port", type=int, default=5000, help="default: 5000")

@@ -102,3 +102,33 @@ def track(
     }
     key = RunKey(experiment.name, dataset, model, method, seed)
     track_run(run, key, params, tags, store, artifacts, out, tasks)
+
+
+def track_summary(
+    experiment: Experiment, results: Path, store: str, artifacts: Path, out: Path
+) -> None:
+    """Log an experiment's tables, figures and report to MLflow as one run."""
+    from conpet import tracking
+    from conpet.reporting.figures import FIGURES
+    from conpet.reporting.tables import TABLES
+
+    here = results / experiment.name
+    tables = [here / "tables" / f"{name}.{end}" for name in TABLES for end in ("csv", "md", "tex")]
+    figures = [here / "figures" / f"{name}.{end}" for name in FIGURES for end in ("svg", "png")]
+    tracking.track_summary(
+        experiment.name,
+        tables,
+        figures,
+        {
+            "seeds": experiment.seeds,
+            "tasks": {name: experiment.tasks(name) for name in experiment.datasets},
+            "models": list(experiment.models),
+            "methods": list(experiment.methods),
+        },
+        {"config_sha256": experiment.sha256()},
+        store,
+        artifacts,
+        out,
+        experiment.title,
+        others=[here / "report.html"],
+    )

@@ -274,8 +274,9 @@ def store_files():
 
 
 def tracked_files(experiment):
-    """Return the marks of an experiment's runs in MLflow, and the store."""
+    """Return the marks of an experiment's runs and summary in MLflow, and the store."""
     tracked = [f"{run}/tracked.json" for run in runs(experiment_of(experiment))]
+    tracked.append(f"results/{experiment}/tracked.json")
     return [*tracked, *map(str, store_files().values())]
 
 

@@ -94,3 +94,22 @@ rule track:
         JOB + " track --experiment {params.experiment:q} --dataset {wildcards.dataset}"
         " --model {wildcards.model} --method {wildcards.method} --seed {wildcards.seed}"
         " --run {params.run} --store {params.store:q} --artifacts {params.artifacts:q} --out {output}"
+
+
+rule track_summary:
+    input:
+        store="results/mlflow.json",
+        tables=lambda wildcards: table_files(wildcards.experiment),
+        figures=lambda wildcards: figure_files(wildcards.experiment),
+        page="results/{experiment}/report.html",
+    output: "results/{experiment}/tracked.json"
+    log: "results/{experiment}/logs/track_summary.log"
+    benchmark: "results/{experiment}/benchmarks/track_summary.tsv"
+    params:
+        experiment=reference,
+        store=STORE,
+        artifacts=ARTIFACTS,
+    message: "track tables and figures of {wildcards.experiment}"
+    shell:
+        JOB + " track-summary --experiment {params.experiment:q} --results results"
+        " --store {params.store:q} --artifacts {params.artifacts:q} --out {output}"
