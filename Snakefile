@@ -1,6 +1,7 @@
 """Continual parameter-efficient tuning, from raw files to tables, figures, report and MLflow.
 
-Type a target: demo, tables, figures, report, mlflow, models, all (the default), or a file's path.
+Type a target: demo, tables, figures, report, mlflow, models, verify, all (the default), or a
+file's path.
 `snakemake tables --config experiment=clinc150` takes config/experiments/clinc150.yaml.
 """
 
@@ -17,9 +18,9 @@ report: "workflow/report/workflow.rst"
 
 # on a cluster these run where snakemake does: they are short, or need the network or the store
 localrules:
-    all, demo, tables, figures, report, mlflow, models,
+    all, demo, tables, figures, report, mlflow, models, publish, verify,
     fetch_model, fetch_dataset, prepare, split, table, figure, page, store, track,
-    track_summary, log_model,
+    track_summary, keep, compare, log_model,
 
 
 rule all:
@@ -51,6 +52,16 @@ rule report:
 rule mlflow:
     message: "experiment {EXPERIMENT} in MLflow"
     input: lambda wildcards: tracked_files(EXPERIMENT)
+
+
+rule publish:
+    message: "tables and figures of experiment {EXPERIMENT}, kept for good"
+    input: f"results/published/{EXPERIMENT}"
+
+
+rule verify:
+    message: "experiment {EXPERIMENT} is what was published"
+    input: f"results/{EXPERIMENT}/verified.txt"
 
 
 rule models:

@@ -58,6 +58,27 @@ def _track_summary(args: argparse.Namespace) -> None:
     publish.track_summary(experiment_of(args), args.results, args.store, args.artifacts, args.out)
 
 
+def _publish(args: argparse.Namespace) -> None:
+    from conpet.jobs import publish
+
+    publish.publish(experiment_of(args), args.results, args.out)
+
+
+def _verify(args: argparse.Namespace) -> None:
+    from conpet.files import write_text
+    from conpet.jobs import publish
+
+    experiment = experiment_of(args)
+    lines = publish.verify(experiment, args.results, args.published, args.tolerance)
+    for line in lines:
+        print(line)
+    if lines:
+        raise UserError(f"{experiment.name}: {len(lines)} cells differ from what is published")
+    said = f"{experiment.name}: the same as published, cell by cell (tolerance {args.tolerance:g})"
+    print(said)
+    write_text(args.out, f"{said}\n")
+
+
 def _ui(args: argparse.Namespace) -> None:
     import subprocess
 
@@ -125,6 +146,15 @@ def add_commands(add: Add) -> None:
     _results(p)
     _store(p)
     paths(p, out="marker to write")
+    p = add("publish", "keep an experiment's tables and figures for good", _publish)
+    common(p)
+    _results(p)
+    paths(p, out="folder to write, as results/published/EXPERIMENT")
+    p = add("verify", "compare an experiment's tables with the published ones", _verify)
+    common(p)
+    _results(p)
+    paths(p, published="the folder of published experiments", out="mark to write")
+    p.add_argument("--tolerance", type=float, default=0.0, help="absolute; default 0")
     p = add("ui", "open MLflow's pages on this machine", _ui)
     _store(p)
     p.add_argument("--port", type=int, default=5000, help="default: 5000")

@@ -10,8 +10,7 @@ from typing import Annotated, Any
 from pydantic import Field, field_validator
 
 from conpet.config.dataset import Addition, ClassOrder, FileOrder
-from conpet.config.loading import check_names, load, load_datasets
-from conpet.config.method import Method
+from conpet.config.loading import check_names, load, load_datasets, load_methods
 from conpet.config.model import Model
 from conpet.config.settings import Count, Settings, check_tuning
 from conpet.config.strict import Strict, choose, merge, read_yaml, validate, within
@@ -39,7 +38,7 @@ class _File(Strict):
     title: str
     datasets: Names | Annotated[dict[str, dict[str, Any]], Field(min_length=1)]
     models: Names = ["minilm"]
-    methods: Names
+    methods: Names | Annotated[dict[str, dict[str, Any]], Field(min_length=1)]
     seeds: Annotated[list[int], Field(min_length=1)] = [100]
     tasks: Count | None = None
     settings: dict[str, Any] = {}
@@ -70,9 +69,7 @@ class Experiment:
         self._where = where
         self.datasets, self._places = load_datasets(file.datasets, config_dir, where)
         self.models = {n: load("models", "model", n, Model, config_dir, where) for n in file.models}
-        self.methods = {
-            n: load("methods", "method", n, Method, config_dir, where) for n in file.methods
-        }
+        self.methods, self._method_places = load_methods(file.methods, config_dir, where)
         self._orders = {n: self._published(n) for n in file.datasets}
         self._settings: dict[tuple[str, str, str], Settings] = {}
         self._check()
@@ -90,7 +87,7 @@ class Experiment:
                 for name in names:
                     choose(kind, name, list(known), f"{self._where}: overrides[{number}]")
         for name, method in self.methods.items():
-            check_options(method, f"{self.config_dir}/methods/{name}.yaml")
+            check_options(method, self._method_places[name])
         for name, data in self.datasets.items():
             with within(self._places[name]):
                 for part in data.parts():
@@ -122,7 +119,7 @@ class Experiment:
     def _resolve(self, dataset: str, model: str, method: str) -> Settings:
         layers = [(self._file.settings, f"{self._where}: settings")]
         if method:
-            place = f"{self.config_dir}/methods/{method}.yaml: settings"
+            place = f"{self._method_places[method]}: settings"
             layers.append((self.methods[method].settings, place))
         layers += [
             (o.settings, f"{self._where}: overrides[{i}].settings")

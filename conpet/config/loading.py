@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from conpet.config.dataset import Addition, Dataset
-from conpet.config.strict import choose, read_yaml, validate
+from conpet.config.method import Method
+from conpet.config.strict import choose, merge, read_yaml, validate
 from conpet.data.raw import RawFile
 from conpet.errors import UserError
 
@@ -45,7 +46,8 @@ def load_datasets(
     """Return the datasets by name, and the place of each for messages.
 
     ``datasets`` are names of config/datasets, or the datasets themselves, of which the files are
-    enough to say. A path is looked for beside the YAML that it stands in, then where the command
+    enough to say; ``base`` names one of config/datasets that a variant differs from in the rest of
+    its keys. A path is looked for beside the YAML that it stands in, then where the command
     is run.
 
     Raises:
@@ -57,7 +59,8 @@ def load_datasets(
             places[name] = f"{where}: datasets.{name}"
             if not _NAME.fullmatch(name):
                 raise UserError(f"{places[name]}: a name has letters, digits, _ . and - only")
-            value = _with_defaults(name, datasets[name], places[name])
+            given = _based(datasets[name], "datasets", "dataset", config_dir, places[name])
+            value = _with_defaults(name, given, places[name])
             data, beside = validate(Dataset, value, places[name]), Path(where).parent
         else:
             places[name] = f"{config_dir}/datasets/{name}.yaml"
@@ -65,6 +68,49 @@ def load_datasets(
             beside = config_dir / "datasets"
         found[name] = _resolved(data, beside)
     return found, places
+
+
+def load_methods(
+    methods: Sequence[str] | dict[str, dict[str, Any]], config_dir: Path, where: str
+) -> tuple[dict[str, Method], dict[str, str]]:
+    """Return the methods by name, and the place of each for messages.
+
+    ``methods`` are names of config/methods, or the methods themselves. One of these may be a
+    variant: ``base`` names a method of config/methods, whose keys hold where it says no other.
+
+    Raises:
+        UserError: an unknown name, a mistake in a method, a name that is taken.
+    """
+    found: dict[str, Method] = {}
+    places: dict[str, str] = {}
+    for name in methods:
+        path = config_dir / "methods" / f"{name}.yaml"
+        if not isinstance(methods, dict):
+            places[name] = str(path)
+            found[name] = load("methods", "method", name, Method, config_dir, where)
+            continue
+        places[name] = f"{where}: methods.{name}"
+        if not _NAME.fullmatch(name):
+            raise UserError(f"{places[name]}: a name has letters, digits, _ . and - only")
+        value = _based(methods[name], "methods", "method", config_dir, places[name])
+        value.setdefault("title", name)
+        found[name] = validate(Method, value, places[name])
+    return found, places
+
+
+def _based(
+    value: dict[str, Any], folder: str, kind: str, config_dir: Path, place: str
+) -> dict[str, Any]:
+    """Return what is written out, over the file that its key ``base`` names, if it has one."""
+    if "base" not in value:
+        return dict(value)
+    own = {key: v for key, v in value.items() if key != "base"}
+    known = sorted(p.stem for p in (config_dir / folder).glob("*.yaml"))
+    choose(kind, str(value["base"]), known, f"{place}: base")
+    under = read_yaml(config_dir / folder / f"{value['base']}.yaml")
+    # an order or a split of another kind takes the place of the old one whole
+    own_kinds = {key: own[key] for key in ("order",) if key in own}
+    return {**merge(under, own), **own_kinds}
 
 
 def _with_defaults(name: str, value: dict[str, Any], place: str) -> dict[str, Any]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from pathlib import Path
 
 from conpet.config import Experiment
 from conpet.config.strict import choose, read_yaml
-from conpet.files import read_json
+from conpet.errors import UserError
+from conpet.files import atomic_folder, read_json
 from conpet.provenance import commit
 from conpet.reporting.collect import Results, collect_experiment, describe
 
@@ -132,3 +134,27 @@ def track_summary(
         experiment.title,
         others=[here / "report.html"],
     )
+
+
+def publish(experiment: Experiment, results: Path, out: Path) -> None:
+    """Copy an experiment's tables and figures to where they are kept for good."""
+    here = results / experiment.name
+    with atomic_folder(out) as folder:
+        for kind in ("tables", "figures"):
+            shutil.copytree(here / kind, folder / kind, ignore=shutil.ignore_patterns(".*"))
+
+
+def verify(experiment: Experiment, results: Path, published: Path, tolerance: float) -> list[str]:
+    """Compare an experiment's tables with the published ones; return a line a difference.
+
+    What a clock or a memory gauge has measured is left out.
+
+    Raises:
+        UserError: nothing is published of this experiment.
+    """
+    from conpet.reporting.compare import diff
+
+    kept = published / experiment.name / "tables"
+    if not kept.is_dir():
+        raise UserError(f"{kept}: nothing is published of experiment {experiment.name}")
+    return diff(kept, results / experiment.name / "tables", tolerance)

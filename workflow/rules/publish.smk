@@ -113,3 +113,30 @@ rule track_summary:
     shell:
         JOB + " track-summary --experiment {params.experiment:q} --results results"
         " --store {params.store:q} --artifacts {params.artifacts:q} --out {output}"
+
+
+rule keep:
+    input:
+        tables=lambda wildcards: table_files(wildcards.experiment),
+        figures=lambda wildcards: figure_files(wildcards.experiment),
+    output: directory("results/published/{experiment}")
+    log: "results/{experiment}/logs/publish.log"
+    params:
+        experiment=reference,
+    message: "publish {wildcards.experiment}"
+    shell:
+        JOB + " publish --experiment {params.experiment:q} --results results --out {output}"
+
+
+rule compare:
+    # never an input: what is published must not be made anew to be compared with
+    input: lambda wildcards: table_files(wildcards.experiment)
+    output: "results/{experiment}/verified.txt"
+    log: "results/{experiment}/logs/verify.log"
+    params:
+        experiment=reference,
+        tolerance=float(config.get("tolerance", 0)),
+    message: "compare {wildcards.experiment} with what is published"
+    shell:
+        JOB + " verify --experiment {params.experiment:q} --results results"
+        " --published results/published --tolerance {params.tolerance} --out {output}"

@@ -1,0 +1,55 @@
+"""Methods and datasets written out in an experiment, whole or as a variant of a named one."""
+
+from __future__ import annotations
+
+import pytest
+
+from conpet.config import load_experiment
+from tests.config.conftest import Project
+from tests.conftest import ROOT
+
+
+def test_a_variant_differs_in_what_it_says_alone() -> None:
+    found = load_experiment("ablation_topk", ROOT / "config")
+    named = load_experiment("fewrel_val", ROOT / "config").methods["dynamic"]
+    assert [m.options.get("top_k", 1) for m in found.methods.values()] == [1, 2, 3]
+    for name, method in found.methods.items():
+        assert (method.learner, method.replay) == (named.learner, named.replay)
+        assert method.title.endswith(name[-1])
+
+
+def test_another_kind_of_tuning_takes_nothing_over() -> None:
+    found = load_experiment("ablation_tuning", ROOT / "config")
+    tuning = {m: found.settings("fewrel_val", "minilm", m).tuning for m in found.methods}
+    assert (tuning["ia3"].type, tuning["ia3"].config) == ("IA3", {})
+    assert (tuning["full"].type, tuning["full"].config) == ("full", {})
+    assert tuning["dora"].config == {**tuning["lora"].config, "use_dora": True}
+
+
+def test_a_datasets_variant_has_an_order_of_its_own() -> None:
+    found = load_experiment("ablation_order", ROOT / "config")
+    named = load_experiment("fewrel_val", ROOT / "config").datasets["fewrel_val"]
+    assert [d.order.model_dump() for d in found.datasets.values()] == [
+        {"seed": seed, "tasks": 8} for seed in (1, 2, 3)
+    ]
+    assert all(d.files == named.files and d.split == named.split for d in found.datasets.values())
+
+
+@pytest.mark.parametrize(
+    ("methods", "line"),
+    [
+        ({"mine": {"base": "plane"}}, "methods.mine: base"),
+        ({"mine": {"base": "plain", "options": {"no": 1}}}, "methods.mine: options"),
+        ({"mine": {"base": "plain", "lerner": "ewc"}}, "methods.mine: lerner"),
+        ({"mine": {"replay": "none"}}, "methods.mine: learner"),
+        ({"a/b": {"base": "plain"}}, "methods.a/b: a name has letters"),
+        ({}, "methods"),
+    ],
+)
+def test_a_mistake_in_a_variant_is_one_line(
+    methods: dict[str, object], line: str, project: Project
+) -> None:
+    project.set("experiments/e.yaml", "methods", methods)
+    message = project.mistake()
+    assert line in message
+    assert "\n" not in message
