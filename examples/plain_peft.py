@@ -1,0 +1,68 @@
+"""Classify sentences with a packaged learner by transformers and peft alone.
+
+    python examples/plain_peft.py PACKAGE BACKBONE "what is my balance" "play some jazz"
+
+PACKAGE is a folder that `conpet package` wrote (`.../seed100/model`), BACKBONE the folder of the
+model it was tuned on. The package holds stock PEFT adapters and linear heads: this is all there
+is to it, for data whose samples are plain sentences and a tokenizer with a mask.
+"""
+
+import json
+import sys
+from pathlib import Path
+
+import torch
+from peft import PeftModel
+from safetensors.torch import load_file
+from transformers import AutoModel, AutoTokenizer
+
+
+class Plain:
+    """A backbone with every adapter of the package in it, by the name of its folder."""
+
+    def __init__(self, package: Path, backbone: Path) -> None:
+        self.about = json.loads((package / "model.json").read_text())
+        if self.about["kind"] != "sentence":
+            sys.exit("this example reads plain sentences; conpet.load reads marked texts too")
+        self.names = list(self.about["states"])
+        folders = [*self.names, *([self.about["selector"]] if self.about["selector"] else [])]
+        first, *rest = folders
+        base = AutoModel.from_pretrained(backbone)
+        self.model = PeftModel.from_pretrained(base, package / first / "adapter", first).eval()
+        for name in rest:
+            self.model.load_adapter(package / name / "adapter", name)
+        self.heads = {n: load_file(package / n / "learner.safetensors") for n in folders}
+        self.tokenizer = AutoTokenizer.from_pretrained(backbone)
+
+    @torch.no_grad()
+    def scores(self, adapter: str, texts: list[str]) -> torch.Tensor:
+        """Return an adapter's scores of texts, read at the cloze's mask."""
+        self.model.set_adapter(adapter)
+        mask = self.tokenizer.mask_token
+        asked = [f"{text} {self.about['template'].format(mask=mask)}" for text in texts]
+        batch = self.tokenizer(asked, padding=True, return_tensors="pt")
+        states = self.model(**batch).last_hidden_state
+        at = states[batch["input_ids"] == self.tokenizer.mask_token_id]
+        head = self.heads[adapter]
+        return at @ head["head.weight"].T + head["head.bias"]
+
+    def classify(self, texts: list[str]) -> list[str]:
+        """Return the class of each text; a selector, if there is one, says whose task it is."""
+        classes = self.about["classes"]
+        if not self.about["selector"]:
+            seen = [name for names in classes for name in names]
+            best = self.scores(self.names[-1], texts)[:, : len(seen)].argmax(1)
+            return [seen[i] for i in best]
+        tasks = self.scores(self.about["selector"], texts).argmax(1)
+        return [
+            classes[t][int(self.scores(self.names[t], [text]).argmax())]
+            for t, text in zip(tasks.tolist(), texts, strict=True)
+        ]
+
+
+if __name__ == "__main__":
+    if len(sys.argv) < 4:
+        sys.exit("usage: plain_peft.py PACKAGE BACKBONE TEXT [TEXT ...]")
+    learner = Plain(Path(sys.argv[1]), Path(sys.argv[2]))
+    for text, label in zip(sys.argv[3:], learner.classify(sys.argv[3:]), strict=True):
+        print(f"{label}\t{text}")

@@ -1,0 +1,30 @@
+"""The example with transformers and peft alone says what the predictor says."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import conpet
+from tests.chain import Chain
+from tests.predicting.conftest import Packaged
+from tests.tiny import make_samples
+
+SCRIPT = Path(__file__).resolve().parents[2] / "examples" / "plain_peft.py"
+
+
+@pytest.mark.parametrize("method", ["static_emr", "dynamic"])
+def test_the_same_labels(method: str, packaged: Packaged, learnt: Chain) -> None:
+    run = packaged(method)
+    texts = [s.text for s in make_samples()[::6]]
+    command = [sys.executable, str(SCRIPT), str(run / "model"), str(learnt.snapshot), *texts]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    found = [line.split("\t") for line in done.stdout.splitlines()]
+    assert [text for _, text in found] == texts
+    assert [label for label, _ in found] == conpet.load(run).predict(texts).labels
+    imported = SCRIPT.read_text()
+    assert "import conpet" not in imported
+    assert "from conpet" not in imported
