@@ -158,7 +158,7 @@ class Learner(ABC):
     def hidden(self, batch: np.ndarray) -> Tensor:
         """Return a training batch's representations, and count what passes the model."""
         self.history.samples_passed += len(batch)
-        self.history.tokens_passed += len(batch) * int(self.stream.lengths[batch].max())
+        self.history.tokens_passed += self.backbone.tokens(self.stream.lengths[batch])
         return self.backbone.hidden(self.stream, batch)
 
     def targets(self, batch: np.ndarray) -> Tensor:

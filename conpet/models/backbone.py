@@ -180,6 +180,10 @@ class Backbone:
         if result.unexpected_keys:
             raise UserError(f"{folder}/adapter: made for another model or tuning: train it again")
 
+    def tokens(self, lengths: np.ndarray) -> int:
+        """Return how many tokens pass when texts of these lengths do, padding included if any."""
+        return int(lengths.sum() if self._unpadded else len(lengths) * lengths.max())
+
     def hidden(self, stream: Stream, indices: np.ndarray) -> Tensor:
         """Return the representations of samples, shape (len(indices), width), float32."""
         if self._unpadded is not None:

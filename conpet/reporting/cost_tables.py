@@ -39,7 +39,7 @@ _COLUMNS = [
 ]
 _NOTES = [
     "A task: mean over tasks and seeds; a selector's training is included. Tunable: weights tuned "
-    "in the last task, and their share of all weights. Samples and tokens (padding included) are "
+    "in the last task, and their share of all weights. Samples and tokens (and padding, on a GPU) are "
     "those passed through the model in training. TFLOP: estimated from tokens and weights, "
     "forward and backward. Stored: what a task's state takes on disk. Kept: what predicting after "
     "the last task needs.",
