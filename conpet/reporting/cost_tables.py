@@ -39,8 +39,8 @@ _COLUMNS = [
 ]
 _NOTES = [
     "A task: mean over tasks and seeds; a selector's training is included. Tunable: weights tuned "
-    "in the last task, and their share of all weights. Samples and tokens (and padding, on a GPU) are "
-    "those passed through the model in training. TFLOP: estimated from tokens and weights, "
+    "in the last task, and their share of all weights. Samples and tokens (and padding, on a GPU) "
+    "are those passed through the model in training. TFLOP: estimated from tokens and weights, "
     "forward and backward. Stored: what a task's state takes on disk. Kept: what predicting after "
     "the last task needs.",
     "More with every task: slope of a least-squares line over tasks 2 to T, on means over seeds, "
