@@ -60,12 +60,14 @@ class Partition(Strict):
     """How samples are cut into train, valid and test.
 
     ``official`` keeps the files' own split; ``per_class`` cuts each label's samples by ``shares``;
-    ``pooled`` shuffles everything first and cuts once (the authors' OntoNotes).
+    ``pooled`` shuffles everything first and cuts once (the authors' OntoNotes). ``most``: so many
+    of each label's samples at most, drawn by the seed, before they are cut (``per_class`` alone).
     """
 
     scheme: Literal["official", "per_class", "pooled"] = "official"
     seed: int = 100
     shares: list[Annotated[float, Field(ge=0)]] = [0.8, 0.1, 0.1]
+    most: Count | None = None
 
     @field_validator("shares")
     @classmethod
@@ -73,6 +75,12 @@ class Partition(Strict):
         if len(value) != 3 or value[0] == 0 or abs(sum(value) - 1) > 1e-6:
             raise ValueError("expected three shares that sum to 1, like [0.8, 0.1, 0.1]")
         return value
+
+    @model_validator(mode="after")
+    def _most_needs_classes(self) -> Partition:
+        if self.most is not None and self.scheme != "per_class":
+            raise ValueError("most goes with scheme per_class only")
+        return self
 
 
 class Addition(Strict):

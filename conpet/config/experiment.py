@@ -86,8 +86,8 @@ class Experiment:
             ):
                 for name in names:
                     choose(kind, name, list(known), f"{self._where}: overrides[{number}]")
-        for name, method in self.methods.items():
-            check_options(method, self._method_places[name])
+        for method, chosen in self.methods.items():
+            check_options(chosen, self._method_places[method])
         for name, data in self.datasets.items():
             with within(self._places[name]):
                 for part in data.parts():

@@ -166,7 +166,8 @@ def _in_mirror(file: RawFile, dataset: str, mirror: Path | None) -> Path | None:
     for name in _archive_names(file, dataset) if file.member else [file.name]:
         base = PurePosixPath(name).name
         named += [mirror / dataset / name, mirror / name, mirror / dataset / base]
-        elsewhere += sorted(mirror.glob(f"*/{glob.escape(base)}"))
+        for place in dict.fromkeys((name, base)):
+            elsewhere += sorted(mirror.glob(f"*/{glob.escape(place)}"))
     named = [path for path in named if path.is_file()]
     if file.sha256 is not None:
         for path in named + elsewhere:

@@ -92,7 +92,7 @@ def _class_rows(
     if partition.scheme == "per_class":
         mixed = list(rows)
         rng.shuffle(mixed)
-        return _shares(mixed, partition.shares)
+        return _shares(mixed[: partition.most], partition.shares)
     by_split: Rows = {"train": [], "valid": [], "test": []}
     for row in rows:
         name = samples[row].split
@@ -162,4 +162,11 @@ def split(
             raise UserError(f"task {number} ({', '.join(names)}): no training sample")
         result.append({"task": number, "classes": names, **rows})
     used = {name for names in tasks for name in names}
-    return {"tasks": result, "samples_without_task": sum(s.label not in used for s in samples)}
+    about: dict[str, Any] = {
+        "tasks": result,
+        "samples_without_task": sum(s.label not in used for s in samples),
+    }
+    if partition.most is not None:
+        sizes = [len(by_label[name]) for name in used]
+        about["samples_beyond_most"] = sum(max(0, n - partition.most) for n in sizes)
+    return about

@@ -40,7 +40,7 @@ MISTAKES: list[tuple[str, str, Any, str]] = [
     (E, "settings.compute.device", "gpu", "device: expected 'auto', 'cpu' or 'cuda', found 'gpu'"),
     (E, "settings.head", "fixd", f"{E}: settings: head: expected 'grow' or 'fixed', found 'fixd'"),
     (E, "settings", [], f"{E}: settings: expected a mapping, found []"),
-    (E, "methods", "plain", f"{E}: methods: expected a list, found 'plain'"),
+    (E, "methods", "plain", f"{E}: methods: expected a list or a mapping, found 'plain'"),
     (E, "methods", [], f"{E}: methods: expected a list of at least 1, found []"),
     (E, "methods", ["plain", "plain"], "methods: each may stand there only once, found ['plain', "),
     (E, "seeds", [1, 1], f"{E}: seeds: each may stand there only once, found [1, 1]"),

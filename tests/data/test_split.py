@@ -281,3 +281,16 @@ def test_rows_never_overlap_and_belong_to_their_task() -> None:
         for task in tasks:
             for key in ("train", "valid", "test"):
                 assert {data[r].label for r in task[key]} <= set(task["classes"])
+
+
+def test_at_most_so_many_of_a_class_are_drawn_and_cut() -> None:
+    given = samples({"a": 40, "b": 7, "c": 20})
+    found = split(given, {"seed": 3, "tasks": 1}, Partition(scheme="per_class", seed=5, most=20))
+    (task,) = found["tasks"]
+    rows = [row for name in ("train", "valid", "test") for row in task[name]]
+    assert Counter(given[row].label for row in rows) == {"a": 20, "b": 7, "c": 20}
+    assert Counter(given[row].label for row in task["test"]) == {"a": 2, "b": 1, "c": 2}
+    assert found["samples_beyond_most"] == 20
+    assert max(row for row in rows if given[row].label == "a") > 47  # drawn, not the first ones
+    with pytest.raises(ValueError, match="most goes with scheme per_class only"):
+        Partition(scheme="official", most=20)
