@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from conpet.config.settings import Training
+from conpet.errors import UserError
 from conpet.progress import Progress
 from conpet.replay.plan import Batches, Plan
 
@@ -51,6 +53,9 @@ def run_epoch(
 
     ``loss`` may return None where a batch holds nothing that gives a gradient: the step is taken
     all the same, with a gradient of zero, as momentum and weight decay go on.
+
+    Raises:
+        UserError: the loss is not a number any more.
     """
     total = 0.0
     for batch in batches:
@@ -63,6 +68,8 @@ def run_epoch(
         optimizer.step()
         history.steps += 1
         history.losses.append(0.0 if value is None else float(value.detach()))
+        if not math.isfinite(history.losses[-1]):
+            raise UserError(f"{where}: the loss is {history.losses[-1]}: lower training.lr")
         total += history.losses[-1]
         progress.step(where)
     return total / max(1, len(batches))

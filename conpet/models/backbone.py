@@ -122,7 +122,14 @@ class Backbone:
 
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
-                self.model = get_peft_model(model, peft_config(tuning, targets))
+                made = peft_config(tuning, targets)
+                try:
+                    self.model = get_peft_model(model, made)
+                except (TypeError, ValueError) as error:
+                    reason = str(error).splitlines()[0]
+                    raise UserError(
+                        f"tuning.config: {tuning.type} refuses it on {name}: {reason}"
+                    ) from None
         if suits(model.config, self.device):
             self._unpadded = Unpadded(model, narrow=pooling != "mean")
         self.model.to(self.device).eval()
