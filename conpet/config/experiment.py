@@ -200,9 +200,9 @@ class Experiment:
             form, options = data.reading(part)
             return {"format": form, "options": options, "files": names}
         if isinstance(source, Addition):
-            return {"classes": source.classes, "split": data.partition(part).model_dump()}
+            return {"classes": source.classes, "split": data.partition(part).model_dump(exclude_none=True)}
         order = self._orders[dataset] or data.order.model_dump()
-        return {"order": order, "split": data.split.model_dump()}
+        return {"order": order, "split": data.split.model_dump(exclude_none=True)}
 
     def _learning_params(
         self, stage: str, dataset: str, model: str, method: str, task: int
