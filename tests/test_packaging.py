@@ -17,7 +17,12 @@ from packaging.version import Version
 from tests.conftest import ROOT
 
 # conda's names for the same packages
-CONDA = {"pytorch": "torch", "matplotlib-base": "matplotlib", "snakemake-minimal": "snakemake"}
+CONDA = {
+    "pytorch": "torch",
+    "matplotlib-base": "matplotlib",
+    "psycopg2": "psycopg2-binary",
+    "snakemake-minimal": "snakemake",
+}
 TOOLS = {"python", "make", "pip"}
 # what torch's CUDA builds bring along is the build's own affair
 CUDA = ("nvidia-", "triton", "cuda-")

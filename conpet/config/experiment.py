@@ -200,7 +200,10 @@ class Experiment:
             form, options = data.reading(part)
             return {"format": form, "options": options, "files": names}
         if isinstance(source, Addition):
-            return {"classes": source.classes, "split": data.partition(part).model_dump(exclude_none=True)}
+            return {
+                "classes": source.classes,
+                "split": data.partition(part).model_dump(exclude_none=True),
+            }
         order = self._orders[dataset] or data.order.model_dump()
         return {"order": order, "split": data.split.model_dump(exclude_none=True)}
 

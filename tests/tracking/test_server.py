@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import multiprocessing
 import os
+import shutil
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.request
 from collections.abc import Iterator
@@ -43,19 +47,15 @@ def test_ui_address(store: Store) -> None:
     assert address.startswith("http://127.0.0.1:5055/#/experiments/1/runs?")
 
 
-@pytest.fixture
-def server(store: Store) -> Iterator[str]:
+@contextlib.contextmanager
+def serving(root: Path, uri: str, artifacts: Path) -> Iterator[str]:
     """An MLflow server on this machine that keeps the artifacts itself."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    command = ui_command(store.uri, store.artifacts, port)
+    port = free_port()
+    command = ui_command(uri, artifacts, port)
     place = command.index("--default-artifact-root")
-    command[place : place + 2] = ["--artifacts-destination", str(store.artifacts)]
-    log = (store.root / "server.log").open("w")
-    process = subprocess.Popen(
-        command, cwd=store.root, stdout=log, stderr=log, start_new_session=True
-    )
+    command[place : place + 2] = ["--artifacts-destination", str(artifacts)]
+    log = (root / "server.log").open("w")
+    process = subprocess.Popen(command, cwd=root, stdout=log, stderr=log, start_new_session=True)
     try:
         for _ in range(240):
             try:
@@ -68,6 +68,88 @@ def server(store: Store) -> Iterator[str]:
         os.killpg(process.pid, signal.SIGTERM)
         process.wait(30)
         log.close()
+
+
+def free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
+
+
+@pytest.fixture
+def server(store: Store) -> Iterator[str]:
+    with serving(store.root, store.uri, store.artifacts) as address:
+        yield address
+
+
+@pytest.fixture
+def postgres() -> Iterator[str]:
+    """The address of a new PostgreSQL database on this machine."""
+    pytest.importorskip("psycopg2", reason="needs psycopg2-binary")
+    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
+    initdb = shutil.which("initdb") or (str(found[-1]) if found else None)
+    if initdb is None:
+        pytest.skip("needs PostgreSQL: apt install postgresql")
+    # PostgreSQL does not run as root
+    user = ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []
+    folder = Path(tempfile.mkdtemp(prefix="conpet-pg-"))
+    if user:
+        shutil.chown(folder, "postgres")
+    port, data = free_port(), folder / "data"
+    subprocess.run(
+        [*user, initdb, "-D", data, "-U", "conpet", "-A", "trust"],
+        check=True, capture_output=True, cwd=folder,
+    )  # fmt: skip
+    server = subprocess.Popen(
+        [*user, Path(initdb).with_name("postgres"), "-D", data, "-p", str(port), "-h", "127.0.0.1",
+         "-k", folder],
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=folder, start_new_session=True,
+    )  # fmt: skip
+    try:
+        import psycopg2
+
+        address = f"postgresql://conpet@127.0.0.1:{port}/postgres"
+        for _ in range(120):
+            try:
+                psycopg2.connect(address).close()
+                break
+            except psycopg2.OperationalError:
+                time.sleep(0.25)
+        yield address
+    finally:
+        os.killpg(server.pid, signal.SIGINT)
+        server.wait(30)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _track(job: tuple[str, str, str, int]) -> None:
+    root, uri, artifacts, seed = job
+    key = RunKey("demo", "demo", "minilm", "dynamic", seed)
+    run = Path(root) / "demo/demo/minilm/dynamic" / f"seed{seed}"
+    track_run(run, key, config(key), TAGS, uri, Path(artifacts), run / "tracked.json")
+
+
+def test_eight_at_once_through_a_server_on_postgresql(
+    postgres: str, other: Store, tmp_path: Path
+) -> None:
+    artifacts = tmp_path / "kept"
+    keys = [RunKey("demo", "demo", "minilm", "dynamic", seed) for seed in range(1, 9)]
+    for key in keys:
+        build_run(tmp_path, key, 2)
+    with serving(tmp_path, postgres, artifacts) as address:
+        create_store(address, artifacts, tmp_path / "store.json")
+        jobs = [(str(tmp_path), address, str(artifacts), key.seed) for key in keys]
+        with multiprocessing.get_context("spawn").Pool(8) as pool:
+            pool.map(_track, jobs, chunksize=1)
+        assert count_active(address) == 8 * 3
+        through = contents.dump(address)
+    for key in keys:
+        other.track(key, 2)
+    direct = contents.dump(other.uri)
+    for held in (*direct.values(), *through.values()):
+        held.pop("artifacts")
+    assert through == direct
+    assert len(list(artifacts.rglob("learner.safetensors"))) == 8 * 2 + 8
 
 
 def test_through_a_server(store: Store, other: Store, server: str) -> None:
