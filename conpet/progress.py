@@ -6,6 +6,8 @@ import os
 import sys
 import time
 
+from conpet.live import Live
+
 
 class Progress:
     """Says what is running, how far it is, and how long it may still take.
@@ -13,10 +15,12 @@ class Progress:
     Args:
         name: what the job is, at the head of every line.
         every: seconds between lines.
+        live: where the loss of every step is sent, if anywhere.
     """
 
-    def __init__(self, name: str, every: float = 5.0) -> None:
+    def __init__(self, name: str, every: float = 5.0, live: Live | None = None) -> None:
         self.name = name
+        self.live = live
         self.every = every
         self.quiet = os.environ.get("CONPET_PROGRESS") == "0"
         self.start(0)
@@ -31,12 +35,19 @@ class Progress:
         if not self.quiet:
             print(f"{self.name}: {text}", file=sys.stderr, flush=True)
 
-    def step(self, text: str) -> None:
+    def step(self, text: str, loss: float | None = None) -> None:
         """Count one step, and print where the work stands unless a line was printed just now."""
         self._done += 1
+        if self.live is not None and loss is not None:
+            self.live.metric("loss", loss, self._done)
         now = time.monotonic()
         if now - self._last < self.every:
             return
         self._last = now
         left = (now - self._start) / self._done * (self._total - self._done)
         self.say(f"{text}, {self._done} of {self._total} steps, about {left:.0f} s left")
+
+    def close(self) -> None:
+        """Finish what is sent elsewhere."""
+        if self.live is not None:
+            self.live.close()

@@ -71,7 +71,7 @@ def run_epoch(
         if not math.isfinite(history.losses[-1]):
             raise UserError(f"{where}: the loss is {history.losses[-1]}: lower training.lr")
         total += history.losses[-1]
-        progress.step(where)
+        progress.step(where, history.losses[-1])
     return total / max(1, len(batches))
 
 

@@ -21,6 +21,7 @@ from conpet.evaluation import task_metrics
 from conpet.files import atomic, atomic_folder, sha256, write_json
 from conpet.learners import find
 from conpet.learners.base import Context, Learner, Seeds
+from conpet.live import Live, live
 from conpet.models.backbone import Backbone
 from conpet.progress import Progress
 from conpet.provenance import commit
@@ -88,9 +89,17 @@ def build(
         options=validate(learner.Options, method.options, f"method {cell.method}: options"),
         seed=seeds,
         memories=[read_memory(path) for path in memories],
-        progress=Progress(f"{what} {cell.name()}"),
+        progress=Progress(f"{what} {cell.name()}", live=_live(cell, what)),
     )
     return learner(context)
+
+
+def _live(cell: Cell, what: str) -> Live | None:
+    """Return where the job's loss is streamed; the complete run replaces it by its key."""
+    if what not in ("train", "select"):
+        return None
+    key = "/".join(str(v) for v in (*list(cell.key().values())[:-1], f"task{cell.task:02d}"))
+    return live(cell.experiment.name, f"{key}/{what}", f"{what} · {cell.name()}")
 
 
 def _peak_memory_mb(device: torch.device) -> float:
@@ -152,6 +161,7 @@ def _write_state(
             "git_commit": commit(cell.experiment.config_dir),
         }
         write_json(folder / "timing.json", timing)
+    learner.context.progress.close()
 
 
 def train(

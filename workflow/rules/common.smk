@@ -61,6 +61,8 @@ _references = {named.name: str(config.get("experiment", "demo"))}
 os.environ["PATH"] = os.pathsep.join([os.environ.get("PATH", ""), str(Path(sys.executable).parent)])
 os.environ["PYTHONHASHSEED"] = "0"
 os.environ["CONPET_WORKFLOW_PID"] = str(os.getpid())
+if STORE.startswith("http"):
+    os.environ.setdefault("CONPET_LIVE", STORE)  # training streams its loss curves there
 console.install(workflow.output_settings)
 
 

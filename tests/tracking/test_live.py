@@ -1,0 +1,106 @@
+"""Curves that grow on a server, and trainings that go on without one."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from conpet import live
+from conpet.files import read_json
+from conpet.tracking import RunKey, count_active, create_store, track_run
+from tests.chain import Chain
+from tests.tracking import contents
+from tests.tracking.conftest import Store
+from tests.tracking.test_server import serving
+
+
+@pytest.fixture(autouse=True)
+def _soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(live, "EVERY_SECONDS", 0.05)
+    monkeypatch.setattr(live, "TIMEOUT_SECONDS", 3.0)
+
+
+@pytest.fixture(scope="module")
+def chain(tmp_path_factory: pytest.TempPathFactory) -> Chain:
+    made = Chain(tmp_path_factory.mktemp("live"))
+    made.prepare()
+    return made
+
+
+def test_the_complete_run_takes_the_place_of_the_streamed_one(
+    store: Store, chain: Chain, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = tmp_path / "run"
+    with serving(store.root, store.uri, store.artifacts) as address:
+        monkeypatch.setenv(live.ADDRESS, address)
+        chain.learn("static_emr", 2, run)
+        first, second = sorted(contents.runs(address, "live"), key=lambda r: r.info.run_name)
+        assert first.info.status == second.info.status == "FINISHED"
+        assert second.data.tags["conpet.run_key"] == "tiny/tiny/tiny/static_emr/1/task02/train"
+        client = contents.client(address)
+        curve = client.get_metric_history(second.info.run_id, "loss")
+        state = read_json(run / "task02/state/state.json")
+        assert [metric.step for metric in curve] == list(range(1, state["steps"] + 1))
+        key = RunKey("tiny", "tiny", "tiny", "static_emr", 1)
+        create_store(address, store.artifacts, tmp_path / "store.json")
+        track_run(run, key, {}, {}, address, store.artifacts, tmp_path / "tracked.json", 2)
+        assert contents.runs(address, "live") == []
+        assert count_active(address) == 3
+
+
+class _Answers(BaseHTTPRequestHandler):
+    """Takes a run, then dies: every later request is cut off."""
+
+    asked: list[str] = []
+
+    def do_GET(self) -> None:
+        self.answer({"experiment": {"experiment_id": "1"}})
+
+    def do_POST(self) -> None:
+        self.asked.append(self.path)
+        if len(self.asked) > 1:
+            self.connection.close()
+            return
+        self.answer({"run": {"info": {"run_id": "r"}}})
+
+    def answer(self, value: Any) -> None:
+        body = json.dumps(value).encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: Any) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture
+def dying() -> Iterator[str]:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _Answers)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+
+
+@pytest.mark.parametrize("kind", ["dies", "is not there"])
+def test_a_server_that_goes_changes_nothing(
+    kind: str,
+    dying: str,
+    chain: Chain,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    chain.learn("finetune", 1, tmp_path / "without")
+    monkeypatch.setenv(live.ADDRESS, dying if kind == "dies" else "http://127.0.0.1:9")
+    chain.learn("finetune", 1, tmp_path / "with")
+    for name in ("state.json", "learner.safetensors", "adapter/adapter_model.safetensors"):
+        ours, theirs = (tmp_path / w / "task01/state" / name for w in ("with", "without"))
+        assert ours.read_bytes() == theirs.read_bytes()
+    assert capsys.readouterr().err.count("going on without it") == 1
