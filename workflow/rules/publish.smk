@@ -129,7 +129,8 @@ rule keep:
 
 
 rule compare:
-    # never an input: what is published must not be made anew to be compared with
+    # what is published is never an input, or it would be made anew to be compared with: where it
+    # alone has changed, say --forcerun compare
     input: lambda wildcards: table_files(wildcards.experiment)
     output: "results/{experiment}/verified.txt"
     log: "results/{experiment}/logs/verify.log"
