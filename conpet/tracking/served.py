@@ -8,6 +8,7 @@ from typing import Any
 
 import mlflow
 import pandas as pd
+from mlflow.exceptions import MlflowException
 from mlflow.pyfunc import PythonModel, PythonModelContext
 
 from conpet.errors import UserError
@@ -32,11 +33,13 @@ class ServedLearner(PythonModel):
         params: dict[str, Any] | None = None,
     ) -> pd.DataFrame:
         """Classify; ``params``: threshold (a confidence), refuse (take the calibrated one)."""
-        if "text" not in model_input.columns:
-            raise UserError(f"no column text: has {', '.join(map(str, model_input.columns))}")
         wanted = params or {}
         threshold = wanted.get("threshold") or bool(wanted.get("refuse", False))
-        return self.predictor.predict(list(model_input["text"]), threshold).frame()
+        try:
+            return self.predictor.predict(list(model_input["text"]), threshold).frame()
+        except UserError as error:
+            # the one class whose message a server passes on to the client
+            raise MlflowException.invalid_parameter_value(str(error)) from None
 
 
 mlflow.models.set_model(ServedLearner())

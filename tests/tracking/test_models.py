@@ -58,6 +58,8 @@ def test_the_model_answers_as_the_package_does(
     assert ("expert" in found) == (method == "dynamic")
     assert model.metadata.signature.inputs.input_names() == ["text"]
     assert model.metadata.signature.outputs.input_names() == list(found.columns)
+    with pytest.raises(mlflow.MlflowException, match="text 1: empty: give a text"):
+        model.predict(pd.DataFrame({"text": [""]}))
     again = conpet.load(f"models:/{logged['model_id']}", snapshot=learnt.snapshot).predict(TEXTS)
     assert again.labels == expected.labels
 
