@@ -18,6 +18,8 @@ from conpet.config.strict import choose
 from conpet.data.stream import Stream
 from conpet.errors import UserError
 from conpet.files import read_json, write_json
+from conpet.models.allocation import keep_freed_memory
+from conpet.models.fused import fuse
 from conpet.models.unpadded import Unpadded, suits
 
 State = dict[str, Tensor]
@@ -29,6 +31,9 @@ def prepare_torch(compute: Compute) -> torch.device:
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     torch.set_num_threads(compute.threads)
     torch.use_deterministic_algorithms(True)
+    # nothing reads memory that was not written: filling it first takes time and changes no bit
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
+    keep_freed_memory()
     if compute.device == "cuda" and not torch.cuda.is_available():
         raise UserError("compute.device: cuda is not available here: use auto or cpu")
     wanted = "cuda" if compute.device != "cpu" and torch.cuda.is_available() else "cpu"
@@ -130,6 +135,7 @@ class Backbone:
                     raise UserError(
                         f"tuning.config: {tuning.type} refuses it on {name}: {reason}"
                     ) from None
+            fuse(self.model)
         if suits(model.config, self.device):
             self._unpadded = Unpadded(model, narrow=pooling != "mean")
         self.model.to(self.device).eval()
