@@ -71,3 +71,4 @@ rule models:
 
 onstart:
     lock()
+    warm()

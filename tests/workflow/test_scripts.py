@@ -163,3 +163,72 @@ def test_a_process_is_alive_until_it_is_not() -> None:
     assert not job.alive(child.pid)
     child.wait()
     assert not job.alive(child.pid)
+
+
+@pytest.fixture
+def warm(tmp_path: Path) -> Any:
+    """A warm.py that serves for this test, and the environment that names it."""
+    path = tmp_path / "warm.sock"
+    script = [sys.executable, str(SCRIPTS / "warm.py"), str(path), str(os.getpid())]
+    process = subprocess.Popen(script, start_new_session=True)
+    deadline = time.monotonic() + 30
+    while not path.exists():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    beside = str(Path(sys.executable).parent)
+    yield {
+        **os.environ,
+        "CONPET_WARM": str(path),
+        "PATH": f"{beside}{os.pathsep}{os.environ['PATH']}",
+    }
+    process.kill()
+    process.wait()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="warm.py is used on Linux only")
+def test_a_learning_job_is_forked_with_its_own_environment_words_and_status(
+    warm: dict[str, str], tmp_path: Path
+) -> None:
+    log = tmp_path / "job.log"
+    wrong = command(log, "conpet", "train", "--nonsense")
+    done = subprocess.run(wrong, capture_output=True, check=False, env=warm, cwd=tmp_path)
+    assert done.returncode == 2
+    assert b"the following arguments are required" in log.read_bytes()
+    cell = ["--experiment", "none", "--dataset", "d", "--model", "m", "--method", "x"]
+    rest = ["--seed", "1", "--task", "1", "--snapshot", "s", "--encoded", "e"]
+    files = ["--metrics", "m", "--predictions", "p"]
+    missing = command(log, "conpet", "evaluate", *cell, *rest, *files)
+    done = subprocess.run(missing, capture_output=True, check=False, env=warm, cwd=tmp_path)
+    assert done.returncode == 1
+    assert log.read_bytes().startswith(b"conpet: error: ")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="warm.py is used on Linux only")
+def test_without_warm_py_a_job_is_started_all_the_same(tmp_path: Path) -> None:
+    beside = str(Path(sys.executable).parent)
+    environment = {**os.environ, "CONPET_WARM": str(tmp_path / "nobody.sock")}
+    environment["PATH"] = f"{beside}{os.pathsep}{os.environ['PATH']}"
+    log = tmp_path / "job.log"
+    wrong = command(log, "conpet", "train", "--nonsense")
+    done = subprocess.run(wrong, capture_output=True, check=False, env=environment)
+    assert done.returncode == 2
+    assert b"the following arguments are required" in log.read_bytes()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="warm.py is used on Linux only")
+def test_a_forked_command_ends_with_whoever_asked_for_it(
+    warm: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("CONPET_WARM", "PATH"):
+        monkeypatch.setenv(name, warm[name])
+    os.mkfifo(tmp_path / "never.yaml")  # reading it waits for ever
+    cell = ["--experiment", str(tmp_path / "never.yaml"), "--dataset", "d", "--model", "m"]
+    rest = ["--method", "x", "--seed", "1", "--task", "1", "--snapshot", "s", "--encoded", "e"]
+    child = job.start(["conpet", "train", *cell, *rest, "--out", str(tmp_path / "out")])
+    assert type(child).__name__ == "Warm"
+    assert job.alive(child._pid)
+    child._connection.close()
+    deadline = time.monotonic() + 30
+    while job.alive(child._pid):
+        assert time.monotonic() < deadline
+        time.sleep(0.1)

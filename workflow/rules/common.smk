@@ -5,7 +5,9 @@ import itertools
 import json
 import os
 import shlex
+import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 sys.path.insert(0, str(Path(workflow.basedir) / "workflow" / "scripts"))
@@ -309,3 +311,22 @@ def lock():
     _lock_file.truncate(0)
     _lock_file.write(f"process {os.getpid()}\n")
     _lock_file.flush()
+
+
+def warm():
+    """Start the process that learning jobs are forked from, where jobs run on this machine."""
+    if sys.platform != "linux" or not workflow.local_exec:
+        return
+    path = f"{Path.cwd()}/.snakemake/warm.sock"
+    if len(path) > 100:  # what a socket's address can hold
+        path = f"{tempfile.mkdtemp()}/warm.sock"
+    script = Path(workflow.basedir) / "workflow/scripts/warm.py"
+    with open(".snakemake/warm.log", "wb") as log:
+        subprocess.Popen(
+            [sys.executable, str(script), path, str(os.getpid())],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
+    os.environ["CONPET_WARM"] = path

@@ -14,19 +14,44 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import json
 import os
+import shutil
 import signal
+import socket
 import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Protocol
 
 POLL_SECONDS = 0.5
 _PR_SET_PDEATHSIG = 1
+#: the commands that warm.py starts faster
+LEARNING = ("encode", "train", "select", "remember", "evaluate", "package")
 
 
-def _die_with_parent() -> None:
+class Child(Protocol):
+    """A running command."""
+
+    stdout: Iterable[bytes] | None
+
+    def poll(self) -> int | None:
+        """Return its exit status once it has ended."""
+
+    def wait(self) -> int:
+        """Wait for its exit status; minus the signal's number where one ended it."""
+
+    def kill(self) -> None:
+        """End it now."""
+
+    def terminate(self) -> None:
+        """Ask it to end."""
+
+
+def die_with_parent() -> None:
     """Have Linux kill this process when its parent dies; elsewhere do nothing."""
     with contextlib.suppress(OSError, AttributeError):
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
@@ -49,7 +74,81 @@ def alive(pid: int) -> bool:
     return stat.rpartition(")")[2].split()[0] != "Z"
 
 
-def _watch(workflow: int, child: subprocess.Popen[bytes]) -> None:
+class Warm:
+    """A command that warm.py runs in a copy of itself."""
+
+    def __init__(self, path: str, arguments: list[str]) -> None:
+        """Raise an OSError where warm.py does not start it."""
+        self._connection = socket.socket(socket.AF_UNIX)
+        self._connection.connect(path)
+        read, write = os.pipe()
+        request = {
+            "arguments": arguments,
+            "environment": dict(os.environ),
+            "folder": str(Path.cwd()),
+        }
+        data = json.dumps(request).encode() + b"\n"
+        try:
+            sent = socket.send_fds(self._connection, [data], [write])
+            self._connection.sendall(data[sent:])
+        finally:
+            os.close(write)
+        self.stdout = os.fdopen(read, "rb")
+        self._pid = self._number(signed=False)
+        self._status: int | None = None
+
+    def _number(self, signed: bool) -> int:
+        data = self._connection.recv(4, socket.MSG_WAITALL)
+        if len(data) < 4:
+            raise OSError("warm.py has gone")
+        return int.from_bytes(data, "big", signed=signed)
+
+    def poll(self) -> int | None:
+        """Return its exit status once :meth:`wait` has it."""
+        return self._status
+
+    def wait(self) -> int:
+        """Wait for its exit status."""
+        if self._status is None:
+            try:
+                self._status = self._number(signed=True)
+            except OSError:
+                self._status = -signal.SIGKILL  # it dies with warm.py
+        return self._status
+
+    def _signal(self, number: int) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(self._pid, number)
+
+    def kill(self) -> None:
+        """End it now."""
+        self._signal(signal.SIGKILL)
+
+    def terminate(self) -> None:
+        """Ask it to end."""
+        self._signal(signal.SIGTERM)
+
+
+def start(command: list[str]) -> Child:
+    """Start a command, by warm.py where that serves this environment's `conpet`."""
+    path = os.environ.get("CONPET_WARM", "")
+    ours = str(Path(sys.executable).parent / "conpet")
+    if path and command[0] == "conpet" and command[1:2] and command[1] in LEARNING:
+        with contextlib.suppress(OSError):
+            if shutil.which("conpet") == ours:
+                return Warm(path, command[1:])
+    # a session of its own: Ctrl-C reaches this process only, which then stops the job quietly
+    return subprocess.Popen(
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+        preexec_fn=die_with_parent,  # noqa: PLW1509  no thread has been started yet
+    )
+
+
+def _watch(workflow: int, child: Child) -> None:
     while child.poll() is None:
         if not alive(workflow):
             child.kill()
@@ -60,15 +159,7 @@ def _watch(workflow: int, child: subprocess.Popen[bytes]) -> None:
 def run(log: Path, command: list[str]) -> int:
     """Run ``command``, copying its output to ``log`` and stderr; return its exit status."""
     log.parent.mkdir(parents=True, exist_ok=True)
-    # a session of its own: Ctrl-C reaches this process only, which then stops the job quietly
-    child = subprocess.Popen(
-        command,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        start_new_session=True,
-        preexec_fn=_die_with_parent,  # noqa: PLW1509  no thread has been started yet
-    )
+    child = start(command)
 
     def stop(number: int, _frame: object) -> None:
         child.terminate()
