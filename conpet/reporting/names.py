@@ -24,7 +24,12 @@ UPPER_BOUNDS = frozenset({"limitless", "joint"})
 
 LONG = 24  # letters; a longer name does not fit a legend
 
-BACKBONES = {"bert-large": "BERT-large", "bert-base": "BERT-base", "llama-7b": "LLaMA-7B"}
+BACKBONES = {
+    "bert-large": "BERT-large",
+    "bert-base": "BERT-base",
+    "llama-7b": "LLaMA-7B",
+    "minilm": "MiniLM",
+}
 
 
 def method_name(method: str, titles: Mapping[str, str] | None = None) -> str:
