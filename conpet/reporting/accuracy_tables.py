@@ -127,8 +127,8 @@ def _reported_note(facts: list[dict[str, Any]]) -> list[str]:
     if not sources:
         return []
     return [
-        f"Reported: figures of others ({'; '.join(sources)}), with the backbone and budget that are "
-        f"named; not runs of this suite and not ranked. {DASH}: not reported."
+        f"Reported: figures of others ({'; '.join(sources)}), with the backbone and budget "
+        f"named there; not runs of this suite and not ranked. {DASH}: not reported."
     ]
 
 
