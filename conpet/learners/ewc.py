@@ -18,39 +18,41 @@ from conpet.config.strict import Strict
 from conpet.learners.base import Classifier, Context
 from conpet.replay.plan import Plan
 
-NEGLIGIBLE = 1e-6  # share of a sample's class variance that may be left out of its Fisher
-
 
 class Options(Strict):
-    """``strength`` is λ; ``fisher_samples`` of the task's data estimate the Fisher."""
+    """``strength`` is λ; ``fisher_samples`` of the task's data estimate the Fisher.
+
+    ``probes`` backward passes a sample at most: with more classes than that, the sum over classes
+    is estimated.
+    """
 
     strength: Annotated[float, Field(ge=0)] = 1000.0
     fisher_samples: Annotated[int, Field(ge=1)] = 200
+    probes: Annotated[int, Field(ge=1)] = 8
 
 
-def fisher_diagonal(scores: Tensor, parameters: list[nn.Parameter]) -> list[Tensor]:
+def fisher_diagonal(
+    scores: Tensor, parameters: list[nn.Parameter], signs: Tensor | None = None
+) -> list[Tensor]:
     """Return Σ_c p(c) (∂ −log p(c) / ∂θ)² of one sample, for scores of shape (classes,).
 
-    With J = ∂scores/∂θ that sum is diag(Jᵀ (diag p − p pᵀ) J): one backward pass for each
-    eigenvector of the small matrix in the middle, of which a sure model has only a few that
-    matter, instead of one for each class.
+    With J = ∂scores/∂θ that sum is diag(Jᵀ M J), M = diag p − p pᵀ. For any R with R Rᵀ = M it is
+    the sum over R's columns r of (Jᵀ r)²: one backward pass a column. With ``signs``, random ±1 of
+    shape (probes, classes), it is the mean over their rows s of (Jᵀ R s)²: the same on average, by
+    as many passes as there are probes.
     """
     p = F.softmax(scores.detach().double(), dim=0)
     values, vectors = torch.linalg.eigh(torch.diag(p) - torch.outer(p, p))
+    root = vectors * values.clamp(min=0).sqrt()
+    directions = root.T if signs is None else signs.to(root) @ root.T / len(signs) ** 0.5
     total = [torch.zeros_like(q) for q in parameters]
-    left = float(values.clamp(min=0).sum())
-    floor = NEGLIGIBLE * max(left, 1e-12)
-    for k in range(len(values) - 1, -1, -1):
-        if left <= floor or values[k] <= 0:
-            break
-        direction = vectors[:, k].to(scores.dtype)
+    for direction in directions.to(scores.dtype):
         grads = torch.autograd.grad(
             scores, parameters, direction, retain_graph=True, allow_unused=True
         )
         for i, grad in enumerate(grads):
             if grad is not None:
-                total[i] += float(values[k]) * grad.square()
-        left -= float(values[k])
+                total[i] += grad.square()
     return total
 
 
@@ -118,17 +120,18 @@ class Ewc(Classifier):
 
     def fisher(self, indices: np.ndarray) -> dict[str, Tensor]:
         """Return the mean diagonal Fisher over (at most ``fisher_samples`` of) the samples."""
+        seen, probes = self.stream.seen, self.options.probes
+        rng = np.random.default_rng(self.context.seed.of("fisher", self.context.task))
         if len(indices) > self.options.fisher_samples:
-            rng = np.random.default_rng(self.context.seed.of("fisher", self.context.task))
             indices = np.sort(rng.choice(indices, self.options.fisher_samples, replace=False))
         named = self._named()
         total = {name: torch.zeros_like(p) for name, p in named.items()}
         for index in indices:
             hidden = self.backbone.hidden(self.stream, np.array([index]))
-            scores = self.head(self.represent(hidden))[0, : self.stream.seen]
-            for name, value in zip(
-                named, fisher_diagonal(scores, list(named.values())), strict=True
-            ):
+            scores = self.head(self.represent(hidden))[0, :seen]
+            signs = torch.from_numpy(rng.choice([-1.0, 1.0], (probes, seen)))
+            found = fisher_diagonal(scores, list(named.values()), signs if seen > probes else None)
+            for name, value in zip(named, found, strict=True):
                 total[name] += value / len(indices)
         return total
 

@@ -65,6 +65,14 @@ def test_fisher_is_its_brute_force_definition() -> None:
     found = fisher_diagonal(model(x), parameters)
     for a, b in zip(found, expected, strict=True):
         torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-7)
+    signs = torch.from_numpy(np.random.default_rng(0).choice([-1.0, 1.0], (4000, 7)))
+    estimated = fisher_diagonal(model(x), parameters, signs)
+    for a, b in zip(estimated, expected, strict=True):
+        torch.testing.assert_close(a, b, rtol=0.15, atol=1e-3)
+    few = fisher_diagonal(model(x), parameters, signs[:2])
+    assert any(
+        not torch.allclose(a, b, rtol=0.15, atol=1e-3) for a, b in zip(few, expected, strict=True)
+    )
 
 
 def test_ewc_penalty_of_two_springs_is_their_sum_up_to_a_constant(world: World) -> None:
