@@ -149,17 +149,23 @@ class _Attention(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: Any, query: Tensor, key: Tensor, value: Tensor, layout: Layout, causal: bool
+        ctx: Any,
+        query: Tensor,
+        key: Tensor,
+        value: Tensor,
+        layout: Layout,
+        causal: bool,
+        scale: float,
     ) -> Tensor:
-        """(row, heads, d), twice (row, kv heads, d) -> (row, heads, d); the query is scaled."""
+        """(row, heads, d), twice (row, kv heads, d) -> (row, heads, d)."""
         _, heads, d = query.shape
         shared = key.shape[1]
         q = _blocks(query, layout, heads)
         k, v = (_blocks(x, layout, shared, heads // shared) for x in (key, value))
         mask = layout.mask(heads, causal, query.dtype)
-        weights = torch.baddbmm(mask, q, k.transpose(1, 2)).softmax(-1)
+        weights = torch.baddbmm(mask, q, k.transpose(1, 2), alpha=scale).softmax(-1)
         ctx.save_for_backward(q, k, v, weights)
-        ctx.layout, ctx.shared = layout, shared
+        ctx.layout, ctx.shared, ctx.scale = layout, shared, scale
         return _rows(torch.bmm(weights, v), layout, heads, 1).view(-1, heads, d)
 
     @staticmethod
@@ -172,13 +178,16 @@ class _Attention(torch.autograd.Function):
         g_scores = torch._softmax_backward_data(
             torch.bmm(g, v.transpose(1, 2)), weights, -1, weights.dtype
         )
-        return (
-            _rows(torch.bmm(g_scores, k), layout, heads, 1),
-            _rows(torch.bmm(g_scores.transpose(1, 2), q), layout, heads, times),
-            _rows(torch.bmm(weights.transpose(1, 2), g), layout, heads, times),
-            None,
-            None,
-        )
+        wanted = ctx.needs_input_grad  # fixed keys of the first layer want none
+        g_q = g_k = g_v = None
+        if wanted[0]:
+            g_q = _rows(torch.bmm(g_scores, k), layout, heads, 1).mul_(ctx.scale)
+        if wanted[1]:
+            g_k = torch.bmm(g_scores.transpose(1, 2), q)
+            g_k = _rows(g_k, layout, heads, times).mul_(ctx.scale)
+        if wanted[2]:
+            g_v = _rows(torch.bmm(weights.transpose(1, 2), g), layout, heads, times)
+        return g_q, g_k, g_v, None, None, None
 
 
 def _blocks(rows: Tensor, layout: Layout, heads: int, times: int = 1) -> Tensor:
@@ -214,8 +223,9 @@ def _attend(
     """What transformers calls for attention: (1, heads, row, d) -> (1, row, heads, d)."""
     scale = query.shape[-1] ** -0.5 if scaling is None else scaling
     causal = bool(getattr(module, "is_causal", False))
-    q, k, v = (x[0].transpose(0, 1) for x in (query * scale, key, value))
-    return _Attention.apply(q, k, v, layout, causal)[None], None
+    # views whose gradients are views too; an index's would be a block of zeros, filled
+    q, k, v = (x.squeeze(0).transpose(0, 1) for x in (query, key, value))
+    return _Attention.apply(q, k, v, layout, causal, scale).unsqueeze(0), None
 
 
 class Unpadded:
