@@ -80,7 +80,7 @@ def _signature(about: Described) -> tuple[ModelSignature, Any]:
     """Return the model's signature and an input example; written out, so nothing has to run."""
     import pandas as pd
     from mlflow.models import ModelSignature
-    from mlflow.types.schema import ColSpec, ParamSchema, ParamSpec, Schema
+    from mlflow.types.schema import ColSpec, DataType, Map, ParamSchema, ParamSpec, Schema
 
     outputs = [
         ColSpec("string", "label"),
@@ -89,8 +89,13 @@ def _signature(about: Described) -> tuple[ModelSignature, Any]:
     ]
     if about.selector is not None:
         outputs.append(ColSpec("long", "expert"))
+    outputs.append(ColSpec(Map(DataType.double), "probabilities", required=False))
     params = ParamSchema(
-        [ParamSpec("threshold", "double", 0.0), ParamSpec("refuse", "boolean", False)]
+        [
+            ParamSpec("threshold", "double", 0.0),
+            ParamSpec("refuse", "boolean", False),
+            ParamSpec("probabilities", "boolean", False),
+        ]
     )
     inputs = Schema([ColSpec("string", "text")])
     example = pd.DataFrame({"text": [_EXAMPLES[about.kind]]})

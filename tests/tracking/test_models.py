@@ -57,7 +57,11 @@ def test_the_model_answers_as_the_package_does(
     np.testing.assert_allclose(found["confidence"], expected.confidence, atol=1e-6)
     assert ("expert" in found) == (method == "dynamic")
     assert model.metadata.signature.inputs.input_names() == ["text"]
-    assert model.metadata.signature.outputs.input_names() == list(found.columns)
+    assert model.metadata.signature.outputs.input_names() == [*found.columns, "probabilities"]
+    everything = model.predict(pd.DataFrame({"text": TEXTS}), params={"probabilities": True})
+    by_name = pd.DataFrame(list(everything["probabilities"]))
+    assert list(by_name.columns) == expected.classes
+    np.testing.assert_allclose(by_name, expected.probabilities, atol=1e-6)
     with pytest.raises(mlflow.MlflowException, match="text 1: empty: give a text"):
         model.predict(pd.DataFrame({"text": [""]}))
     again = conpet.load(f"models:/{logged['model_id']}", snapshot=learnt.snapshot).predict(TEXTS)
