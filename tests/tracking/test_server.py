@@ -20,7 +20,7 @@ import pytest
 
 from conpet.errors import UserError
 from conpet.files import read_json
-from conpet.tracking import count_active, create_store, track_run, ui_address, ui_command
+from conpet.tracking import count_active, create_store, track_run, ui_command, ui_pages
 from tests.tracking import contents
 from tests.tracking.conftest import Store
 from tests.tracking.synthetic import TAGS, RunKey, build_run, config
@@ -40,11 +40,21 @@ def test_ui_command(store: Store) -> None:
         ui_command("http://127.0.0.1:5000", store.artifacts, 5055)
 
 
-def test_ui_address(store: Store) -> None:
-    assert ui_address(store.uri, 5055, "demo") == "http://127.0.0.1:5055"
+def test_ui_pages(store: Store) -> None:
+    assert ui_pages(store.uri, 5055) == {}
     store.track(KEY, 1)
-    address = ui_address(store.uri, 5055, "demo")
-    assert address.startswith("http://127.0.0.1:5055/#/experiments/1/runs?")
+    pages = ui_pages(store.uri, 5055)
+    assert list(pages) == ["demo"]
+    assert pages["demo"].startswith("http://127.0.0.1:5055/#/experiments/1/runs?")
+
+
+def test_a_port_that_is_taken_is_told_at_once(store: Store) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        with pytest.raises(UserError, match=f"port: {port}: .* give another by --port"):
+            ui_command(store.uri, store.artifacts, port)
 
 
 @contextlib.contextmanager
