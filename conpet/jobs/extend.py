@@ -26,6 +26,7 @@ def extend(
     results: Path,
     format: str | None = None,
     options: dict[str, Any] | None = None,
+    report: Report | None = None,
 ) -> list[str]:
     """Append a labelled file to a dataset's stream; return the new classes.
 
@@ -35,9 +36,10 @@ def extend(
     Args:
         format: a reader's name; ``table`` for sentences and ``marked`` for the rest by default.
         results: where a class that was learnt already is looked for.
+        report: is told of the rows that are dropped.
 
     Raises:
-        UserError: the file cannot be read, or holds a class that the stream has.
+        UserError: the file cannot be read, or holds no class or one that the stream has.
     """
     path = config_dir / "datasets" / f"{dataset}.yaml"
     known = sorted(p.stem for p in path.parent.glob("*.yaml"))
@@ -48,8 +50,10 @@ def extend(
         raise UserError(f"{file}: no such file")
     form = format or _FORMATS[data.kind]
     raw = RawFile(name=file.name)
-    samples = readers.read(form, file.parent, [raw], options or {}, Report())
+    samples = readers.read(form, file.parent, [raw], options or {}, report or Report())
     classes = list(dict.fromkeys(s.label for s in samples))
+    if not classes:
+        raise UserError(f"{file}: no labelled text: a task needs some of each new class")
     _refuse_old(classes, data, dataset, results, file)
     entry: dict[str, Any] = {
         "files": [

@@ -57,6 +57,28 @@ def test_a_port_that_is_taken_is_told_at_once(store: Store) -> None:
             ui_command(store.uri, store.artifacts, port)
 
 
+def start(command: list[str], root: Path) -> subprocess.Popen[bytes]:
+    """Start an MLflow server and wait until it answers."""
+    port = command[command.index("--port") + 1]
+    with (root / "server.log").open("w") as log:
+        process = subprocess.Popen(
+            command, cwd=root, stdout=log, stderr=log, start_new_session=True
+        )
+    for _ in range(600):
+        try:
+            urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=1).close()
+            break
+        except OSError:
+            time.sleep(0.25)
+    return process
+
+
+def stop(process: subprocess.Popen[bytes], how: int = signal.SIGTERM) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, how)
+    process.wait(30)
+
+
 @contextlib.contextmanager
 def serving(root: Path, uri: str, artifacts: Path) -> Iterator[str]:
     """An MLflow server on this machine that keeps the artifacts itself."""
@@ -64,20 +86,11 @@ def serving(root: Path, uri: str, artifacts: Path) -> Iterator[str]:
     command = ui_command(uri, artifacts, port)
     place = command.index("--default-artifact-root")
     command[place : place + 2] = ["--artifacts-destination", str(artifacts)]
-    log = (root / "server.log").open("w")
-    process = subprocess.Popen(command, cwd=root, stdout=log, stderr=log, start_new_session=True)
+    process = start(command, root)
     try:
-        for _ in range(240):
-            try:
-                urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=1).close()
-                break
-            except OSError:
-                time.sleep(0.25)
         yield f"http://127.0.0.1:{port}"
     finally:
-        os.killpg(process.pid, signal.SIGTERM)
-        process.wait(30)
-        log.close()
+        stop(process)
 
 
 def free_port() -> int:
