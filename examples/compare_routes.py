@@ -10,178 +10,42 @@
 Asked are `conpet.load`, the command `conpet predict`, `mlflow.pyfunc.load_model` and a server that
 `mlflow models serve` starts on 127.0.0.1, all in float32 on one thread; beside them two loops of
 transformers and peft alone (plain_peft.py): the backbone with one adapter, and the whole learner.
-The routes take turns, so that a busy machine is as unfair to one as to the other. It ends with
-status 1 where two routes differ: in a label, or in a probability by more than 1e-6.
+The routes take turns, and processor time is given beside the wall's, as a busy machine spoils the
+latter; `× plain` compares processor time with the whole learner's plain loop. It ends with status 1
+where two routes differ: in a label, or in a probability by more than 1e-6.
 """
 
 from __future__ import annotations
 
 import argparse
 import contextlib
-import json
 import os
 import random
-import socket
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
-import urllib.request
-from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
-import pandas as pd
-from plain_peft import Plain
+from routes import Route, Said, command, library, loops, pyfunc, served, server
 
-import conpet
 from conpet.errors import UserError
 from conpet.predicting.outside import read_texts
 
 ATOL = 1e-6
-BATCH = 64  # texts a step of the plain loops
-START_SECONDS = 180
-WITH_ALL = {"probabilities": True}
+COMMAND = "conpet predict"
 
 
-class Said(NamedTuple):
-    """What a route answers: a label a text, and probabilities (n, classes) where it gives them."""
-
-    labels: list[str]
-    probabilities: np.ndarray | None
-
-
-Route = Callable[[list[str]], Said]
-
-
-def by_name(rows: list[dict[str, float]], classes: list[str]) -> np.ndarray:
-    """Return probabilities given by name as an array, shape (n, classes)."""
-    return np.array([[row[name] for name in classes] for row in rows])
-
-
-def library(run: Path, backbone: Path) -> tuple[Route, list[str]]:
-    """Return `conpet.load` as a route, and the learner's classes."""
-    predictor = conpet.load(run, snapshot=backbone)
-
-    def ask(texts: list[str]) -> Said:
-        found = predictor.predict(texts)
-        return Said(found.labels, found.probabilities)
-
-    return ask, predictor.classes
-
-
-def command(run: Path, backbone: Path, folder: Path) -> Route:
-    """Return `conpet predict` as a route: a process of its own each time, as from a shell."""
-    given, answered = folder / "texts.csv", folder / "said.csv"
-    words = ["predict", "--run", str(run), "--snapshot", str(backbone), str(given)]
-    words += ["--probabilities", "--out", str(answered)]
-
-    def ask(texts: list[str]) -> Said:
-        pd.DataFrame({"text": texts}).to_csv(given, index=False)
-        subprocess.run([sys.executable, "-m", "conpet", *words], check=True)
-        frame = pd.read_csv(answered, keep_default_na=False, float_precision="round_trip")
-        columns = [name for name in frame.columns if name.startswith("p:")]
-        return Said(list(frame["label"]), frame[columns].to_numpy())
-
-    return ask
-
-
-def pyfunc(address: str, classes: list[str]) -> Route:
-    """Return `mlflow.pyfunc.load_model` as a route."""
-    import mlflow
-
-    model = mlflow.pyfunc.load_model(address)
-
-    def ask(texts: list[str]) -> Said:
-        frame = model.predict(pd.DataFrame({"text": texts}), params=WITH_ALL)
-        return Said(list(frame["label"]), by_name(list(frame["probabilities"]), classes))
-
-    return ask
-
-
-@contextlib.contextmanager
-def server(address: str, folder: Path) -> Iterator[str]:
-    """Yield the place of a server of the model, started and stopped here.
-
-    Raises:
-        UserError: it does not answer within START_SECONDS.
-    """
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = str(free.getsockname()[1])
-    words = ["models", "serve", "-m", address, "--env-manager", "local", "--port", port]
-    # MLflow starts uvicorn by name, which a Python called by its path does not find
-    beside = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
-    with (folder / "server.log").open("w") as log:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "mlflow", *words, "--host", "127.0.0.1"],
-            stdout=log, stderr=log, start_new_session=True, env={**os.environ, "PATH": beside},
-        )  # fmt: skip
-    place = f"http://127.0.0.1:{port}"
-    try:
-        end = time.monotonic() + START_SECONDS
-        while time.monotonic() < end and process.poll() is None:
-            with contextlib.suppress(OSError):
-                urllib.request.urlopen(f"{place}/ping", timeout=1).close()
-                break
-            time.sleep(0.5)
-        else:
-            said = (folder / "server.log").read_text().strip().splitlines()
-            raise UserError(f"{address}: no server: {said[-1] if said else 'it says nothing'}")
-        yield place
-    finally:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, 15)
-        process.wait(30)
-
-
-def served(place: str, classes: list[str]) -> Route:
-    """Return a served endpoint as a route: what any client in any language sends."""
-
-    def ask(texts: list[str]) -> Said:
-        asked = {"dataframe_split": {"columns": ["text"], "data": [[text] for text in texts]}}
-        request = urllib.request.Request(
-            f"{place}/invocations",
-            json.dumps({**asked, "params": WITH_ALL}).encode(),
-            {"Content-Type": "application/json"},
-        )
-        with urllib.request.urlopen(request) as answer:
-            rows = json.load(answer)["predictions"]
-        every = by_name([row["probabilities"] for row in rows], classes)
-        return Said([row["label"] for row in rows], every)
-
-    return ask
-
-
-def loops(package: Path, backbone: Path) -> dict[str, Route]:
-    """Return the loops one writes with transformers and peft alone."""
-    plain = Plain(package, backbone)
-
-    def one(texts: list[str]) -> Said:
-        for start in range(0, len(texts), BATCH):
-            plain.scores(plain.names[-1], texts[start : start + BATCH]).argmax(1)
-        return Said([], None)
-
-    def whole(texts: list[str]) -> Said:
-        parts = [plain.classify(texts[i : i + BATCH]) for i in range(0, len(texts), BATCH)]
-        return Said([label for part in parts for label in part], None)
-
-    return {"transformers + peft, one pass": one, "transformers + peft, whole learner": whole}
-
-
-def compare(routes: dict[str, Route], texts: list[str]) -> tuple[list[str], dict[str, float]]:
-    """Ask every route once; return what differs from the first, and the largest gap of each."""
+def compare(answers: dict[str, Said]) -> tuple[list[str], dict[str, float]]:
+    """Return what differs from the first answer, and the largest gap of each to it."""
     wrong, gaps = [], {}
-    first, *_ = routes
-    expected = routes[first](texts)
+    first, expected = next(iter(answers.items()))
     assert expected.probabilities is not None
-    for name, route in routes.items():
-        found = route(texts)
+    for name, found in answers.items():
         differing = sum(a != b for a, b in zip(found.labels, expected.labels, strict=False))
-        if found.labels and (differing or len(found.labels) != len(texts)):
-            wrong.append(f"{name}: {differing} of {len(texts)} labels differ from {first}")
+        if found.labels and (differing or len(found.labels) != len(expected.labels)):
+            wrong.append(f"{name}: {differing} labels differ from {first}")
         if found.probabilities is not None:
             gaps[name] = float(np.abs(found.probabilities - expected.probabilities).max())
             if not gaps[name] <= ATOL:
@@ -189,44 +53,75 @@ def compare(routes: dict[str, Route], texts: list[str]) -> tuple[list[str], dict
     return wrong, gaps
 
 
-def clock(route: Route, texts: list[str]) -> float:
-    """Return the seconds that a route takes for texts."""
-    began = time.perf_counter()
-    route(texts)
-    return time.perf_counter() - began
+def cpu_seconds(group: int) -> float:
+    """Return the processor time of this process, its children that ended, and a process group."""
+    own = sum(os.times()[:4])
+    ticks = 0
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            # what follows the name, which may hold spaces: the state, the parent, the group, ...
+            fields = stat.read_text().rpartition(")")[2].split()
+            ticks += sum(map(int, fields[11:13])) if int(fields[2]) == group else 0
+    return own + ticks / os.sysconf("SC_CLK_TCK")
+
+
+class Clock:
+    """Seconds by the clock on the wall and of processors, of one route's calls."""
+
+    def __init__(self, route: Route, group: int) -> None:
+        self.route, self.group = route, group
+        self.wall: dict[int, list[float]] = {}
+        self.cpu: dict[int, list[float]] = {}
+
+    def __call__(self, texts: list[str], calls: int = 1) -> Said:
+        """Ask one text after the other in so many calls, or all at once; return the last answer."""
+        step = len(texts) // calls
+        processor = cpu_seconds(self.group)
+        for start in range(0, calls * step, step):
+            began = time.perf_counter()
+            said = self.route(texts[start : start + step])
+            self.wall.setdefault(step, []).append(time.perf_counter() - began)
+        # a processor's time is counted in hundredths of a second: taken over all calls
+        self.cpu.setdefault(step, []).append((cpu_seconds(self.group) - processor) / calls)
+        return said
+
+    def figures(self, size: int) -> tuple[float, float]:
+        """Return the median seconds of a call with so many texts: on the wall, of processors."""
+        return statistics.median(self.wall[size]), statistics.median(self.cpu[size])
 
 
 def measure(
-    routes: dict[str, Route], texts: list[str], rounds: int, singles: int
-) -> dict[str, tuple[float, float]]:
-    """Return of each route the median seconds for one text, and for all of them in one call."""
-    alone: dict[str, list[float]] = {name: [] for name in routes}
-    together: dict[str, list[float]] = {name: [] for name in routes}
+    clocks: dict[str, Clock], texts: list[str], rounds: int, singles: int
+) -> dict[str, Said]:
+    """Let the routes take turns, in single texts and in one call of all; return their answers."""
+    for name, clock in clocks.items():
+        if name != COMMAND:  # which starts anew each time
+            clock.route(texts[:1])
+    answers = {}
     for turn in range(rounds):
-        for name, route in routes.items():
-            # a process that starts takes seconds: a few of them are enough
-            some = texts[:1] if name == "conpet predict" else texts[turn :: len(texts) // singles]
-            alone[name] += [clock(route, [text]) for text in some]
-        for name, route in routes.items():
-            together[name].append(clock(route, texts))
-    return {n: (statistics.median(alone[n]), statistics.median(together[n])) for n in routes}
+        for name, clock in clocks.items():
+            count = 1 if name == COMMAND else singles
+            clock(texts[turn * singles :][:count], count)
+        for name, clock in clocks.items():
+            answers[name] = clock(texts)
+    return answers
 
 
-def table(
-    spent: dict[str, tuple[float, float]], gaps: dict[str, float], count: int, beside: str
-) -> str:
+def table(clocks: dict[str, Clock], gaps: dict[str, float], count: int, beside: str) -> str:
     """Return the figures as a Markdown table, each route set against the one called beside."""
-    base = spent[beside]
     lines = [
-        f"| route | one text (ms) | × plain | {count:,} texts (texts/s) | × plain | largest gap |",
-        "|---|---:|---:|---:|---:|---:|",
+        f"| route | one text: ms | CPU ms | × plain | {count:,} texts: a second "
+        "| a CPU second | × plain | largest gap |",
+        "|---|---:|---:|---:|---:|---:|---:|---:|",
     ]
-    for name, (alone, together) in spent.items():
+    plain_one, plain_all = (clocks[beside].figures(size)[1] for size in (1, count))
+    for name, clock in clocks.items():
+        (wall_one, cpu_one), (wall_all, cpu_all) = clock.figures(1), clock.figures(count)
         gap = f"{gaps[name]:.1e}" if name in gaps else ""
-        lines.append(
-            f"| {name} | {1000 * alone:.1f} | {alone / base[0]:.2f} | {count / together:.0f} "
-            f"| {base[1] / together:.2f} | {gap} |"
-        )
+        times = [cpu_one / plain_one, plain_all / cpu_all]
+        one = f"{1000 * wall_one:.1f} | {1000 * cpu_one:.1f} | {times[0]:.2f}"
+        every = f"{count / wall_all:.0f} | {count / cpu_all:.0f} | {times[1]:.2f}"
+        lines.append(f"| {name} | {one} | {every} | {gap} |")
     return "\n".join(lines)
 
 
@@ -242,20 +137,23 @@ def run(args: argparse.Namespace) -> list[str]:
     texts = choose(args.texts, args.count)
     package = args.run / "model" if (args.run / "model").is_dir() else args.run
     os.environ["CONPET_SNAPSHOT"] = str(args.backbone.resolve())
-    with tempfile.TemporaryDirectory() as name, server(args.address, Path(name)) as place:
+    with (
+        tempfile.TemporaryDirectory() as name,
+        server(args.address, Path(name)) as (place, group),
+    ):
         first, classes = library(package, args.backbone)
         plain = loops(package, args.backbone)
         routes = {
             "conpet.load": first,
-            "conpet predict": command(package, args.backbone, Path(name)),
+            COMMAND: command(package, args.backbone, Path(name)),
             "mlflow.pyfunc": pyfunc(args.address, classes),
             "mlflow models serve": served(place, classes),
             **plain,
         }
-        wrong, gaps = compare(routes, texts)
-        spent = measure(routes, texts, args.rounds, args.singles)
+        clocks = {name: Clock(route, group) for name, route in routes.items()}
+        wrong, gaps = compare(measure(clocks, texts, args.rounds, args.singles))
     print(f"{len(texts):,} texts, {len(classes)} classes, one thread, float32")
-    print(table(spent, gaps, len(texts), [*plain][-1]))
+    print(table(clocks, gaps, len(texts), [*plain][-1]))
     return wrong
 
 

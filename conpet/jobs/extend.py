@@ -39,7 +39,7 @@ def extend(
         report: is told of the rows that are dropped.
 
     Raises:
-        UserError: the file cannot be read, or holds no class or one that the stream has.
+        UserError: the file cannot be read, or holds a class that the stream has.
     """
     path = config_dir / "datasets" / f"{dataset}.yaml"
     known = sorted(p.stem for p in path.parent.glob("*.yaml"))
@@ -52,8 +52,6 @@ def extend(
     raw = RawFile(name=file.name)
     samples = readers.read(form, file.parent, [raw], options or {}, report or Report())
     classes = list(dict.fromkeys(s.label for s in samples))
-    if not classes:
-        raise UserError(f"{file}: no labelled text: a task needs some of each new class")
     _refuse_old(classes, data, dataset, results, file)
     entry: dict[str, Any] = {
         "files": [

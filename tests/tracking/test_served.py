@@ -18,7 +18,8 @@ from tests.tracking.conftest import Store
 from tests.tracking.test_models import TEXTS, log
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "examples"))
-from compare_routes import Said, compare, library, served, server
+from compare_routes import compare
+from routes import Said, library, served, server
 
 __all__ = ["learnt", "packaged"]
 JSON = "application/json"
@@ -36,7 +37,7 @@ def place(
         patch.setenv("CONPET_SNAPSHOT", str(learnt.snapshot))
         patch.chdir(root)
         log(store, packaged("dynamic"), "dynamic")
-        with server("models:/tiny-dynamic@best", root) as address:
+        with server("models:/tiny-dynamic@best", root) as (address, _):
             yield address
 
 
@@ -64,18 +65,15 @@ def test_a_client_is_told_what_the_library_says(
     place: str, packaged: Packaged, learnt: Chain
 ) -> None:
     first, classes = library(packaged("dynamic") / "model", learnt.snapshot)
-    wrong, gaps = compare({"library": first, "served": served(place, classes)}, TEXTS)
+    said = {"library": first(TEXTS), "served": served(place, classes)(TEXTS)}
+    wrong, gaps = compare(said)
     assert wrong == []
     assert set(gaps) == {"library", "served"}
-
-    def liar(texts: list[str]) -> Said:
-        found = first(texts)
-        assert found.probabilities is not None
-        return Said(["none", *found.labels[1:]], found.probabilities + 2e-6)
-
-    wrong, _ = compare({"library": first, "liar": liar}, TEXTS)
-    assert [line.partition(":")[2].partition(" differ")[0] for line in wrong] == [
-        f" 1 of {len(TEXTS)} labels", " a probability",
+    labels, probabilities = said["library"]
+    assert probabilities is not None
+    wrong, _ = compare({**said, "liar": Said(["none", *labels[1:]], probabilities + 2e-6)})
+    assert [line.partition(" differ")[0] for line in wrong] == [
+        "liar: 1 labels", "liar: a probability",
     ]  # fmt: skip
 
 
@@ -115,3 +113,37 @@ def test_few_and_many_and_long_texts_are_answered(place: str, texts: list[str], 
     assert status == 200
     assert len(json.loads(answer)["predictions"]) == count
     assert well(place)
+
+
+def test_the_same_client_finds_more_classes_when_a_task_is_added(
+    store: Store, packaged: Packaged, learnt: Chain, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", store.uri)
+    monkeypatch.setenv("CONPET_SNAPSHOT", str(learnt.snapshot))
+    grown, young = packaged("dynamic"), store.root / "young"
+    states = [grown / f"task0{task}/state" for task in (1, 2)]
+    selector = grown / "task02/selector"
+    learnt.job(
+        "package", "dynamic", 2, "--states", *states, "--selector", selector,
+        "--out", young / "model",
+    )  # fmt: skip
+    address, body = "models:/tiny-dynamic@best", asked(TEXTS, probabilities=True)
+    log(store, grown, "dynamic", package=young / "model", tasks=2)
+    with server(address, store.root) as (place, _):
+        before = send(place, body)
+        log(store, grown, "dynamic")
+        # what is being served stays as it was opened, until it is started again
+        assert send(place, body) == before
+    with server(address, store.root) as (place, _):
+        after = send(place, body)
+    assert before[0] == after[0] == 200
+    first, second = (json.loads(answer)["predictions"] for _, answer in (before, after))
+    assert [row.keys() for row in first] == [row.keys() for row in second]
+    old, new = (list(rows[0]["probabilities"]) for rows in (first, second))
+    assert (len(old), len(new)) == (4, 6)
+    assert new[:4] == old
+    for name in ("adapter/adapter_model.safetensors", "learner.safetensors"):
+        for task in ("task01", "task02"):
+            assert (young / "model" / task / name).read_bytes() == (
+                grown / "model" / task / name
+            ).read_bytes()
