@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 Items = dict[str, str]
 _KEY = "conpet.run_key"
 _PARENT = "mlflow.parentRunId"
+_NOTE = "mlflow.note.content"
 # what a store makes up when something is logged: it says nothing about what was logged
 _MADE_UP = ("model_id", "run_id", "model_uuid", "utc_time_created", "artifact_path")
 
@@ -103,7 +104,8 @@ def _model(model: LoggedModel, names: dict[str, str], uri: str) -> Iterator[tupl
     for key, value in model.params.items():
         yield f"parameter {key}", value
     for key, value in model.tags.items():
-        if not key.startswith("mlflow."):  # MLflow's own notes on who logged it
+        # MLflow's own tags say who logged it, and its version's number
+        if key == _NOTE or not key.startswith("mlflow."):
             yield f"tag {key}", value
     for metric in model.metrics or []:
         data = f"{metric.dataset_name} {metric.dataset_digest}"

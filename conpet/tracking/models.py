@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 from importlib.metadata import version
@@ -142,7 +143,7 @@ def _register(client: MlflowClient, name: str, logged: Any, about: Described, ru
     except MlflowException as error:
         if error.error_code != "RESOURCE_ALREADY_EXISTS":
             raise
-    tags = {"conpet.run_key": _key(about)}
+    tags, note = {"conpet.run_key": _key(about)}, described.note(about)
     if about.calibration is not None:
         tags[_VALID] = f"{about.calibration.accuracy:.6f}"
     made = client.create_model_version(
@@ -150,9 +151,13 @@ def _register(client: MlflowClient, name: str, logged: Any, about: Described, ru
         logged.model_uri,
         run_id,
         tags=tags,
-        description=described.note(about),
+        description=note,
         model_id=logged.model_id,
     )
+    # what `mlflow.register_model` notes too: the model's page names its version
+    versions = [{"name": name, "version": made.version}]
+    notes = {"mlflow.modelVersions": json.dumps(versions), "mlflow.note.content": note}
+    client.set_logged_model_tags(logged.model_id, notes)
     best = max(
         client.search_model_versions(f"name = '{name}'"),
         key=lambda found: (float(found.tags.get(_VALID, -1)), -int(found.version)),

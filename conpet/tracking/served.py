@@ -47,7 +47,8 @@ class ServedLearner(PythonModel):
         frame = said.frame()
         if wanted.get("probabilities"):
             rows = said.probabilities.tolist()
-            frame["probabilities"] = [dict(zip(said.classes, row, strict=True)) for row in rows]
+            named = [dict(zip(said.classes, row, strict=True)) for row in rows]
+            frame["probabilities"] = pd.Series(named, dtype=object)
         return frame
 
 

@@ -143,6 +143,10 @@ def test_a_model_says_what_it_needs(at: Store, packaged: Packaged) -> None:
     }
     note = contents.client(at.uri).get_model_version("tiny-dynamic", logged["version"]).description
     assert "6 classes in 3 tasks. Right on " in note
+    assert model.tags["mlflow.note.content"] == note
+    (registered,) = json.loads(model.tags["mlflow.modelVersions"])
+    assert registered["name"] == "tiny-dynamic"
+    assert str(registered["version"]) == logged["version"]
     run = contents.client(at.uri).get_run(model.source_run_id)
     data = run.inputs.dataset_inputs[0].dataset
     assert {metric.dataset_digest for metric in model.metrics} == {data.digest}
