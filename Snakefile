@@ -51,7 +51,7 @@ rule report:
 
 rule mlflow:
     message: "experiment {EXPERIMENT} in MLflow"
-    input: lambda wildcards: tracked_files(EXPERIMENT)
+    input: lambda wildcards: tracked_files(EXPERIMENT) + packaged_files(EXPERIMENT)
 
 
 rule publish:

@@ -54,10 +54,14 @@ class Plain:
             best = self.scores(self.names[-1], texts)[:, : len(seen)].argmax(1)
             return [seen[i] for i in best]
         tasks = self.scores(self.about["selector"], texts).argmax(1)
-        return [
-            classes[t][int(self.scores(self.names[t], [text]).argmax())]
-            for t, text in zip(tasks.tolist(), texts, strict=True)
-        ]
+        found = [""] * len(texts)
+        for task in tasks.unique().tolist():
+            # one pass for all texts of an expert
+            mine = [i for i, chosen in enumerate(tasks.tolist()) if chosen == task]
+            best = self.scores(self.names[task], [texts[i] for i in mine]).argmax(1)
+            for i, label in zip(mine, best.tolist(), strict=True):
+                found[i] = classes[task][label]
+        return found
 
 
 if __name__ == "__main__":

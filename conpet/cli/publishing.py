@@ -79,21 +79,6 @@ def _verify(args: argparse.Namespace) -> None:
     write_text(args.out, f"{said}\n")
 
 
-def _ui(args: argparse.Namespace) -> None:
-    import subprocess
-
-    from conpet.tracking import ui_address, ui_command
-
-    command = ui_command(args.store, args.artifacts, args.port)
-    print(f"MLflow at {ui_address(args.store, args.port)} (stop with Ctrl-C)", flush=True)
-    try:
-        subprocess.run(command, check=True)
-    except KeyboardInterrupt:
-        print("stopped")
-    except subprocess.CalledProcessError as error:
-        raise UserError(f"MLflow ended with status {error.returncode}: see above") from None
-
-
 def _diff(args: argparse.Namespace) -> None:
     from conpet.reporting.compare import diff
 
@@ -103,7 +88,8 @@ def _diff(args: argparse.Namespace) -> None:
         raise SystemExit(1)
 
 
-def _store(parser: argparse.ArgumentParser) -> None:
+def store_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options that say where MLflow keeps what."""
     parser.add_argument("--store", default="sqlite:///results/mlflow.db", help="MLflow's store")
     artifacts = Path("results/mlartifacts")
     parser.add_argument("--artifacts", type=Path, default=artifacts, help="MLflow's artifacts")
@@ -135,16 +121,16 @@ def add_commands(add: Add) -> None:
     p = add("targets", "list experiments, tables and figures, a line each", _targets)
     p.add_argument("--config-dir", type=Path, default=Path("config"), help="default: config")
     p = add("track-store", "make MLflow's store", _track_store)
-    _store(p)
+    store_options(p)
     paths(p, out="marker to write")
     p = add("track", "log one finished run to MLflow; an older one is replaced", _track)
     common(p, "dataset", "model", "method", "seed")
-    _store(p)
+    store_options(p)
     paths(p, run="the run's folder", out="marker to write")
     p = add("track-summary", "log an experiment's tables, figures and report", _track_summary)
     common(p)
     _results(p)
-    _store(p)
+    store_options(p)
     paths(p, out="marker to write")
     p = add("publish", "keep an experiment's tables and figures for good", _publish)
     common(p)
@@ -155,9 +141,6 @@ def add_commands(add: Add) -> None:
     _results(p)
     paths(p, published="the folder of published experiments", out="mark to write")
     p.add_argument("--tolerance", type=float, default=0.0, help="absolute; default 0")
-    p = add("ui", "open MLflow's pages on this machine", _ui)
-    _store(p)
-    p.add_argument("--port", type=int, default=5000, help="default: 5000")
     p = add("diff", "compare the tables of two folders cell by cell", _diff)
     p.add_argument("a", type=Path)
     p.add_argument("b", type=Path)

@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 
 from conpet.cli.shared import Add, cell_of, common, lists, paths
+from conpet.errors import UserError
 
 
 def _package(args: argparse.Namespace) -> None:
@@ -31,11 +32,19 @@ def _predict(args: argparse.Namespace) -> None:
 
 
 def _extend(args: argparse.Namespace) -> None:
+    from conpet.data.raw import Report
     from conpet.jobs.extend import extend
 
+    if wrong := [option for option in args.option if "=" not in option]:
+        raise UserError(f"--option {wrong[0]}: give KEY=VALUE")
     options = dict(option.split("=", 1) for option in args.option)
-    classes = extend(args.dataset, args.file, args.config_dir, args.results, args.format, options)
+    report = Report()
+    classes = extend(
+        args.dataset, args.file, args.config_dir, args.results, args.format, options, report
+    )
     print(f"{args.dataset}: a new task of {len(classes)} classes: {', '.join(classes)}")
+    for reason, dropped in report.as_dict()["dropped"].items():
+        print(f"left out: {dropped['count']} rows, {reason}: {', '.join(dropped['first'])}")
     print("learn it: snakemake models --config experiment=NAME")
 
 

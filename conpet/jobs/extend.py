@@ -26,6 +26,7 @@ def extend(
     results: Path,
     format: str | None = None,
     options: dict[str, Any] | None = None,
+    report: Report | None = None,
 ) -> list[str]:
     """Append a labelled file to a dataset's stream; return the new classes.
 
@@ -35,6 +36,7 @@ def extend(
     Args:
         format: a reader's name; ``table`` for sentences and ``marked`` for the rest by default.
         results: where a class that was learnt already is looked for.
+        report: is told of the rows that are dropped.
 
     Raises:
         UserError: the file cannot be read, or holds a class that the stream has.
@@ -48,7 +50,7 @@ def extend(
         raise UserError(f"{file}: no such file")
     form = format or _FORMATS[data.kind]
     raw = RawFile(name=file.name)
-    samples = readers.read(form, file.parent, [raw], options or {}, Report())
+    samples = readers.read(form, file.parent, [raw], options or {}, report or Report())
     classes = list(dict.fromkeys(s.label for s in samples))
     _refuse_old(classes, data, dataset, results, file)
     entry: dict[str, Any] = {

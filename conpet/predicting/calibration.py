@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
-import torch
-import torch.nn.functional as F
 from numpy.typing import NDArray
 
 from conpet.learners.base import Prediction
@@ -25,17 +23,28 @@ def log_probabilities(found: Prediction, tasks: NDArray[np.int64], temperature: 
     its share spread evenly over its classes.
 
     Args:
-        tasks: task number of each class, shape (classes,).
+        tasks: task number of each class, ascending, shape (classes,).
     """
-    scores = found.scores.double() / temperature
+    scores = found.scores.double().numpy() / temperature
     if found.task_scores is None:
-        return F.log_softmax(scores, dim=1).numpy()
-    result = torch.empty_like(scores)
-    shares = F.log_softmax(found.task_scores.double() / temperature, dim=1)
-    for task in np.unique(tasks):
-        mine = torch.from_numpy(np.flatnonzero(tasks == task))
-        result[:, mine] = F.log_softmax(scores[:, mine], dim=1) + shares[:, task - 1, None]
-    return result.numpy()
+        return log_softmax(scores, [0])
+    # all tasks at once: a loop over them would make a text dearer with every expert
+    starts = np.searchsorted(tasks, np.arange(1, tasks[-1] + 1))
+    shares = log_softmax(found.task_scores.double().numpy() / temperature, [0])
+    return log_softmax(scores, starts) + shares[:, tasks - 1]
+
+
+def log_softmax(scores: Array, starts: Sequence[int] | NDArray[np.int64]) -> Array:
+    """Return the log-softmax of each group of columns, shape (n, columns).
+
+    Args:
+        starts: first column of each group, ascending, from 0; no group is empty.
+    """
+    sizes = np.diff([*starts, scores.shape[1]])
+    highest = np.maximum.reduceat(scores, starts, axis=1)
+    shifted = scores - np.repeat(highest, sizes, axis=1)
+    total = np.add.reduceat(np.exp(shifted), starts, axis=1)
+    return shifted - np.repeat(np.log(total), sizes, axis=1)
 
 
 def nll(logs: Array, labels: NDArray[np.int64]) -> float:

@@ -176,6 +176,8 @@ class Predictor:
             if self.about.calibration is None:
                 raise UserError("threshold: the package has no calibration: give a number")
             return self.about.calibration.threshold
+        if not 0 <= wanted <= 1:
+            raise UserError(f"threshold: {wanted}: give a confidence, 0 to 1")
         return float(wanted)
 
     def _said(self, parts: list[Prediction], least: float) -> Predictions:

@@ -27,7 +27,7 @@ def as_sample(text: object, kind: str, place: str) -> Sample:
         UserError: not a text, empty, or not marked as its kind asks.
     """
     if not isinstance(text, str):
-        raise UserError(f"{place}: a {type(text).__name__}, not a text")
+        raise UserError(f"{place}: of type {type(text).__name__}: give a text")
     if not text.strip():
         raise UserError(f"{place}: empty: give a text")
     if kind == "sentence":

@@ -9,7 +9,7 @@ from __future__ import annotations
 from conpet.tracking.record import RunKey
 from conpet.tracking.runs import track_run, track_summary
 from conpet.tracking.store import count_active, create_store
-from conpet.tracking.ui import ui_address, ui_command
+from conpet.tracking.ui import ui_command, ui_pages
 
 __all__ = [
     "RunKey",
@@ -17,6 +17,6 @@ __all__ = [
     "create_store",
     "track_run",
     "track_summary",
-    "ui_address",
     "ui_command",
+    "ui_pages",
 ]

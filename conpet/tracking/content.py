@@ -13,6 +13,7 @@ from conpet.tracking.record import Phase, Record, Task
 MAX_PARAM = 6000
 MAX_TAG = 8000
 SOURCE = "conpet track"
+DIGITS = 4  # of a fraction: a hundredth of a percent, as in the tables; metrics.json has them all
 
 # One colour a method in every chart; a method of the user's own takes MLflow's choice.
 _COLOURS = {
@@ -100,13 +101,14 @@ def task_params(record: Record, task: Task) -> dict[str, str]:
 
 
 def run_metrics(record: Record) -> list[Point]:
-    """Metrics of a run with the task as step; accuracies are fractions."""
+    """Metrics of a run with the task as step; accuracies are fractions, rounded to DIGITS."""
     points: list[Point] = []
     seconds, samples = 0.0, 0
     for count, task in enumerate(record.tasks, start=1):
         seconds += task.seconds
         samples += task.total("samples_passed")
-        values: dict[str, Any] = dict(_scores(task, record.summaries[count - 1]))
+        scores = _scores(task, record.summaries[count - 1])
+        values: dict[str, Any] = {key: _rounded(value) for key, value in scores}
         values |= _costs(task)
         values |= {
             "seconds_total": seconds,
@@ -117,6 +119,11 @@ def run_metrics(record: Record) -> list[Point]:
     # MLflow shows metrics in the order they were first logged: the last task has them all.
     order = {point.key: place for place, point in enumerate(points) if point.step == count}
     return sorted(points, key=lambda point: order.get(point.key, len(points)))
+
+
+def _rounded(value: float | None) -> float | None:
+    # The UI shows every digit there is, so that a column of thirds hides its neighbours.
+    return None if value is None else round(value, DIGITS)
 
 
 def _scores(task: Task, summary: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
@@ -159,7 +166,7 @@ def task_metrics(task: Task) -> list[Point]:
         points += _curves(task.selector, "selector_")
     accuracy = task.metrics["task_accuracy"]
     own = accuracy[task.number - 1] if len(accuracy) >= task.number else None
-    values = {"learning_accuracy": own, **_costs(task)}
+    values = {"learning_accuracy": _rounded(own), **_costs(task)}
     values |= {name: task.learner.state.get(name) for name in ("best_epoch", "steps")}
     return points + _points(values, task.end_ms, task.number)
 

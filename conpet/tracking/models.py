@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 from importlib.metadata import version
@@ -12,13 +13,13 @@ from urllib.parse import unquote, urlparse
 from conpet.errors import UserError
 from conpet.files import read_json, write_json
 from conpet.predicting.described import Described, read
+from conpet.tracking import described
 from conpet.tracking.store import import_mlflow, is_server, opened
 
 if TYPE_CHECKING:
     from mlflow.models import ModelSignature
     from mlflow.tracking import MlflowClient
 
-NAME = "learner"
 BEST = "best"
 _VALID = "valid_accuracy"
 _NEEDS = ("torch", "transformers", "peft", "safetensors", "numpy", "pandas", "scikit-learn")
@@ -48,7 +49,7 @@ def log_package(package: Path, tracked: Path, uri: str, out: Path) -> None:
         found = _log(package, about, run_id, experiment, uri)
         name = f"{about.dataset}-{about.method}"
         number = _register(client, name, found, about, run_id)
-        _link(client, run_id, found.model_id)
+        _link(client, run_id, found.model_id, about)
     write_json(out, {"model_id": found.model_id, "name": name, "version": number})
 
 
@@ -62,7 +63,7 @@ def _log(package: Path, about: Described, run_id: str, experiment: str, uri: str
     signature, example = _signature(about)
     return Model.log(
         artifact_path=None,
-        name=NAME,
+        name=described.title(about),
         flavor=mlflow.pyfunc,
         run_id=run_id,
         python_model=str(Path(__file__).with_name("served.py")),
@@ -80,7 +81,7 @@ def _signature(about: Described) -> tuple[ModelSignature, Any]:
     """Return the model's signature and an input example; written out, so nothing has to run."""
     import pandas as pd
     from mlflow.models import ModelSignature
-    from mlflow.types.schema import ColSpec, ParamSchema, ParamSpec, Schema
+    from mlflow.types.schema import ColSpec, DataType, Map, ParamSchema, ParamSpec, Schema
 
     outputs = [
         ColSpec("string", "label"),
@@ -89,8 +90,13 @@ def _signature(about: Described) -> tuple[ModelSignature, Any]:
     ]
     if about.selector is not None:
         outputs.append(ColSpec("long", "expert"))
+    outputs.append(ColSpec(Map(DataType.double), "probabilities", required=False))
     params = ParamSchema(
-        [ParamSpec("threshold", "double", 0.0), ParamSpec("refuse", "boolean", False)]
+        [
+            ParamSpec("threshold", "double", 0.0),
+            ParamSpec("refuse", "boolean", False),
+            ParamSpec("probabilities", "boolean", False),
+        ]
     )
     inputs = Schema([ColSpec("string", "text")])
     example = pd.DataFrame({"text": [_EXAMPLES[about.kind]]})
@@ -130,17 +136,28 @@ def _register(client: MlflowClient, name: str, logged: Any, about: Described, ru
 
     try:
         client.create_registered_model(
-            name, description=f"{about.method} on {about.dataset}, a version a run"
+            name,
+            description=f"{about.method} on {about.dataset}: a version a run, the best by "
+            f"validation under the alias {BEST}",
         )
     except MlflowException as error:
         if error.error_code != "RESOURCE_ALREADY_EXISTS":
             raise
-    tags = {"conpet.run_key": _key(about)}
+    tags, note = {"conpet.run_key": _key(about)}, described.note(about)
     if about.calibration is not None:
         tags[_VALID] = f"{about.calibration.accuracy:.6f}"
     made = client.create_model_version(
-        name, logged.model_uri, run_id, tags=tags, model_id=logged.model_id
+        name,
+        logged.model_uri,
+        run_id,
+        tags=tags,
+        description=note,
+        model_id=logged.model_id,
     )
+    # what `mlflow.register_model` notes too: the model's page names its version
+    versions = [{"name": name, "version": made.version}]
+    notes = {"mlflow.modelVersions": json.dumps(versions), "mlflow.note.content": note}
+    client.set_logged_model_tags(logged.model_id, notes)
     best = max(
         client.search_model_versions(f"name = '{name}'"),
         key=lambda found: (float(found.tags.get(_VALID, -1)), -int(found.version)),
@@ -149,16 +166,20 @@ def _register(client: MlflowClient, name: str, logged: Any, about: Described, ru
     return str(made.version)
 
 
-def _link(client: MlflowClient, run_id: str, model_id: str) -> None:
-    """Link the run's last metrics to the model, so that the model's page shows them."""
+def _link(client: MlflowClient, run_id: str, model_id: str, about: Described) -> None:
+    """Link the run's last metrics and the calibration to the model: its page shows them."""
     run = client.get_run(run_id)
     data = run.inputs.dataset_inputs[0].dataset if run.inputs.dataset_inputs else None
-    for key, value in sorted(run.data.metrics.items()):
+    values = {
+        key: (value, _last_step(client, run_id, key)) for key, value in run.data.metrics.items()
+    }
+    values |= {key: (value, about.task) for key, value in described.calibration(about).items()}
+    for key, (value, step) in sorted(values.items()):
         client.log_metric(
             run_id,
             key,
             value,
-            step=_last_step(client, run_id, key),
+            step=step,
             timestamp=run.info.end_time,
             model_id=model_id,
             dataset_name=data.name if data else None,
@@ -175,7 +196,8 @@ def download(address: str) -> Path:
 
     Args:
         address: ``models:/NAME/VERSION``, ``models:/NAME@best``, ``models:/MODEL_ID`` or
-            ``runs:/RUN_ID/learner``, in the store of MLFLOW_TRACKING_URI, else of results/.
+            ``runs:/RUN_ID/DATASET-METHOD-seedN``, in the store of MLFLOW_TRACKING_URI, else of
+            results/.
 
     Raises:
         UserError: there is no such model, or it is none of ours.

@@ -32,14 +32,24 @@ class ServedLearner(PythonModel):
         model_input: pd.DataFrame,
         params: dict[str, Any] | None = None,
     ) -> pd.DataFrame:
-        """Classify; ``params``: threshold (a confidence), refuse (take the calibrated one)."""
+        """Classify; the models' signature says what ``params`` may hold.
+
+        ``threshold`` is the confidence below which no class is given, ``refuse`` takes the
+        calibrated one, ``probabilities`` adds a column of all classes' probabilities by name.
+        """
         wanted = params or {}
         threshold = wanted.get("threshold") or bool(wanted.get("refuse", False))
         try:
-            return self.predictor.predict(list(model_input["text"]), threshold).frame()
+            said = self.predictor.predict(list(model_input["text"]), threshold)
         except UserError as error:
             # the one class whose message a server passes on to the client
             raise MlflowException.invalid_parameter_value(str(error)) from None
+        frame = said.frame()
+        if wanted.get("probabilities"):
+            rows = said.probabilities.tolist()
+            named = [dict(zip(said.classes, row, strict=True)) for row in rows]
+            frame["probabilities"] = pd.Series(named, dtype=object)
+        return frame
 
 
 mlflow.models.set_model(ServedLearner())

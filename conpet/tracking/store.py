@@ -162,7 +162,8 @@ def experiment_id(client: MlflowClient, name: str, uri: str, artifacts: Path) ->
             if error.error_code != "RESOURCE_ALREADY_EXISTS":
                 raise
     found = client.get_experiment_by_name(name)
-    if place is not None and found.artifact_location != place:
+    # a server that a curve was streamed to has chosen a folder of its own beside ours
+    if place is not None and not _inside(found.artifact_location, artifacts):
         raise UserError(
             f"{uri}: experiment {name!r} keeps its artifacts in {found.artifact_location}, not in "
             f"{place}: delete the store and log again: snakemake mlflow"
@@ -173,6 +174,14 @@ def experiment_id(client: MlflowClient, name: str, uri: str, artifacts: Path) ->
         if found.tags.get(key) != value:
             client.set_experiment_tag(found.experiment_id, key, value)
     return str(found.experiment_id)
+
+
+def _inside(location: str, folder: Path) -> bool:
+    place = urlparse(location)
+    if place.scheme not in ("", "file"):
+        return False
+    path = Path(unquote(place.path) if place.scheme else location)
+    return path.is_relative_to(folder.resolve())
 
 
 def remove(client: MlflowClient, experiment: str, key: str, artifacts: Path) -> int:
@@ -197,9 +206,7 @@ def remove(client: MlflowClient, experiment: str, key: str, artifacts: Path) -> 
 
 def _remove_artifacts(run: Run, artifacts: Path) -> None:
     # Only what lies in the folder we were given: a server's artifacts are the server's.
-    place = urlparse(run.info.artifact_uri)
-    if place.scheme not in ("", "file"):
-        return
-    folder = Path(unquote(place.path) if place.scheme else run.info.artifact_uri).parent
-    if folder.name == run.info.run_id and folder.is_relative_to(artifacts.resolve()):
-        shutil.rmtree(folder, ignore_errors=True)
+    if _inside(run.info.artifact_uri, artifacts):
+        folder = Path(unquote(urlparse(run.info.artifact_uri).path)).parent
+        if folder.name == run.info.run_id:
+            shutil.rmtree(folder, ignore_errors=True)

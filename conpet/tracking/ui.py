@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import sys
 from pathlib import Path
 
@@ -14,7 +15,7 @@ def ui_command(uri: str, artifacts: Path, port: int) -> list[str]:
     """Return the command that serves a store's pages on 127.0.0.1 until it is stopped.
 
     Raises:
-        UserError: the store is not there, is a server already, or the port is out of range.
+        UserError: the store is not there or is a server already, or the port is taken or none.
     """
     if is_server(uri):
         raise UserError(f"{uri}: a server shows its own pages: open this address in a browser")
@@ -23,24 +24,30 @@ def ui_command(uri: str, artifacts: Path, port: int) -> list[str]:
         raise UserError(f"{path}: no such store: fill it first: snakemake mlflow")
     if not 1 <= port <= 65535:
         raise UserError(f"port: {port}: give a number between 1 and 65535")
+    with socket.socket() as tried:
+        # as the server will: a port whose last user has just gone is free
+        tried.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            tried.bind(("127.0.0.1", port))
+        except OSError as error:
+            raise UserError(f"port: {port}: {error.strerror}: give another by --port") from None
     command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1"]
     command += ["--port", str(port), "--workers", "1", "--backend-store-uri", uri]
     command += ["--default-artifact-root", str(artifacts.resolve())]
     return ["env", *(f"{name}={value}" for name, value in QUIET.items()), *command]
 
 
-def ui_address(uri: str, port: int, experiment: str | None = None) -> str:
-    """Return the address to open: an experiment's run page in its saved view, or the front page.
+def ui_pages(uri: str, port: int) -> dict[str, str]:
+    """Return each experiment's page in its saved view, by name: runs, best first.
 
     Args:
-        uri: the store; a server's own address is used as it is.
+        uri: the store.
         port: where ``ui_command`` listens.
-        experiment: its name; the front page if None or not in the store.
+
+    Raises:
+        UserError: the store does not answer.
     """
-    base = uri if is_server(uri) else f"http://127.0.0.1:{port}"
-    if experiment is not None:
-        with opened(uri) as client:
-            found = client.get_experiment_by_name(experiment)
-        if found is not None:
-            return views.address(base, found.experiment_id)
-    return base
+    with opened(uri) as client:
+        found = {e.name: e.experiment_id for e in client.search_experiments()}
+    base = f"http://127.0.0.1:{port}"
+    return {name: views.address(base, found[name]) for name in sorted(found) if name != "Default"}

@@ -67,20 +67,33 @@ def test_an_old_class_is_refused(chain: Chain) -> None:
     assert "class late1: the stream has it: a task brings new classes only" in line
 
 
+def test_rows_that_are_left_out_are_told(chain: Chain, capsys: pytest.CaptureFixture[str]) -> None:
+    (chain.folder / "a.csv").write_text(f"{ROWS},late0\n")
+    run(chain, str(chain.folder / "a.csv"))
+    out = capsys.readouterr().out
+    assert "a new task of 2 classes" in out
+    assert "left out: 1 rows, empty text: a.csv: line 22" in out
+
+
 @pytest.mark.parametrize(
     ("words", "content", "line"),
     [
         (["none.csv"], None, "none.csv: no such file"),
-        (["a.csv"], "body,label\nx,y\n", "a.csv"),
-        (["a.csv", "--format", "tables"], ROWS, "format 'tables': unknown"),
-        (["a.csv", "--option", "txt=body"], ROWS, "option txt"),
+        (["a.csv"], b"body,label\nx,y\n", "a.csv: line 1: column 'text' is not among the columns"),
+        (["a.csv"], b"text,label\ncaf\xe9,late0\n", "a.csv: line 2: not UTF-8"),
+        (["a.csv"], b"text,label\n", "a.csv: no sample left (0 dropped)"),
+        (["a.csv"], b"text,label\n,late0\n", "a.csv: no sample left (1 dropped)"),
+        (["a.csv"], b"", "a.csv: line 1: the file is empty"),
+        (["a.csv", "--format", "tables"], ROWS.encode(), "format 'tables': unknown"),
+        (["a.csv", "--option", "txt=body"], ROWS.encode(), "option txt"),
+        (["a.csv", "--option", "text"], ROWS.encode(), "--option text: give KEY=VALUE"),
     ],
 )
 def test_a_file_that_cannot_be_read_changes_nothing(
-    words: list[str], content: str | None, line: str, chain: Chain
+    words: list[str], content: bytes | None, line: str, chain: Chain
 ) -> None:
     if content is not None:
-        (chain.folder / "a.csv").write_text(content)
+        (chain.folder / "a.csv").write_bytes(content)
     message = stopped(chain, str(chain.folder / words[0]), *words[1:])
     assert line in message
     assert "\n" not in message

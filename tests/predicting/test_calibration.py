@@ -56,3 +56,13 @@ def test_auroc_counts_pairs() -> None:
     inside, outside = np.array([0.9, 0.8, 0.3]), np.array([0.5, 0.1])
     pairs = [a > b for a in inside for b in outside]
     assert calibration.auroc(inside, outside) == pytest.approx(np.mean(pairs))
+
+
+def test_all_tasks_at_once_are_each_task_on_its_own() -> None:
+    rng = np.random.default_rng(2)
+    tasks = np.repeat(np.arange(1, 5), [3, 1, 4, 2])
+    scores = rng.normal(size=(6, 10)) * 30
+    found = calibration.log_softmax(scores, np.searchsorted(tasks, np.arange(1, 5)))
+    for task in range(1, 5):
+        own = torch.from_numpy(scores[:, tasks == task]).log_softmax(1).numpy()
+        np.testing.assert_allclose(found[:, tasks == task], own, atol=1e-12)

@@ -153,6 +153,7 @@ def _bytes(name: str, data: bytes) -> Any:
         (["{f}/a.jsonl"], _bytes("a.jsonl", b'{"text": 3}\n'), "row 1: no text in column text"),
         (["{f}/a.xls"], _bytes("a.xls", b""), "a.xls: give .csv, .tsv, .jsonl, .parquet or .txt"),
         (["{f}/none.csv"], None, "none.csv: no such file"),
+        (["--text", "x", "--threshold", "7"], None, "threshold: 7.0: give a confidence, 0 to 1"),
         ([], None, "predict: give either --text (once or more) or a file"),
         (["--text", "x", "--run", "{f}/none"], None, "none: no such folder"),
         (["--text", "x", "--run", "{f}"], None, "no packaged learner here (model.json)"),
@@ -183,7 +184,7 @@ def test_a_text_of_any_length_is_read(packaged: Packaged) -> None:
         ("<e>one</e>", "relation", "t: not a marked relation"),
         ("<e1>one</e1>", "entity", "t: .*mark it as <e>mention</e>"),
         ("<e>one", "entity", "t: .*mark it as <e>mention</e>"),
-        (3, "sentence", "t: a int, not a text"),
+        (3, "sentence", "t: of type int: give a text"),
     ],
 )
 def test_marks_are_asked_for(text: object, kind: str, line: str) -> None:

@@ -63,7 +63,7 @@ def test_parameters_say_who_first_and_hold_the_whole_config(record: Record) -> N
 
 def test_metrics_by_task(record: Record) -> None:
     points = content.run_metrics(record)
-    expected = {t: record.tasks[t - 1].metrics["whole_accuracy"] for t in (1, 2, 3)}
+    expected = {t: round(record.tasks[t - 1].metrics["whole_accuracy"], 4) for t in (1, 2, 3)}
     assert by_step(points, "whole_accuracy") == expected
     assert by_step(points, "task_accuracy/02") == {
         2: accuracy("dynamic", 100, 2, 2),
@@ -72,7 +72,7 @@ def test_metrics_by_task(record: Record) -> None:
     # Forgetting exists from the second task on: the drop of task 1.
     dropped = accuracy("dynamic", 100, 1, 1) - accuracy("dynamic", 100, 2, 1)
     assert set(by_step(points, "forgetting")) == {2, 3}
-    assert by_step(points, "forgetting")[2] == pytest.approx(dropped)
+    assert by_step(points, "forgetting")[2] == pytest.approx(dropped, abs=5e-5)
     assert set(by_step(points, "selector_accuracy_top3")) == {3}
 
 

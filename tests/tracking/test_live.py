@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import signal
 import threading
+import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -13,11 +15,11 @@ import pytest
 
 from conpet import live
 from conpet.files import read_json
-from conpet.tracking import RunKey, count_active, create_store, track_run
+from conpet.tracking import RunKey, count_active, create_store, track_run, ui_command
 from tests.chain import Chain
 from tests.tracking import contents
 from tests.tracking.conftest import Store
-from tests.tracking.test_server import serving
+from tests.tracking.test_server import free_port, serving, start, stop
 
 
 @pytest.fixture(autouse=True)
@@ -47,11 +49,53 @@ def test_the_complete_run_takes_the_place_of_the_streamed_one(
         curve = client.get_metric_history(second.info.run_id, "loss")
         state = read_json(run / "task02/state/state.json")
         assert [metric.step for metric in curve] == list(range(1, state["steps"] + 1))
+        used = second.data.metrics
+        assert used["system/cpu_seconds"] > 0
+        assert used["system/peak_memory_megabytes"] > 50
         key = RunKey("tiny", "tiny", "tiny", "static_emr", 1)
         create_store(address, store.artifacts, tmp_path / "store.json")
         track_run(run, key, {}, {}, address, store.artifacts, tmp_path / "tracked.json", 2)
         assert contents.runs(address, "live") == []
         assert count_active(address) == 3
+
+
+def test_a_server_killed_in_mid_run_leaves_a_complete_run(
+    store: Store,
+    other: Store,
+    chain: Chain,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """As with `conpet ui` open and CONPET_LIVE set on a store that has nothing yet."""
+    port, run = free_port(), tmp_path / "run"
+    process = start(ui_command(store.uri, store.artifacts, port), store.root)
+    monkeypatch.setenv(live.ADDRESS, f"http://127.0.0.1:{port}")
+    note, sent = live.Live.metric, 0
+
+    def kills(self: live.Live, name: str, value: float, step: int) -> None:
+        nonlocal sent
+        sent += 1
+        note(self, name, value, step)
+        if sent == 8:
+            while not contents.runs(store.uri, "live"):  # it has begun to stream
+                time.sleep(0.05)
+            stop(process, signal.SIGKILL)
+
+    monkeypatch.setattr(live.Live, "metric", kills)
+    try:
+        chain.learn("static_emr", 2, run)
+    finally:
+        stop(process)
+    assert sent > 8
+    assert capsys.readouterr().err.count("going on without it") == 2  # one a training
+    (left,) = contents.runs(store.uri, "live")
+    assert left.info.status == "RUNNING"
+    key = RunKey("tiny", "tiny", "tiny", "static_emr", 1)
+    for here in (store, other):
+        track_run(run, key, {}, {}, here.uri, here.artifacts, here.root / "tracked.json", 2)
+    assert contents.dump(store.uri) == contents.dump(other.uri)
+    assert set(contents.dump(store.uri)) == {str(key), key.child(1), key.child(2)}
 
 
 class _Answers(BaseHTTPRequestHandler):

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import shutil
+from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +13,7 @@ import pytest
 
 import conpet
 from conpet.errors import UserError
-from conpet.files import read_json
+from conpet.files import read_json, write_json
 from conpet.tracking import RunKey, track_run
 from conpet.tracking.models import log_package
 from tests.chain import Chain
@@ -23,10 +26,17 @@ __all__ = ["learnt", "packaged"]
 TEXTS = [s.text for s in make_samples()[:20]]
 
 
-def log(store: Store, run: Path, method: str, seed: int = 1) -> dict[str, str]:
+def log(
+    store: Store,
+    run: Path,
+    method: str,
+    seed: int = 1,
+    package: Path | None = None,
+    tasks: int = TASKS,
+) -> dict[str, str]:
     key, out = RunKey("tiny", "tiny", "tiny", method, seed), store.root / f"{method}{seed}.json"
-    track_run(run, key, {}, {}, store.uri, store.artifacts, out, TASKS)
-    log_package(run / "model", out, store.uri, store.root / "logged.json")
+    track_run(run, key, {}, {}, store.uri, store.artifacts, out, tasks)
+    log_package(package or run / "model", out, store.uri, store.root / "logged.json")
     return read_json(store.root / "logged.json")  # type: ignore[no-any-return]
 
 
@@ -57,7 +67,11 @@ def test_the_model_answers_as_the_package_does(
     np.testing.assert_allclose(found["confidence"], expected.confidence, atol=1e-6)
     assert ("expert" in found) == (method == "dynamic")
     assert model.metadata.signature.inputs.input_names() == ["text"]
-    assert model.metadata.signature.outputs.input_names() == list(found.columns)
+    assert model.metadata.signature.outputs.input_names() == [*found.columns, "probabilities"]
+    everything = model.predict(pd.DataFrame({"text": TEXTS}), params={"probabilities": True})
+    by_name = pd.DataFrame(list(everything["probabilities"]))
+    assert list(by_name.columns) == expected.classes
+    np.testing.assert_allclose(by_name, expected.probabilities, atol=1e-6)
     with pytest.raises(mlflow.MlflowException, match="text 1: empty: give a text"):
         model.predict(pd.DataFrame({"text": [""]}))
     again = conpet.load(f"models:/{logged['model_id']}", snapshot=learnt.snapshot).predict(TEXTS)
@@ -91,3 +105,48 @@ def test_nothing_is_pickled(at: Store, packaged: Packaged) -> None:
 def test_a_model_that_is_not_there_is_one_line(at: Store) -> None:
     with pytest.raises(UserError, match=r"^models:/none@best: "):
         conpet.load("models:/none@best")
+
+
+def test_best_is_the_one_that_validation_found_best(at: Store, packaged: Packaged) -> None:
+    run, client = packaged("static_emr"), contents.client(at.uri)
+    for seed, accuracy in ((1, 0.5), (2, 0.75), (3, 0.25)):
+        folder = at.root / f"seed{seed}"
+        shutil.copytree(run, folder)
+        for path in (*folder.glob("task*/metrics.json"), folder / "model/model.json"):
+            about = read_json(path) | {"seed": seed}
+            if path.name == "model.json":
+                about["calibration"]["accuracy"] = accuracy
+            write_json(path, about)
+        log(at, folder, "static_emr", seed)
+        best = client.get_model_version_by_alias("tiny-static_emr", "best")
+        assert best.tags["conpet.run_key"].endswith("/1" if seed == 1 else "/2")
+
+
+def test_a_model_says_what_it_needs(at: Store, packaged: Packaged) -> None:
+    logged = log(at, packaged("dynamic"), "dynamic")
+    (folder,) = (path.parent for path in at.artifacts.rglob("MLmodel"))
+    needs = (folder / "requirements.txt").read_text().split()
+    assert {line.partition("==")[0] for line in needs} >= {
+        "mlflow",
+        "torch",
+        "transformers",
+        "peft",
+    }
+    assert all(version(name).startswith(pin) for name, pin in (n.split("==") for n in needs))
+    example = json.loads((folder / "input_example.json").read_text())
+    assert example["columns"] == ["text"]
+    model = contents.client(at.uri).get_logged_model(logged["model_id"])
+    assert model.name == "tiny-dynamic-seed1"
+    assert {metric.dataset_name for metric in model.metrics} == {"tiny"}
+    assert {"calibration/ece", "calibration/valid_accuracy", "whole_accuracy"} <= {
+        metric.key for metric in model.metrics
+    }
+    note = contents.client(at.uri).get_model_version("tiny-dynamic", logged["version"]).description
+    assert "6 classes in 3 tasks. Right on " in note
+    assert model.tags["mlflow.note.content"] == note
+    (registered,) = json.loads(model.tags["mlflow.modelVersions"])
+    assert registered["name"] == "tiny-dynamic"
+    assert str(registered["version"]) == logged["version"]
+    run = contents.client(at.uri).get_run(model.source_run_id)
+    data = run.inputs.dataset_inputs[0].dataset
+    assert {metric.dataset_digest for metric in model.metrics} == {data.digest}

@@ -20,7 +20,7 @@ import pytest
 
 from conpet.errors import UserError
 from conpet.files import read_json
-from conpet.tracking import count_active, create_store, track_run, ui_address, ui_command
+from conpet.tracking import count_active, create_store, track_run, ui_command, ui_pages
 from tests.tracking import contents
 from tests.tracking.conftest import Store
 from tests.tracking.synthetic import TAGS, RunKey, build_run, config
@@ -40,11 +40,43 @@ def test_ui_command(store: Store) -> None:
         ui_command("http://127.0.0.1:5000", store.artifacts, 5055)
 
 
-def test_ui_address(store: Store) -> None:
-    assert ui_address(store.uri, 5055, "demo") == "http://127.0.0.1:5055"
+def test_ui_pages(store: Store) -> None:
+    assert ui_pages(store.uri, 5055) == {}
     store.track(KEY, 1)
-    address = ui_address(store.uri, 5055, "demo")
-    assert address.startswith("http://127.0.0.1:5055/#/experiments/1/runs?")
+    pages = ui_pages(store.uri, 5055)
+    assert list(pages) == ["demo"]
+    assert pages["demo"].startswith("http://127.0.0.1:5055/#/experiments/1/runs?")
+
+
+def test_a_port_that_is_taken_is_told_at_once(store: Store) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        with pytest.raises(UserError, match=f"port: {port}: .* give another by --port"):
+            ui_command(store.uri, store.artifacts, port)
+
+
+def start(command: list[str], root: Path) -> subprocess.Popen[bytes]:
+    """Start an MLflow server and wait until it answers."""
+    port = command[command.index("--port") + 1]
+    with (root / "server.log").open("w") as log:
+        process = subprocess.Popen(
+            command, cwd=root, stdout=log, stderr=log, start_new_session=True
+        )
+    for _ in range(600):
+        try:
+            urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=1).close()
+            break
+        except OSError:
+            time.sleep(0.25)
+    return process
+
+
+def stop(process: subprocess.Popen[bytes], how: int = signal.SIGTERM) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, how)
+    process.wait(30)
 
 
 @contextlib.contextmanager
@@ -54,20 +86,11 @@ def serving(root: Path, uri: str, artifacts: Path) -> Iterator[str]:
     command = ui_command(uri, artifacts, port)
     place = command.index("--default-artifact-root")
     command[place : place + 2] = ["--artifacts-destination", str(artifacts)]
-    log = (root / "server.log").open("w")
-    process = subprocess.Popen(command, cwd=root, stdout=log, stderr=log, start_new_session=True)
+    process = start(command, root)
     try:
-        for _ in range(240):
-            try:
-                urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=1).close()
-                break
-            except OSError:
-                time.sleep(0.25)
         yield f"http://127.0.0.1:{port}"
     finally:
-        os.killpg(process.pid, signal.SIGTERM)
-        process.wait(30)
-        log.close()
+        stop(process)
 
 
 def free_port() -> int:

@@ -209,3 +209,8 @@ def test_models_are_packaged_from_the_last_task_and_logged(finished: Workspace) 
     assert "--selector" not in made["recall"]
     assert "--raw" not in made["recall"]
     assert finished.planned("models") == {}
+    # a store that is lost takes the models along; packaging is not done again for it
+    (finished.folder / "results" / "mlflow.db").unlink()
+    jobs = finished.planned("mlflow")
+    assert set(jobs) == {"track", "make", "log"}
+    assert {name.removeprefix("model ") for name in jobs["log"]} == RUNS

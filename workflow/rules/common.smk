@@ -290,6 +290,12 @@ def model_files(experiment):
     return [f"{run}/{name}" for run in found for name in ("model", "logged_model.json")]
 
 
+def packaged_files(experiment):
+    """Return the marks in MLflow of the learners that were packaged: a lost store had them too."""
+    found = [run for run in runs(experiment_of(experiment)) if Path(run, "model").is_dir()]
+    return [f"{run}/logged_model.json" for run in found]
+
+
 def everything(experiment):
     """Return all that an experiment is run for."""
     page = f"results/{experiment}/report.html"
