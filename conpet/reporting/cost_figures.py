@@ -70,7 +70,9 @@ def _cost_panel(ax: Axes, results: Results, dataset: str, model: str, name: str)
     if len(known) and known.max() > 6 * known.min():
         # full replay would press all the others together at the bottom
         ax.set_yscale("log")
-        log_ticks(ax.yaxis, known.min() / 1.2, known.max() * 1.2)
+        low, high = known.min() / 1.2, known.max() * 1.2
+        ax.set_ylim(low, high)
+        _log_ticks(ax.yaxis, low, high)
     else:
         ax.set_ylim(0, 1.06 * max(known, default=1.0))
         ax.yaxis.set_major_formatter("{x:,.0f}")
@@ -133,7 +135,8 @@ def _pareto_panel(ax: Axes, results: Results, dataset: str, model: str, name: st
     ax.set_xscale("log")
     low, high = min(p[0] for p in found.values()), max(p[0] for p in found.values())
     low, high = low / 1.5, high * 1.5
-    log_ticks(ax.xaxis, low, high)
+    ax.set_xlim(low, high)
+    _log_ticks(ax.xaxis, low, high)
     at: dict[float, list[str]] = {}
     for method, (x, _, _) in found.items():
         at.setdefault(x, []).append(method)
@@ -161,11 +164,10 @@ def _point(runs: list[Run], name: str) -> tuple[float, float, float] | None:
     return None if math.isnan(x) or math.isnan(y) or x <= 0 else (x, y, deviation)
 
 
-def log_ticks(axis: Axis, low: float, high: float) -> None:
+def _log_ticks(axis: Axis, low: float, high: float) -> None:
     """Write enough plain numbers on a logarithmic axis from low to high, and not too many."""
     from matplotlib.ticker import LogLocator, NullFormatter
 
-    (axis.axes.set_xlim if axis.axis_name == "x" else axis.axes.set_ylim)(low, high)
     # far apart, the powers of ten alone; else there would be one number, or none
     subs = (1,) if high > 2000 * low else (1, 2, 5) if high > 8 * low else (1, 2, 3, 5)
     axis.set_major_locator(LogLocator(base=10, subs=subs, numticks=12))

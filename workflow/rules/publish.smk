@@ -24,7 +24,7 @@ rule table:
 
 
 rule figure:
-    input: all_runs
+    input: drawn
     output:
         svg=report(
             "results/{experiment}/figures/{figure}.svg",
@@ -46,7 +46,7 @@ rule figure:
 
 
 rule page:
-    input: all_runs
+    input: drawn
     output:
         report(
             "results/{experiment}/report.html",
