@@ -68,13 +68,17 @@ def read_points(path: Path) -> Points:
 
 def plane(vectors: NDArray[Any]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return (n, 2) coordinates on the first two principal components, and their shares (2,)."""
-    from sklearn.decomposition import PCA
-
     values = np.asarray(vectors, dtype=np.float64)
     if len(values) < 3:
         return np.zeros((len(values), 2)), np.zeros(2)
-    fit = PCA(2, svd_solver="full").fit(values)
-    return fit.transform(values), np.nan_to_num(fit.explained_variance_ratio_)
+    centred = values - values.mean(axis=0)
+    _, sizes, axes = np.linalg.svd(centred, full_matrices=False)
+    # an axis has no sign of its own: its largest weight is made positive
+    largest = np.abs(axes[:2]).argmax(axis=1)
+    signs = np.where(axes[[0, 1], largest] < 0, -1.0, 1.0)
+    total = float(np.square(sizes).sum())
+    share = np.square(sizes[:2]) / total if total > 0 else np.zeros(2)
+    return centred @ axes[:2].T * signs, share
 
 
 def projection(results: Results) -> Figure:
@@ -131,8 +135,9 @@ def _panel(ax: Axes, name: str, vectors: NDArray[Any] | None, task: NDArray[Any]
         here = np.array([one["marker"] == marker for one in looks])
         colors = [one["color"] for one in looks if one["marker"] == marker]
         # thousands of points: as a picture within the SVG they take a tenth of the bytes
-        points_of: dict[str, Any] = {"c": colors, "marker": marker, "rasterized": True}
-        ax.scatter(*points[here].T, s=7, linewidths=0, alpha=0.8, **points_of)
+        dots: dict[str, Any] = {"c": colors, "marker": marker, "rasterized": True}
+        x, y = points[here].T
+        ax.scatter(x, y, s=7, linewidths=0, alpha=0.8, **dots)
     ax.set_xlabel(f"{100 * share[0]:.0f} % of the spread", fontsize=8)
     ax.set_ylabel(f"{100 * share[1]:.0f} %", fontsize=8)
 

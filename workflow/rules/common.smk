@@ -44,7 +44,7 @@ def stop(error):
 
 try:
     for option in config:
-        choose("option", option, ["experiment", "mirror", "store", "artifacts"], "--config")
+        choose("option", option, ["experiment", "mirror", "store", "artifacts", "tolerance"], "--config")
     named = load_experiment(str(config.get("experiment", "demo")))
 except UserError as error:
     stop(error)
