@@ -37,6 +37,9 @@ summary { cursor: pointer; padding: .35rem 0; }
 .pending { color: #a04000; }
 blockquote { margin: .1rem 0 .6rem; padding-left: .7rem; border-left: 3px solid #d5dae0; }
 @media (max-width: 40rem) { body { padding: .7rem; } h1 { font-size: 1.35rem; }
+  table:not(.facts) tbody th:first-child { position: sticky; left: 0; background: #fff;
+    white-space: normal; min-width: 6.5rem; max-width: 9.5rem; overflow-wrap: normal; }
+  table:not(.facts) tbody tr:nth-child(even) th:first-child { background: #f4f6f8; }
   table.facts :is(tr, th, td) { display: block; } table.facts th { font-weight: 600; } }
 @media print { details { break-inside: avoid; } nav { display: none; } }
 """
