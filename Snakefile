@@ -1,7 +1,7 @@
 """Continual parameter-efficient tuning, from raw files to tables, figures, report and MLflow.
 
-Type a target: demo, tables, figures, report, mlflow, models, verify, all (the default), or a
-file's path.
+Type a target: demo, tables, figures, report, mlflow, models, partial, publish, verify, all (the
+default), or a file's path.
 `snakemake tables --config experiment=clinc150` takes config/experiments/clinc150.yaml.
 """
 
@@ -20,7 +20,7 @@ report: "workflow/report/workflow.rst"
 localrules:
     all, demo, tables, figures, report, mlflow, models, publish, verify,
     fetch_model, fetch_dataset, prepare, split, table, figure, page, store, track,
-    track_summary, keep, compare, log_model,
+    track_summary, keep, verify, partial, log_model,
 
 
 rule all:
@@ -60,8 +60,27 @@ rule publish:
 
 
 rule verify:
-    message: "experiment {EXPERIMENT} is what was published"
-    input: f"results/{EXPERIMENT}/verified.txt"
+    # no output: whoever asks wants it made again
+    message: "make {EXPERIMENT} again and compare it with what is published"
+    threads: workflow.cores
+    params:
+        script=f"{workflow.basedir}/workflow/scripts/verify.py",
+        experiment=_references[EXPERIMENT],
+        tolerance=f"--tolerance {float(config['tolerance'])}" if "tolerance" in config else "",
+        mirror=shlex.quote(f"mirror={Path(MIRROR).resolve()}") if MIRROR else "",
+    log: f"results/{EXPERIMENT}/logs/verify.log"
+    shell:
+        "{RUNNER} {log} {sys.executable:q} {params.script:q} {params.experiment:q} {threads}"
+        " {params.tolerance} {params.mirror}"
+
+
+rule partial:
+    # no input: what is missing stays missing; no output: what is there grows
+    message: "tables, figures and report of what {EXPERIMENT} has so far"
+    params:
+        experiment=_references[EXPERIMENT],
+    log: f"results/{EXPERIMENT}/logs/partial.log"
+    shell: JOB + " tables --experiment {params.experiment:q} --results results"
 
 
 rule models:

@@ -48,6 +48,12 @@ def _evaluate(args: argparse.Namespace) -> None:
     )
 
 
+def _represent(args: argparse.Namespace) -> None:
+    from conpet.jobs.represent import represent
+
+    represent(cell_of(args), args.snapshot, args.encoded, args.states, args.selector, args.out)
+
+
 def _params(args: argparse.Namespace) -> None:
     from conpet.config.model import Model
     from conpet.config.settings import Settings
@@ -89,6 +95,12 @@ def add_commands(add: Add) -> None:
     paths(
         p, snapshot="model folder", metrics="metrics to write", predictions="predictions to write"
     )
+    lists(p, required=True, encoded="encoded files of all parts up to the task")
+    lists(p, states="states up to this task, oldest first")
+    p.add_argument("--selector", type=Path, help="the task's selector")
+    p = add("represent", "keep what the model makes of some test texts", _represent)
+    common(p, *keys)
+    paths(p, snapshot="model folder", out="file to write: RUN/representations.safetensors")
     lists(p, required=True, encoded="encoded files of all parts up to the task")
     lists(p, states="states up to this task, oldest first")
     p.add_argument("--selector", type=Path, help="the task's selector")

@@ -71,3 +71,8 @@ def lists(parser: argparse.ArgumentParser, required: bool = False, **helps: str)
         parser.add_argument(
             f"--{name}", type=Path, nargs="*", default=[], required=required, help=text
         )
+
+
+def results(parser: argparse.ArgumentParser) -> None:
+    """Add the folder of results."""
+    parser.add_argument("--results", type=Path, default=Path("results"), help="default: results")

@@ -8,7 +8,6 @@ from pathlib import Path
 
 from conpet.config import Experiment
 from conpet.config.strict import choose, read_yaml
-from conpet.errors import UserError
 from conpet.files import atomic_folder, read_json
 from conpet.provenance import commit
 from conpet.reporting.collect import Results, collect_experiment, describe
@@ -35,16 +34,35 @@ def plot(experiment: Experiment, name: str, results: Path, out: Path) -> None:
     write_figure(FIGURES[name][0](_collect(experiment, results)), out)
 
 
-def report(experiment: Experiment, results: Path, out: Path) -> None:
-    """Make the page that shows everything."""
+def report(experiment: Experiment, results: Path, out: Path, store: str = "") -> None:
+    """Make the page that shows everything; its links lead to MLflow's pages of the store."""
+    from conpet.reporting.graph import job_counts
     from conpet.reporting.page import About, write_page
 
+    pages = store if not store or store.startswith("http") else "http://127.0.0.1:5000"
     about = About(
+        jobs=job_counts(experiment),
+        store=pages,
         config=describe(experiment),
         config_hash=experiment.sha256(),
         commit=commit(experiment.config_dir),
     )
     write_page(_collect(experiment, results), out, about)
+
+
+def everything(experiment: Experiment, results: Path, out: Path) -> None:
+    """Make all tables, figures and the page of what has been run so far; print the main table."""
+    from conpet.reporting.figures import FIGURES, write_figure
+    from conpet.reporting.tables import TABLES, terminal, write_table
+
+    found = _collect(experiment, results)
+    for name, (make_table, _) in TABLES.items():
+        write_table(make_table(found), out / "tables" / name, experiment.sha256())
+    for name, (make_figure, _) in FIGURES.items():
+        write_figure(make_figure(found), out / "figures" / name)
+    report(experiment, results, out / "report.html")
+    print(terminal(TABLES["main"][0](found)))
+    print(f"\ntables, figures and report of what is there: {out}")
 
 
 def show(experiment: Experiment, results: Path) -> None:
@@ -142,19 +160,3 @@ def publish(experiment: Experiment, results: Path, out: Path) -> None:
     with atomic_folder(out) as folder:
         for kind in ("tables", "figures"):
             shutil.copytree(here / kind, folder / kind, ignore=shutil.ignore_patterns(".*"))
-
-
-def verify(experiment: Experiment, results: Path, published: Path, tolerance: float) -> list[str]:
-    """Compare an experiment's tables with the published ones; return a line a difference.
-
-    What a clock or a memory gauge has measured is left out.
-
-    Raises:
-        UserError: nothing is published of this experiment.
-    """
-    from conpet.reporting.compare import diff
-
-    kept = published / experiment.name / "tables"
-    if not kept.is_dir():
-        raise UserError(f"{kept}: nothing is published of experiment {experiment.name}")
-    return diff(kept, results / experiment.name / "tables", tolerance)

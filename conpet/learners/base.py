@@ -118,6 +118,10 @@ class Learner(ABC):
         """Return what K-means chooses exemplars on, shape (n, d): the scores of seen classes."""
         raise UserError(f"{type(self).__name__.lower()}: keeps no memory: use another replay")
 
+    def representations(self, indices: np.ndarray) -> np.ndarray:
+        """Return what the learner's decision is made on, shape (n, width)."""
+        return self.backbone.features(self.stream, indices).numpy()
+
     def save(self, folder: Path) -> None:
         """Write adapter and tensors into a state's folder."""
         from safetensors.torch import save_file
@@ -239,6 +243,12 @@ class Classifier(Learner):
         hidden = self.backbone.features(self.stream, indices).to(self.backbone.device)
         scores = self.head(self.represent(hidden))[:, : self.stream.seen]
         return Prediction(F.log_softmax(scores, dim=1).cpu())
+
+    @torch.no_grad()
+    def representations(self, indices: np.ndarray) -> np.ndarray:
+        """Return what the head reads, shape (n, width)."""
+        hidden = self.backbone.features(self.stream, indices).to(self.backbone.device)
+        return self.represent(hidden).cpu().numpy()
 
     @torch.no_grad()
     def memory_features(self, indices: np.ndarray) -> np.ndarray:

@@ -218,6 +218,11 @@ class Experts(Learner):
         self.adapters[self.task] = self.backbone.state()
         return plan
 
+    def representations(self, indices: np.ndarray) -> np.ndarray:
+        """Return what the selector reads, shape (n, width): the experts share no space."""
+        self.backbone.load_state(self.selector_adapter or self.adapters[self.task])
+        return super().representations(indices)
+
     def predict(self, indices: np.ndarray) -> Prediction:
         """Let the selector's top-k experts answer; the arg max over their classes wins."""
         task_scores = self.task_scores(indices)

@@ -21,6 +21,7 @@ from conpet.reporting.layout import (
     points,
     spread,
     threads,
+    waiting,
 )
 from conpet.reporting.table import Table
 
@@ -93,10 +94,7 @@ def ablation(results: Results) -> Table:
             [
                 *key_cells(results, fact["dataset"], fact["model"], fact["method"]),
                 *(varied[fact["method"]][name] for name in settings),
-                percent(fact["whole_accuracy_mean"], fact["whole_accuracy_std"]),
-                percent(fact["average_accuracy_mean"], fact["average_accuracy_std"]),
-                points(fact["difference_mean"], fact["difference_std"]),
-                str(fact["n"]),
+                *waiting(_numbers(fact), fact["n"] == 0),
             ]
             for fact in facts
         ],
@@ -132,6 +130,15 @@ def _fact(
     mean, std, _ = spread(deltas if method != base else [])
     fact |= {"difference_mean": mean, "difference_std": std}
     return fact | {"n": len(finished), "seeds": len(runs)}
+
+
+def _numbers(fact: dict[str, Any]) -> list[str]:
+    return [
+        percent(fact["whole_accuracy_mean"], fact["whole_accuracy_std"]),
+        percent(fact["average_accuracy_mean"], fact["average_accuracy_std"]),
+        points(fact["difference_mean"], fact["difference_std"]),
+        str(fact["n"]),
+    ]
 
 
 def _short(name: str, names: list[str]) -> str:

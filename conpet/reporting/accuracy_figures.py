@@ -33,7 +33,7 @@ def accuracy(results: Results) -> Figure:
     """
     with drawing():
         where = places(results)
-        zoom = _zoom(results) if len(where) == 1 else None
+        zoom = _upper(results) if len(where) == 1 else None
         figure, axes = panels(len(where) + (zoom is not None), 4.6, 3.8)
         for ax, (dataset, model) in zip(axes, where, strict=False):
             _accuracy_panel(ax, results, dataset, model)
@@ -55,7 +55,7 @@ def _accuracy_panel(ax: Axes, results: Results, dataset: str, model: str) -> Non
         drawn = True
         look = style(method, results.methods)
         x = np.arange(1, len(mean) + 1)
-        ax.fill_between(x, mean - band, mean + band, color=look.color, alpha=0.13, linewidth=0)
+        ax.fill_between(x, mean - band, mean + band, color=look.color, alpha=0.11, linewidth=0)
         ax.plot(x, mean, zorder=3 if method == "dynamic" else 2, **look.plot())
     ax.set(title=place_name(results, dataset, model), xlabel="After task")
     ax.set(ylabel="Whole accuracy (%)", xlim=(0.7, last + 0.3), ylim=(0, 101))
@@ -72,8 +72,8 @@ def _curve(runs: list[Run]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     return np.array([s[0] for s in stats]), np.nan_to_num([s[1] for s in stats])
 
 
-def _zoom(results: Results) -> tuple[float, float] | None:
-    """Return the limits of the upper part, if looking closer shows more."""
+def _upper(results: Results) -> tuple[float, float] | None:
+    """Return the limits of the axis that show all but the worst methods larger; None if no gain."""
     curves = [_curve([r for r in results.runs if r.cell.method == m]) for m in results.methods]
     curves = [(mean, band) for mean, band in curves if len(mean) > 1]
     if not curves:
@@ -148,11 +148,14 @@ def _heat_panel(ax: Axes, runs: list[Run], title: str) -> None:
         empty(ax, "pending")
         return
     matrix = 100 * np.mean([accuracy_matrix(run.metrics) for run in runs], axis=0)
-    heat(ax, matrix)
+    heat(ax, matrix, 8 if len(matrix) <= 6 else 6)
 
 
-def heat(ax: Axes, matrix: NDArray[np.float64]) -> None:
-    """Draw a square matrix of percentages over tasks, row 1 on top, with numbers if they fit."""
+def heat(ax: Axes, matrix: NDArray[np.float64], size: float) -> None:
+    """Draw a square matrix of percentages over tasks, row 1 on top, with numbers if they fit.
+
+    ``size`` is theirs, in points.
+    """
     n = len(matrix)
     ax.imshow(np.ma.masked_invalid(matrix), cmap="cividis", vmin=0, vmax=100, aspect="equal")
     ticks = task_ticks(n)
@@ -166,7 +169,6 @@ def heat(ax: Axes, matrix: NDArray[np.float64]) -> None:
     for (row, column), value in np.ndenumerate(matrix):
         if not math.isnan(value):
             color = "black" if value > 45 else "white"
-            size = 8 if n <= 6 else 6
             middle: dict[str, Any] = {"ha": "center", "va": "center"}
             text = ax.text(column, row, f"{value:.0f}", color=color, size=size, **middle)
             text.set_in_layout(False)
@@ -189,7 +191,7 @@ def selector(results: Results) -> Figure:
         for i, (ax, (dataset, model, method, count)) in enumerate(zip(axes, cells, strict=False)):
             ax.grid(False)
             of = count.sum(axis=1, keepdims=True)
-            heat(ax, np.where(of > 0, 100 * count / np.maximum(of, 1), np.nan))
+            heat(ax, np.where(of > 0, 100 * count / np.maximum(of, 1), np.nan), 8)
             ax.set_title(_title(results, dataset, model, method))
             ax.set_xlabel("Selected task")
             ax.set_ylabel("True task" if i % 3 == 0 else "")

@@ -22,6 +22,7 @@ from conpet.reporting.layout import (
     percent,
     spread,
     threads,
+    waiting,
 )
 from conpet.reporting.names import BACKBONES, method_name
 from conpet.reporting.significance import main_notes
@@ -133,11 +134,14 @@ def _reported_note(facts: list[dict[str, Any]]) -> list[str]:
 
 
 def _accuracy_cells(facts: list[dict[str, Any] | None]) -> list[str]:
-    return [
-        percent(fact[f"{m}_mean"], fact[f"{m}_std"]) if fact else DASH
-        for fact in facts
-        for m in METRICS
-    ]
+    cells = []
+    for fact in facts:
+        if fact is None:
+            cells += [DASH] * len(METRICS)
+            continue
+        shown = [percent(fact[f"{m}_mean"], fact[f"{m}_std"]) for m in METRICS]
+        cells += waiting(shown, fact["n"] == 0)
+    return cells
 
 
 def _mean(fact: dict[str, Any] | None, metric: str) -> float:
@@ -167,7 +171,7 @@ def curve(results: Results) -> Table:
         data=pd.DataFrame(facts),
         columns=[*columns, *(("After task", str(t)) for t in range(1, last + 1))],
         rows=[
-            [*key_cells(results, *key), *(percent(value) for value in line)]
+            [*key_cells(results, *key), *_curve_cells(line, results.of(*key))]
             for key, line in lines.items()
         ],
         labels=len(columns),
@@ -177,6 +181,12 @@ def curve(results: Results) -> Table:
         threads=threads(results),
         **marks(contest, [not results.bound(method) for _, _, method in lines], datasets),
     )
+
+
+def _curve_cells(line: list[float], runs: list[Run]) -> list[str]:
+    tasks = runs[0].cell.n_tasks  # another dataset may have more: there is no such task here
+    cells = [percent(value) for value in line]
+    return [*waiting(cells[:tasks]), *cells[tasks:]]
 
 
 def _curve_facts(
@@ -224,7 +234,10 @@ def forgetting(results: Results) -> Table:
         rows=[
             [
                 *key_cells(results, fact["dataset"], fact["model"], fact["method"]),
-                *(percent(fact[f"{m}_mean"], fact[f"{m}_std"]) for m in HISTORY),
+                *waiting(
+                    [percent(fact[f"{m}_mean"], fact[f"{m}_std"]) for m in HISTORY],
+                    fact["mean_whole_accuracy_n"] == 0,
+                ),
             ]
             for fact in facts
         ],

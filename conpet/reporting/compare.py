@@ -11,7 +11,7 @@ import pandas as pd
 from conpet.errors import UserError
 
 # A row is known by these columns, as far as its table has them.
-KEYS = ("dataset", "model", "method", "setting", "source", "baseline", "task", "seed")
+KEYS = ("dataset", "model", "claim", "method", "setting", "source", "baseline", "task", "seed")
 # What a clock or a memory gauge has measured is never the same twice.
 MEASURED = ("seconds", "peak_memory")
 

@@ -6,6 +6,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from conpet.reporting.accuracy_figures import task_ticks
 from conpet.reporting.collect import Results, Run
@@ -24,6 +25,7 @@ from conpet.reporting.style import (
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.axis import Axis
     from matplotlib.figure import Figure
 
 _OVER_TASKS = {"samples": "Samples passed in the task", "seconds": "Seconds for the task"}
@@ -37,7 +39,7 @@ def cost(results: Results) -> Figure:
     """Samples and seconds of every task: flat for a fixed budget, rising for the whole history."""
     with drawing():
         where = places(results)
-        figure, axes = panels(2 * len(where), 4.4, 3.5, across=2)
+        figure, axes = panels(2 * len(where), 4.6, 4.2, across=2)
         for i, (dataset, model) in enumerate(where):
             for ax, (name, label) in zip(axes[2 * i : 2 * i + 2], _OVER_TASKS.items(), strict=True):
                 _cost_panel(ax, results, dataset, model, name)
@@ -48,41 +50,76 @@ def cost(results: Results) -> Figure:
 
 def _cost_panel(ax: Axes, results: Results, dataset: str, model: str, name: str) -> None:
     methods = results.methods
-    last, top, drawn = 1, 0.0, False
-    for i, method in enumerate(methods):
-        runs = results.of(dataset, model, method)
-        costs = np.array(by_task(runs, name))
-        last = max(last, len(costs))
-        if not len(costs) or np.isnan(costs).all():
-            continue
-        drawn = True
-        top = max(top, float(np.nanmax(costs)))
-        # methods with one budget cost the same: moved apart sideways, so that each can be seen
-        aside = 0.6 * (i / max(1, len(methods) - 1) - 0.5)
-        look = style(method, methods)
+    curves = {m: np.array(by_task(results.of(dataset, model, m), name)) for m in methods}
+    curves = {m: c for m, c in curves.items() if len(c) and not np.isnan(c).all()}
+    last = max([len(c) for c in curves.values()], default=1)
+    for method, costs in curves.items():
+        # methods with one budget cost alike: moved apart sideways, so that each can be seen
+        alike = [m for m, other in curves.items() if _alike(costs, other)]
+        step = min(0.22, 0.66 / max(1, len(alike) - 1))
+        aside = step * (alike.index(method) - (len(alike) - 1) / 2)
+        look = style(method, methods).plot()
         x = np.arange(1, len(costs) + 1) + aside
-        ax.plot(x, costs, **(look.plot() | {"linewidth": 1.1}))
-    ax.set(xlim=(0.6, last + 0.4), ylim=(0, 1.06 * top or 1))
+        ax.plot(x, costs, **(look | {"linewidth": 0.9, "markersize": 0.8 * look["markersize"]}))
+    ax.set(xlim=(0.6, last + 0.4))
     ax.set_xticks(task_ticks(last))
-    ax.yaxis.set_major_formatter("{x:,.0f}")
-    if not drawn:
+    if not curves:
         empty(ax)
+        return
+    known = np.concatenate([c[c > 0] for c in curves.values()])
+    if len(known) and known.max() > 6 * known.min():
+        # full replay would press all the others together at the bottom
+        ax.set_yscale("log")
+        low, high = known.min() / 1.2, known.max() * 1.2
+        ax.set_ylim(low, high)
+        _log_ticks(ax.yaxis, low, high)
+    else:
+        ax.set_ylim(0, 1.06 * max(known, default=1.0))
+        ax.yaxis.set_major_formatter("{x:,.0f}")
+
+
+def _alike(a: NDArray[np.float64], b: NDArray[np.float64]) -> bool:
+    if len(a) != len(b):
+        return False
+    return bool(np.nanmean(np.abs(a - b)) <= 0.12 * np.nanmean(np.abs(a) + np.abs(b)) / 2)
 
 
 def pareto(results: Results) -> Figure:
     """Whole accuracy against the bytes kept and the seconds spent.
 
-    The stairs are the Pareto front of the methods in contest (no upper bounds)."""
+    The stairs are the Pareto front of the methods in contest (no upper bounds). With a single
+    dataset and model a second row shows the upper part larger."""
     with drawing():
         where = places(results)
-        figure, axes = panels(2 * len(where), 4.4, 4.0, across=2)
+        zoom = _upper(results) if len(where) == 1 else None
+        figure, axes = panels(2 * (len(where) + (zoom is not None)), 4.4, 3.4, across=2)
         for i, (dataset, model) in enumerate(where):
             for ax, (name, label) in zip(axes[2 * i : 2 * i + 2], _AGAINST.items(), strict=True):
                 _pareto_panel(ax, results, dataset, model, name)
                 ax.set(xlabel=label, title=place_name(results, dataset, model))
                 ax.set_ylabel("Whole accuracy (%)")
+        if zoom is not None:
+            for ax, (name, label) in zip(axes[2:], _AGAINST.items(), strict=True):
+                _pareto_panel(ax, results, *where[0], name)
+                ax.set(xlabel=label, title="upper part, enlarged", ylim=zoom)
+                ax.set_ylabel("Whole accuracy (%)")
         legend(figure, results, results.methods, lines=False)
     return figure
+
+
+def _upper(results: Results) -> tuple[float, float] | None:
+    """Return the limits of the axis that show all but the worst methods larger; None if no gain."""
+    found = [
+        _point([r for r in results.runs if r.cell.method == m], "bytes") for m in results.methods
+    ]
+    known = [(y, np.nan_to_num(std)) for _, y, std in filter(None, found)]
+    best = max([y for y, _ in known], default=0.0)
+    upper = [(y - std, y + std) for y, std in known if y > 0.65 * best]
+    if len(upper) < 2:
+        return None
+    low = 5 * math.floor(min(low for low, _ in upper) / 5)
+    high = min(101.0, 5 * math.ceil(max(high for _, high in upper) / 5) + 0.5)
+    return (low, high) if high - low < 65 else None
 
 
 def _pareto_panel(ax: Axes, results: Results, dataset: str, model: str, name: str) -> None:
@@ -98,7 +135,8 @@ def _pareto_panel(ax: Axes, results: Results, dataset: str, model: str, name: st
     ax.set_xscale("log")
     low, high = min(p[0] for p in found.values()), max(p[0] for p in found.values())
     low, high = low / 1.5, high * 1.5
-    _log_axis(ax, low, high)
+    ax.set_xlim(low, high)
+    _log_ticks(ax.xaxis, low, high)
     at: dict[float, list[str]] = {}
     for method, (x, _, _) in found.items():
         at.setdefault(x, []).append(method)
@@ -126,15 +164,15 @@ def _point(runs: list[Run], name: str) -> tuple[float, float, float] | None:
     return None if math.isnan(x) or math.isnan(y) or x <= 0 else (x, y, deviation)
 
 
-def _log_axis(ax: Axes, low: float, high: float) -> None:
+def _log_ticks(axis: Axis, low: float, high: float) -> None:
+    """Write enough plain numbers on a logarithmic axis from low to high, and not too many."""
     from matplotlib.ticker import LogLocator, NullFormatter
 
-    ax.set_xlim(low, high)
     # far apart, the powers of ten alone; else there would be one number, or none
     subs = (1,) if high > 2000 * low else (1, 2, 5) if high > 8 * low else (1, 2, 3, 5)
-    ax.xaxis.set_major_locator(LogLocator(base=10, subs=subs, numticks=12))
-    ax.xaxis.set_major_formatter("{x:,g}")
-    ax.xaxis.set_minor_formatter(NullFormatter())
+    axis.set_major_locator(LogLocator(base=10, subs=subs, numticks=12))
+    axis.set_major_formatter("{x:,g}")
+    axis.set_minor_formatter(NullFormatter())
 
 
 def pareto_front(found: list[tuple[float, float]]) -> list[tuple[float, float]]:

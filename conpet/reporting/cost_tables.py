@@ -19,6 +19,7 @@ from conpet.reporting.layout import (
     pending_note,
     spread,
     threads,
+    waiting,
 )
 from conpet.reporting.table import Table
 
@@ -59,7 +60,11 @@ def cost(results: Results) -> Table:
         data=pd.DataFrame(facts),
         columns=[*columns, *_COLUMNS],
         rows=[
-            [*key_cells(results, f["dataset"], f["model"], f["method"]), *_cells(f)] for f in facts
+            [
+                *key_cells(results, f["dataset"], f["model"], f["method"]),
+                *waiting(_cells(f), f["n"] == 0),
+            ]
+            for f in facts
         ],
         labels=len(columns),
         rules=dataset_rules([fact["dataset"] for fact in facts]),

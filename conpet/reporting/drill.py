@@ -44,8 +44,11 @@ class Drill:
 TASK_COLUMNS = ("Task", "Classes", "Whole", "Average", "Best epoch", "Samples passed", "Seconds")
 
 
-def drill(results: Results, run: Run, texts: Texts, links: Mapping[str, str]) -> Drill:
-    """Gather what the page shows of one run; whatever is absent is left out."""
+def drill(results: Results, run: Run, texts: Texts, store: str = "") -> Drill:
+    """Gather what the page shows of one run; whatever is absent is left out.
+
+    ``store`` is the address of MLflow's pages, which the run's link leads to.
+    """
     cell = run.cell
     key = f"{cell.dataset}/{cell.model}/{cell.method}/seed{cell.seed}"
     headline = f"{len(run.metrics)} of {cell.n_tasks} tasks"
@@ -62,11 +65,17 @@ def drill(results: Results, run: Run, texts: Texts, links: Mapping[str, str]) ->
         status=run.status,
         headline=headline,
         mlflow=str(tracked["run_id"]) if tracked else "",
-        link=links.get(key, ""),
+        link=_link(store, tracked) if tracked else "",
         curves=epoch_curves(run),
         tasks=[_task_row(run, task) for task in range(1, len(run.metrics) + 1)],
         confusions=confusions(run, texts),
     )
+
+
+def _link(store: str, tracked: Mapping[str, Any]) -> str:
+    if not store or "experiment_id" not in tracked:
+        return ""
+    return f"{store.rstrip('/')}/#/experiments/{tracked['experiment_id']}/runs/{tracked['run_id']}"
 
 
 def _task_row(run: Run, task: int) -> list[str]:

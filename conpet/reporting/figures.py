@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from conpet.reporting import accuracy_figures, cost_figures
 from conpet.reporting.collect import Results
+from conpet.reporting.projection import projection
 from conpet.reporting.style import write_figure
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ FIGURES: dict[str, tuple[Callable[[Results], Figure], str]] = {
     "cost": (cost_figures.cost, "samples and seconds of every task"),
     "pareto": (cost_figures.pareto, "accuracy against bytes kept and against seconds"),
     "selector": (accuracy_figures.selector, "which task the selector takes a sample for"),
+    "projection": (projection, "test texts by task in two dimensions, before and after training"),
 }
 
 __all__ = ["FIGURES", "write_figure"]

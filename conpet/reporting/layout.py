@@ -9,7 +9,8 @@ import numpy as np
 
 from conpet.reporting.collect import Results, Run
 
-DASH = "–"
+DASH = "–"  # there is no such number
+PENDING = "…"  # there will be one
 
 
 def grid(results: Results) -> Iterator[tuple[str, str, str, list[Run]]]:
@@ -120,13 +121,18 @@ def marks(
     return {"best": frozenset(best), "second": frozenset(second)}
 
 
+def waiting(cells: Sequence[str], pending: bool = True) -> list[str]:
+    """Return a row's cells, those without a number marked as pending where that is so."""
+    return [PENDING if pending and cell == DASH else cell for cell in cells]
+
+
 def pending_note(results: Results) -> list[str]:
     """Return the footnote on runs that are not finished, if there are any."""
-    waiting = [run for run in results.runs if not run.finished]
-    if not waiting:
+    unready = [run for run in results.runs if not run.finished]
+    if not unready:
         return []
     cells: dict[tuple[str, str, str], list[Run]] = {}
-    for run in waiting:
+    for run in unready:
         cells.setdefault(run.cell[:3], []).append(run)
     several = len(results.models) > 1
     items = []
@@ -136,8 +142,8 @@ def pending_note(results: Results) -> list[str]:
         items.append(f"{results.name(method)} on {where} (seed {seeds})")
     more = f"; and {len(items) - 12} more" if len(items) > 12 else ""
     return [
-        f"{DASH} pending, or a mean over fewer seeds: {len(waiting)} of {len(results.runs)} runs "
-        f"are not finished: {'; '.join(items[:12])}{more}."
+        f"{PENDING} pending; where some seeds are there, the mean over these: {len(unready)} of "
+        f"{len(results.runs)} runs are not finished: {'; '.join(items[:12])}{more}."
     ]
 
 

@@ -11,11 +11,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from conpet.errors import UserError
 from conpet.files import write_text
 from conpet.reporting.collect import Results
 from conpet.reporting.drill import TASK_COLUMNS, drill
 from conpet.reporting.figures import FIGURES, write_figure
+from conpet.reporting.graph import svg
 from conpet.reporting.predictions import Texts
 from conpet.reporting.render import html
 from conpet.reporting.table import machine
@@ -27,15 +27,15 @@ from conpet.reporting.template import CSS, PAGE
 class About:
     """What the page says besides results.
 
-    ``config`` is the resolved configuration, ``dag`` an SVG of the workflow, ``links`` the address
-    of each run in MLflow by "dataset/model/method/seedN". All may be left out.
+    ``config`` is the resolved configuration, ``jobs`` the number of jobs of each of the workflow's
+    rules, ``store`` where MLflow's pages are (run links lead there). All may be left out.
     """
 
     config: Mapping[str, Any] = field(default_factory=dict)
     config_hash: str = ""
     commit: str = ""
-    dag: Path | None = None
-    links: Mapping[str, str] = field(default_factory=dict)
+    jobs: Mapping[str, int] = field(default_factory=dict)
+    store: str = ""
 
 
 def write_page(results: Results, out: Path, about: About | None = None) -> Path:
@@ -43,7 +43,6 @@ def write_page(results: Results, out: Path, about: About | None = None) -> Path:
     from jinja2 import Environment
 
     about = about or About()
-    dag = _uri(about.dag) if about.dag else ""
     texts = Texts(results.root)
     with tempfile.TemporaryDirectory() as folder:
         figures = [_figure(results, name, Path(folder)) for name in FIGURES]
@@ -63,8 +62,10 @@ def write_page(results: Results, out: Path, about: About | None = None) -> Path:
         config=json.dumps(about.config, indent=1, ensure_ascii=False) if about.config else "",
         tables=[html(TABLES[name][0](results)) for name in tables_for(results)],
         figures=figures,
-        dag=dag,
-        runs=[drill(results, run, texts, about.links) for run in results.runs],
+        dag=svg(about.jobs) if about.jobs else "",
+        jobs=sum(about.jobs.values()),
+        store=about.store,
+        runs=[drill(results, run, texts, about.store) for run in results.runs],
         task_columns=TASK_COLUMNS,
     )
     write_text(out, shown)
@@ -126,9 +127,4 @@ def _head(path: Path) -> str:
 
 def _uri(path: Path) -> str:
     # as an image an SVG runs no script, fetches nothing, and its ids clash with no other's
-    try:
-        data = base64.b64encode(path.read_bytes()).decode()
-    except FileNotFoundError:
-        raise UserError(f"{path}: no such picture: make the workflow's graph first") from None
-    kind = "image/png" if path.suffix == ".png" else "image/svg+xml"
-    return f"data:{kind};base64,{data}"
+    return f"data:image/svg+xml;base64,{base64.b64encode(path.read_bytes()).decode()}"

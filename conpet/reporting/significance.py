@@ -21,6 +21,7 @@ from conpet.reporting.layout import (
     points,
     spread,
     threads,
+    waiting,
 )
 from conpet.reporting.predictions import read_predictions
 from conpet.reporting.table import Table
@@ -41,12 +42,17 @@ def pairs(results: Results, dataset: str, model: str) -> Iterator[tuple[str, str
     for method in methods:
         if method.startswith("static_") and method.removeprefix("static_") in methods:
             yield method, method.removeprefix("static_")
-    means = {
-        m: _finished_mean(results.of(dataset, model, m)) for m in methods if m.startswith("static_")
-    }
+    best = best_static(results, dataset, model)
+    if "dynamic" in methods and best:
+        yield "dynamic", best
+
+
+def best_static(results: Results, dataset: str, model: str) -> str:
+    """Return the static method with the highest mean whole accuracy; '' if none has finished."""
+    methods = [m for m in results.methods if m.startswith("static_")]
+    means = {m: _finished_mean(results.of(dataset, model, m)) for m in methods}
     means = {m: mean for m, mean in means.items() if not math.isnan(mean)}
-    if "dynamic" in methods and means:
-        yield "dynamic", max(means, key=lambda m: means[m])
+    return max(means, key=lambda m: means[m], default="")
 
 
 def _finished_mean(runs: list[Run]) -> float:
@@ -146,12 +152,7 @@ def significance(results: Results) -> Table:
         [
             *key_cells(results, fact["dataset"], fact["model"], fact["method"]),
             results.name(fact["baseline"]),
-            points(fact["difference_mean"], fact["difference_std"]),
-            str(fact["seeds"]),
-            p_value(fact["t_test_p"]),
-            _interval(fact["low"], fact["high"]),
-            p_value(fact["bootstrap_p"]),
-            f"{fact['samples']:,}" if fact["samples"] else DASH,
+            *waiting(_cells(fact), fact["seeds"] == 0),
         ]
         for fact in found
     ]
@@ -179,6 +180,17 @@ def significance(results: Results) -> Table:
         inputs=results.hashes(inputs(results)),
         threads=threads(results),
     )
+
+
+def _cells(fact: dict[str, Any]) -> list[str]:
+    return [
+        points(fact["difference_mean"], fact["difference_std"]),
+        str(fact["seeds"]),
+        p_value(fact["t_test_p"]),
+        _interval(fact["low"], fact["high"]),
+        p_value(fact["bootstrap_p"]),
+        f"{fact['samples']:,}" if fact["samples"] else DASH,
+    ]
 
 
 def main_notes(results: Results) -> tuple[list[str], list[Path]]:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from conpet.reporting import accuracy_tables
 from conpet.reporting.ablation import ablation
+from conpet.reporting.claims import claims
 from conpet.reporting.collect import Results
 from conpet.reporting.cost_tables import cost
 from conpet.reporting.render import terminal
@@ -22,6 +23,7 @@ TABLES: dict[str, tuple[Callable[[Results], Table], str]] = {
     "selector": (accuracy_tables.selector, "how often the selector finds the right task"),
     "cost": (cost, "tunable weights, samples, seconds, memory and bytes a task, and their slopes"),
     "significance": (significance, "static against memory and dynamic against static, tested"),
+    "claims": (claims, "the authors' claims, measured: holds, does not hold, undecided"),
     "ablation": (ablation, "what each variant changes, and what that does to the accuracy"),
 }
 

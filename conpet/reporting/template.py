@@ -16,6 +16,8 @@ figcaption { font-weight: 600; margin-bottom: .4rem; }
 .scroll img { display: block; max-width: 100%; height: auto; }
 .scroll svg { display: block; width: 100%; max-width: 56rem; min-width: 40rem; height: auto; }
 .scroll svg text { fill: #444; }
+.scroll svg.graph { max-width: 40rem; min-width: 34rem; }
+.scroll svg.graph text { fill: #1a1a1a; }
 table { border-collapse: collapse; font-size: .88rem; font-variant-numeric: tabular-nums; }
 th, td { padding: .22rem .6rem; text-align: right; white-space: nowrap; }
 th { font-weight: 600; }
@@ -35,6 +37,9 @@ summary { cursor: pointer; padding: .35rem 0; }
 .pending { color: #a04000; }
 blockquote { margin: .1rem 0 .6rem; padding-left: .7rem; border-left: 3px solid #d5dae0; }
 @media (max-width: 40rem) { body { padding: .7rem; } h1 { font-size: 1.35rem; }
+  table:not(.facts) tbody th:first-child { position: sticky; left: 0; background: #fff;
+    white-space: normal; min-width: 6.5rem; max-width: 9.5rem; overflow-wrap: normal; }
+  table:not(.facts) tbody tr:nth-child(even) th:first-child { background: #f4f6f8; }
   table.facts :is(tr, th, td) { display: block; } table.facts th { font-weight: 600; } }
 @media print { details { break-inside: avoid; } nav { display: none; } }
 """
@@ -90,14 +95,18 @@ seeds {{ seeds | join(', ') }}).</p>
 
 {%- if dag %}
 <h2 id="dag">Workflow</h2>
-<figure><figcaption>The rules that made this, and what they wait for</figcaption>
-<div class="scroll"><img src="{{ dag }}" alt="graph of the workflow's rules"></div></figure>
+<figure><figcaption>The rules that made this: {{ '{:,}'.format(jobs) }} jobs from nothing, and what
+they wait for</figcaption>
+<div class="scroll">{{ dag | safe }}</div>
+<ul class="notes"><li>Blue dashes: a task's job waits for the task before.</li></ul></figure>
 {%- endif %}
 
 <h2 id="runs">Runs</h2>
 <p class="muted">Curves: blue, validation accuracy (dot: the epoch kept); green dashes, the
 selector's; vermillion, training loss. Confusions: after the last task evaluated, with the mistake
-the model was surest of.</p>
+the model was surest of.{% if store %} Links into MLflow lead to <code>{{ store }}</code>
+{%- if '127.0.0.1' in store %}, where <code>conpet ui</code> shows this machine's store{% endif %}.
+{%- endif %}</p>
 {%- for run in runs %}
 <details><summary><code>{{ run.key }}</code>
 <span class="{{ run.status }}">{{ run.status }}</span>

@@ -60,7 +60,7 @@ def track_run(
         tags: whence it comes: ``git_commit``, hashes, ...
         uri: the store; see ``create_store``.
         artifacts: where a store that is not a server keeps its artifacts.
-        out: written at the end: ``{"run_id", "children", "run_key"}``.
+        out: written at the end: ``{"run_id", "children", "run_key", "experiment_id"}``.
         tasks: how many tasks; all that were evaluated when None.
 
     Raises:
@@ -82,7 +82,8 @@ def track_run(
             _finish(client, child, draft)
             children.append(child)
         _finish(client, run_id, parent)
-    write_json(out, {"run_id": run_id, "children": children, "run_key": str(key)})
+    about = {"run_id": run_id, "children": children, "run_key": str(key)}
+    write_json(out, {**about, "experiment_id": experiment})
 
 
 def _run_draft(record: Record, params: Mapping[str, Any], tags: Mapping[str, Any]) -> _Draft:

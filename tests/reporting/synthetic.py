@@ -8,11 +8,13 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from safetensors.numpy import save_file
 
 from conpet.data.schema import Sample, write_samples
 from conpet.evaluation import task_metrics
 from conpet.files import write_json
 from conpet.reporting.collect import Cell, Results, collect
+from conpet.reporting.projection import FILE
 from conpet.seeds import derive
 
 # accuracy when new, what a later task takes away, how fast that saturates, replay
@@ -67,6 +69,7 @@ def build(
         write_json(root / "models" / model / "source.json", {"kind": "wheel", "sha256": "ab" * 32})
     for cell in matrix:
         _write_run(root / experiment, cell, per_class, classes_per_task)
+        _write_representations(root / experiment, cell)
     return collect(experiment, root, matrix, **extra)
 
 
@@ -117,6 +120,19 @@ def _write_run(folder: Path, cell: Cell, per_class: int, classes: int) -> None:
         _write_step(rng, here / "state", cell, t, replay)
         if cell.method in EXPERTS and t > 1:
             _write_step(rng, here / "selector", cell, t, replay)
+
+
+def _write_representations(folder: Path, cell: Cell) -> None:
+    """Clouds that training moves apart, more so with replay; every run of a dataset has them."""
+    place = folder / cell.dataset / cell.model / cell.method / f"seed{cell.seed}"
+    rng = np.random.default_rng(derive(cell.dataset, cell.n_tasks))
+    task = np.repeat(np.arange(1, cell.n_tasks + 1), 30).astype(np.int32)
+    centres = rng.normal(size=(cell.n_tasks, 16))
+    noise = rng.normal(size=(len(task), 16))
+    apart = 4.0 if METHODS.get(cell.method, METHODS["emr"])[3] != "none" else 1.0
+    arrays = {"before": 0.5 * centres[task - 1] + noise, "after": apart * centres[task - 1] + noise}
+    tensors = {name: values.astype(np.float16) for name, values in arrays.items()}
+    save_file({**tensors, "task": task, "label": task}, place / FILE)
 
 
 def _predict(

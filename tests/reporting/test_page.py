@@ -32,7 +32,7 @@ class Page(HTMLParser):
         named = dict(attrs)
         self.ids += [str(named["id"])] if "id" in named else []
         self.addresses += [str(named[k]) for k in ("src", "href") if k in named]
-        if tag not in ("meta", "link", "img", "path", "circle", "polyline"):
+        if tag not in ("meta", "link", "img", "path", "circle", "polyline", "rect"):
             self.open.append(tag)
 
     def handle_endtag(self, tag: str) -> None:
@@ -42,7 +42,8 @@ class Page(HTMLParser):
 
 @pytest.fixture(scope="module")
 def page(results: Results, tmp_path_factory: pytest.TempPathFactory) -> str:
-    about = About({"name": "</pre><script>"}, "c0ffee", "abc123", links={})
+    jobs = {"train": 60, "encode": 1, "remember": 0}
+    about = About({"name": "</pre><script>"}, "c0ffee", "abc123", jobs)
     return write_page(results, tmp_path_factory.mktemp("page") / "report.html", about).read_text()
 
 
@@ -68,7 +69,10 @@ def test_complete(page: str, results: Results) -> None:
         assert path in page
         assert value in page
     assert len(data_hashes(results)) == 3
-    assert page.count("<svg") == 15
+    assert page.count("<svg") == 15 + 1
+    assert "train × 60" in page
+    assert "remember ×" not in page
+    assert "61 jobs" in page
     assert "Worst confusions" in page
 
 
@@ -102,11 +106,15 @@ def test_links_and_mlflow_ids(tmp_path: Path) -> None:
     matrix = cells(methods=("emr",), seeds=(100, 200), n_tasks=2)
     results = build(tmp_path, matrix, per_class=2)
     for run in results.runs:
-        write_json(run.folder / "tracked.json", {"run_id": f"id{run.cell.seed}", "children": []})
-    links = {"demo/minilm/emr/seed100": "https://mlflow.example/#/runs/id100"}
-    page = write_page(results, tmp_path / "report.html", About(links=links)).read_text()
-    assert '<a href="https://mlflow.example/#/runs/id100">MLflow run id100</a>' in page
+        # what an earlier version has tracked does not say in which experiment of the store
+        where = {"experiment_id": "7"} if run.cell.seed == 100 else {}
+        write_json(run.folder / "tracked.json", {"run_id": f"id{run.cell.seed}", **where})
+    about = About(store="https://mlflow.example/")
+    page = write_page(results, tmp_path / "report.html", about).read_text()
+    address = "https://mlflow.example/#/experiments/7/runs/id100"
+    assert f'<a href="{address}">MLflow run id100</a>' in page
     assert "MLflow run <code>id200</code>" in page
+    assert "MLflow run <code>id100" in write_page(results, tmp_path / "r.html").read_text()
 
 
 def test_without_samples_there_are_no_examples(results: Results) -> None:
@@ -128,11 +136,6 @@ def test_nothing_run_yet(tmp_path: Path) -> None:
     nothing = collect("demo", tmp_path, cells(methods=("emr",), n_tasks=2))
     page = write_page(nothing, tmp_path / "report.html").read_text()
     assert "0 of 3 runs finished" in page
-
-
-def test_missing_graph_is_a_clear_error(results: Results, tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"dag\.svg"):
-        write_page(results, tmp_path / "r.html", About(dag=tmp_path / "dag.svg"))
 
 
 def test_commit_outside_git(tmp_path: Path) -> None:

@@ -91,10 +91,10 @@ def test_main_marks_the_best_and_leaves_bounds_out(results: Results) -> None:
 def test_partial_matrix_has_dashes_and_says_so(two: Results) -> None:
     made = table("main", two)
     emr = made.rows[1]
-    assert emr[:3] == ["EMR", "–", "–"]
+    assert emr[:3] == ["EMR", "…", "…"]
     assert "±" not in emr[3]  # one seed of tacred
     assert emr[5] == "0–1"
-    note = next(note for note in made.footnotes if "pending" in note)
+    note = next(note for note in made.footnotes if note.startswith("… pending"))
     assert "EMR on demo (seed 100, 200)" in note
     assert "EMR on tacred (seed 200)" in note
     assert row(made.data, dataset="demo", method="emr")["status"] == "pending"

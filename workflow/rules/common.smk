@@ -46,7 +46,7 @@ def stop(error):
 
 try:
     for option in config:
-        choose("option", option, ["experiment", "mirror", "store", "artifacts"], "--config")
+        choose("option", option, ["experiment", "mirror", "store", "artifacts", "tolerance"], "--config")
     named = load_experiment(str(config.get("experiment", "demo")))
 except UserError as error:
     stop(error)
@@ -227,6 +227,29 @@ def selector_start(wildcards):
     return earlier_states(wildcards) if options.get("expert_init") == "selector" else []
 
 
+# -- the last task of a run ------------------------------------------------------------------
+
+
+class Keys(dict):
+    """Wildcards with one more key."""
+
+    __getattr__ = dict.__getitem__
+
+
+def last(function):
+    """Return a function of wildcards: what ``function`` says of the run's last task."""
+
+    def resolve(wildcards):
+        return function(Keys(**wildcards, task=last_task(wildcards)))
+
+    return resolve
+
+
+def last_task(wildcards):
+    """Return the last task of a run, with its leading zero."""
+    return f"{chosen(wildcards).tasks(wildcards.dataset):02d}"
+
+
 # -- what an experiment makes ---------------------------------------------------------------
 
 
@@ -256,6 +279,23 @@ def one_run(wildcards):
 def all_runs(wildcards):
     """Return the files of all runs of an experiment."""
     return [file for files in runs(chosen(wildcards)).values() for file in files]
+
+
+def representations(experiment):
+    """Return what stands for each method in the picture of representations: its first seed."""
+    found = experiment_of(experiment)
+    keys = itertools.product(found.datasets, found.models, found.methods)
+    return [
+        RUN.format(experiment=experiment, dataset=d, model=m, method=x, seed=found.seeds[0])
+        + "/representations.safetensors"
+        for d, m, x in keys
+    ]
+
+
+def drawn(wildcards):
+    """Return the files a figure needs, or the page, which shows all figures."""
+    needed = "figure" not in wildcards.keys() or wildcards.figure == "projection"
+    return [*all_runs(wildcards), *(representations(wildcards.experiment) if needed else [])]
 
 
 def table_files(experiment):

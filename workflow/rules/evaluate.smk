@@ -1,4 +1,4 @@
-"""Every state is tested on all tasks seen so far."""
+"""Every state is tested on all tasks seen so far; the last one's representations are kept."""
 
 
 rule evaluate:
@@ -21,3 +21,27 @@ rule evaluate:
     shell:
         JOB + " evaluate " + KEYS + " --states {input.states} {params.selector}"
         " --metrics {output.metrics} --predictions {output.predictions}"
+
+
+rule represent:
+    input:
+        snapshot="results/models/{model}",
+        encoded=last(encoded),
+        states=last(states),
+        selector=last(selector),
+    output: RUN + "/representations.safetensors"
+    log: "results/{experiment}/logs/{dataset}/{model}/{method}/seed{seed}/represent.log"
+    benchmark: "results/{experiment}/benchmarks/{dataset}/{model}/{method}/seed{seed}/represent.tsv"
+    threads: threads
+    params:
+        settings=last(settings("evaluate")),
+        experiment=reference,
+        task=last_task,
+        selector=lambda wildcards, input: f"--selector {input.selector}" if input.selector else "",
+    message:
+        "represent {wildcards.dataset} {wildcards.model} {wildcards.method} seed {wildcards.seed}"
+    shell:
+        JOB + " represent --experiment {params.experiment:q} --dataset {wildcards.dataset}"
+        " --model {wildcards.model} --method {wildcards.method} --seed {wildcards.seed}"
+        " --task {params.task} --snapshot {input.snapshot} --encoded {input.encoded}"
+        " --states {input.states} {params.selector} --out {output}"

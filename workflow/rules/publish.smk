@@ -24,7 +24,7 @@ rule table:
 
 
 rule figure:
-    input: all_runs
+    input: drawn
     output:
         svg=report(
             "results/{experiment}/figures/{figure}.svg",
@@ -46,7 +46,10 @@ rule figure:
 
 
 rule page:
-    input: all_runs
+    input:
+        runs=drawn,
+        # it links to the runs in MLflow
+        tracked=lambda wildcards: [f"{run}/tracked.json" for run in runs(chosen(wildcards))],
     output:
         report(
             "results/{experiment}/report.html",
@@ -58,9 +61,11 @@ rule page:
     benchmark: "results/{experiment}/benchmarks/report.tsv"
     params:
         experiment=reference,
+        store=STORE,
     message: "report of {wildcards.experiment}"
     shell:
-        JOB + " report --experiment {params.experiment:q} --results results --out {output}"
+        JOB + " report --experiment {params.experiment:q} --results results"
+        " --store {params.store:q} --out {output}"
 
 
 rule store:
@@ -126,18 +131,3 @@ rule keep:
     message: "publish {wildcards.experiment}"
     shell:
         JOB + " publish --experiment {params.experiment:q} --results results --out {output}"
-
-
-rule compare:
-    # what is published is never an input, or it would be made anew to be compared with: where it
-    # alone has changed, say --forcerun compare
-    input: lambda wildcards: table_files(wildcards.experiment)
-    output: "results/{experiment}/verified.txt"
-    log: "results/{experiment}/logs/verify.log"
-    params:
-        experiment=reference,
-        tolerance=float(config.get("tolerance", 0)),
-    message: "compare {wildcards.experiment} with what is published"
-    shell:
-        JOB + " verify --experiment {params.experiment:q} --results results"
-        " --published results/published --tolerance {params.tolerance} --out {output}"

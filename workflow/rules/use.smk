@@ -1,26 +1,6 @@
 """A finished run made into a learner that can be used elsewhere, and into a model of MLflow."""
 
 
-class Keys(dict):
-    """Wildcards with one more key."""
-
-    __getattr__ = dict.__getitem__
-
-
-def last(function):
-    """Return a function of wildcards: what ``function`` says of the run's last task."""
-
-    def resolve(wildcards):
-        return function(Keys(**wildcards, task=last_task(wildcards)))
-
-    return resolve
-
-
-def last_task(wildcards):
-    """Return the last task of a run, with its leading zero."""
-    return f"{chosen(wildcards).tasks(wildcards.dataset):02d}"
-
-
 def outside(wildcards):
     """Return the raw files, where the dataset has texts of none of its classes."""
     texts = chosen(wildcards).datasets[wildcards.dataset].outside

@@ -1,0 +1,86 @@
+"""What was published against what has been made again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from conpet.config import Experiment
+from conpet.errors import UserError
+from conpet.files import read_json
+from conpet.reporting.compare import diff
+
+# other machines round otherwise, and training carries that on: a bit more than a test sample or two
+ELSEWHERE = 0.02
+_PLATFORM = ("system", "cpu", "python", "packages", "threads")
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """How tables compare: a line a cell that differs, a line a difference of platform.
+
+    ``inputs`` says how many of the files behind the tables have the very bytes they had.
+    """
+
+    cells: list[str]
+    platform: list[str]
+    tolerance: float
+    inputs: str
+
+    @property
+    def said(self) -> str:
+        """What the comparison came to, when no cell differs."""
+        if self.platform:
+            return f"the same as published within {self.tolerance:g}, on another platform"
+        exact = "" if self.tolerance else ", digit by digit"
+        within = f" within {self.tolerance:g}" if self.tolerance else ""
+        return f"the same as published{within}{exact}; {self.inputs}"
+
+
+def verify(
+    experiment: Experiment, results: Path, published: Path, tolerance: float | None = None
+) -> Comparison:
+    """Compare an experiment's tables with the published ones, cell by cell.
+
+    What a clock or a memory gauge has measured is left out. Without a ``tolerance`` numbers must be
+    equal on the platform they were published from, and within :data:`ELSEWHERE` on another.
+
+    Raises:
+        UserError: nothing is published of this experiment, or it was published of other settings.
+    """
+    kept, made = published / experiment.name / "tables", results / experiment.name / "tables"
+    if not kept.is_dir():
+        raise UserError(f"{kept}: nothing is published of experiment {experiment.name}")
+    old, new = _record(kept), _record(made)
+    if old and old.get("config_sha256") != experiment.sha256():
+        raise UserError(
+            f"{kept}: published of other settings than {experiment.name} has now: publish it again"
+        )
+    platform = list(_differences(old, new))
+    allowed = (ELSEWHERE if platform else 0.0) if tolerance is None else tolerance
+    return Comparison(diff(kept, made, allowed), platform, allowed, _inputs(old, new))
+
+
+def _record(tables: Path) -> dict[str, Any]:
+    path = tables / "main.json"
+    found: dict[str, Any] = read_json(path) if path.is_file() else {}
+    return found
+
+
+def _differences(old: dict[str, Any], new: dict[str, Any]) -> Iterator[str]:
+    for key in _PLATFORM:
+        a, b = old.get(key), new.get(key)
+        if key == "packages" and isinstance(a, dict) and isinstance(b, dict):
+            for name in sorted(a.keys() | b.keys()):
+                if a.get(name) != b.get(name):
+                    yield f"{name}: {b.get(name, 'none')} instead of {a.get(name, 'none')}"
+        elif a != b:
+            yield f"{key}: {b} instead of {a}"
+
+
+def _inputs(old: dict[str, Any], new: dict[str, Any]) -> str:
+    before, now = old.get("inputs", {}), new.get("inputs", {})
+    same = sum(now.get(name) == value for name, value in before.items())
+    return f"{same} of {len(before)} files of metrics and predictions have the same bytes"

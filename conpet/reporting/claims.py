@@ -1,0 +1,191 @@
+"""What the method's authors claim, and whether it holds in these results."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
+
+import numpy as np
+import pandas as pd
+
+from conpet.reporting.collect import Results, Run
+from conpet.reporting.cost import by_task, run_costs, slope
+from conpet.reporting.layout import (
+    DASH,
+    PENDING,
+    dataset_rules,
+    number,
+    pending_note,
+    points,
+    spread,
+    threads,
+)
+from conpet.reporting.significance import best_static, comparison, inputs, pairs
+from conpet.reporting.table import Table
+
+HOLDS, FAILS, OPEN = "holds", "does not hold", "undecided"
+AHEAD = 0.05  # the paper: PET with dynamic replay is at least five points above PET alone
+_NOTES = [
+    "Differences are of whole accuracy after the last task, in points: mean over seeds ± sample "
+    "standard deviation, 95 % interval of a paired bootstrap over test samples. Growth is in "
+    "samples passed a further task: slope over tasks 2 to T, ± over the seeds' own slopes, 95 % "
+    "interval of the least-squares line on means over seeds.",
+    f"{HOLDS}: the whole interval is on the claim's side. {FAILS}: the value itself is on the "
+    f"other side. {OPEN}: the value is on the claim's side, the interval is not. A cost is "
+    "independent of the number of tasks where the interval of its growth holds zero, or growth "
+    "is negative.",
+    "Samples: training samples passed over all tasks, as a multiple of the other method's (equal "
+    "cost is 1).",
+]
+
+
+@dataclass(frozen=True)
+class Claim:
+    """One claim on one dataset and model, measured. ``unit`` is ``points`` or ``samples``."""
+
+    dataset: str
+    model: str
+    claim: str
+    method: str
+    baseline: str
+    unit: str
+    value: float
+    std: float
+    low: float
+    high: float
+    samples_ratio: float
+    seeds: int
+    verdict: str
+
+
+def verdict(value: float, low: float, above: float = 0.0) -> str:
+    """Say whether a value whose interval begins at ``low`` is above something; '' without one."""
+    if math.isnan(value):
+        return ""
+    if value <= above:
+        return FAILS
+    return HOLDS if low > above else OPEN
+
+
+def independent(value: float, low: float) -> str:
+    """Say whether growth (a slope and its interval's lower end) is none; '' without a slope."""
+    if math.isnan(value):
+        return ""
+    if value <= 0 or low <= 0:
+        return HOLDS
+    return OPEN if math.isnan(low) else FAILS
+
+
+def found_claims(results: Results) -> list[Claim]:
+    """Measure every claim that the methods at hand allow."""
+    return [
+        claim
+        for dataset, model in dict.fromkeys(run.cell[:2] for run in results.runs)
+        for claim in _claims(results, dataset, model)
+    ]
+
+
+def _claims(results: Results, dataset: str, model: str) -> Iterator[Claim]:
+    for method, baseline in pairs(results, dataset, model):
+        yield _difference(results, dataset, model, method, baseline)
+    static = best_static(results, dataset, model)
+    methods = [m for m in results.methods if results.of(dataset, model, m)]
+    if static and "finetune" in methods:
+        yield _difference(results, dataset, model, static, "finetune", AHEAD)
+    for method in methods:
+        if method == "dynamic" or method.startswith("static_"):
+            yield _growth(results, dataset, model, method)
+
+
+def _difference(
+    results: Results, dataset: str, model: str, method: str, baseline: str, above: float = 0.0
+) -> Claim:
+    fact = comparison(results, dataset, model, method, baseline)
+    value, low = fact["difference_mean"], fact["low"]
+    ahead = f" by {100 * above:.0f} points" if above else ""
+    return Claim(
+        dataset, model,
+        f"{results.name(method)} above {results.name(baseline)}{ahead}", method, baseline,
+        "points", value, fact["difference_std"], low, fact["high"],
+        _ratio(results.of(dataset, model, method), results.of(dataset, model, baseline)),
+        fact["seeds"], verdict(value, low, above),
+    )  # fmt: skip
+
+
+def _growth(results: Results, dataset: str, model: str, method: str) -> Claim:
+    runs = [run for run in results.of(dataset, model, method) if run.finished]
+    fit = slope(by_task(runs, "samples"))
+    own = [slope([cost.samples for cost in run_costs(run)]).value for run in runs]
+    _, std, _ = spread(own)
+    return Claim(
+        dataset, model,
+        f"Cost of {results.name(method)} independent of the number of tasks", method, "",
+        "samples", fit.value, std, fit.low, fit.high, math.nan, len(runs),
+        independent(fit.value, fit.low),
+    )  # fmt: skip
+
+
+def _samples(runs: list[Run]) -> float:
+    totals = [sum(cost.samples for cost in run_costs(run)) for run in runs if run.finished]
+    return float(np.mean(totals)) if totals else math.nan
+
+
+def _ratio(ours: list[Run], theirs: list[Run]) -> float:
+    other = _samples(theirs)
+    return _samples(ours) / other if other > 0 else math.nan
+
+
+def claims(results: Results) -> Table:
+    """Each claim, what was measured, and whether it holds."""
+    found = found_claims(results)
+    several = len(results.datasets) > 1, len(results.models) > 1
+    names = [name for name, there in zip(("Dataset", "Model"), several, strict=True) if there]
+    columns = [("", name) for name in (*names, "Claim")]
+    return Table(
+        name="claims",
+        experiment=results.experiment,
+        caption=f"{results.caption}: the authors' claims, and whether they hold here.",
+        data=pd.DataFrame([vars(c) for c in found], columns=[f.name for f in fields(Claim)]),
+        columns=[
+            *columns,
+            *(("Measured", name) for name in ("Value", "95 % interval", "Samples", "Seeds")),
+            ("", "Verdict"),
+        ],
+        rows=[[*_names(results, claim, several), *_cells(claim)] for claim in found],
+        labels=len(columns),
+        rules=dataset_rules([claim.dataset for claim in found]),
+        footnotes=[*_NOTES, *pending_note(results)],
+        inputs=results.hashes([*inputs(results), *results.files(*_FILES)]),
+        threads=threads(results),
+    )
+
+
+_FILES = ("state/state.json", "selector/state.json")
+
+
+def _names(results: Results, claim: Claim, several: tuple[bool, bool]) -> list[str]:
+    keys = (results.name(claim.dataset), results.name(claim.model))
+    return [*(key for key, there in zip(keys, several, strict=True) if there), claim.claim]
+
+
+def _cells(claim: Claim) -> list[str]:
+    if math.isnan(claim.value):
+        return [PENDING, PENDING, PENDING, str(claim.seeds), PENDING]
+    ratio = DASH if math.isnan(claim.samples_ratio) else f"{claim.samples_ratio:.2f} ×"
+    return [_value(claim), _interval(claim), ratio, str(claim.seeds), claim.verdict]
+
+
+def _value(claim: Claim) -> str:
+    if claim.unit == "points":
+        return points(claim.value, claim.std)
+    shown = number(claim.value, 1)
+    return shown if math.isnan(claim.std) else f"{shown} ± {number(claim.std, 1)}"
+
+
+def _interval(claim: Claim) -> str:
+    if math.isnan(claim.low):
+        return DASH
+    if claim.unit == "points":
+        return f"[{100 * claim.low:+.2f}, {100 * claim.high:+.2f}]"
+    return f"[{number(claim.low, 1)}, {number(claim.high, 1)}]"

@@ -1,0 +1,94 @@
+#!/usr/bin/env python3
+"""Make an experiment's tables again in a folder of their own; compare them with the published ones.
+
+Usage: verify.py EXPERIMENT CORES [--tolerance T] [KEY=VALUE ...]
+
+Only what was fetched is taken over (its hashes are checked when it is fetched): everything else is
+made from nothing, in results/scratch/EXPERIMENT. Stopped, it goes on from there; compared, it
+begins anew. The folder is kept where something differs. KEY=VALUE are more of Snakemake's config.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+COMPARED = "compared"
+
+
+def _take(source: Path, target: Path) -> None:
+    """Have a folder at another place too; hard links, so that it takes no room."""
+    if target.exists() or not source.is_dir():
+        return
+
+    def link(a: str, b: str) -> None:
+        with contextlib.suppress(OSError):
+            os.link(a, b)
+            return
+        shutil.copy2(a, b)
+
+    temporary = target.with_name(f".{target.name}.tmp")
+    shutil.rmtree(temporary, ignore_errors=True)
+    shutil.copytree(source, temporary, copy_function=link)
+    temporary.rename(target)
+
+
+def prepare(here: Path, scratch: Path) -> None:
+    """Make the scratch folder: the same config, the same fetched files, no result."""
+    if (scratch / COMPARED).exists():
+        shutil.rmtree(scratch)
+    scratch.mkdir(parents=True, exist_ok=True)
+    config = scratch / "config"
+    if not config.exists():
+        config.symlink_to((here / "config").resolve())
+    fetched = [*here.glob("results/models/*/"), *here.glob("results/data/*/*/raw/")]
+    for folder in fetched:
+        target = scratch / folder.relative_to(here)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        _take(folder, target)
+
+
+def main() -> int:
+    """Regenerate and compare; return the exit status of what failed, or 0."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("experiment")
+    parser.add_argument("cores")
+    parser.add_argument("--tolerance")
+    parser.add_argument("config", nargs="*")
+    args = parser.parse_args()
+    here = Path.cwd()
+    file = Path(args.experiment)
+    experiment = str(file.resolve()) if file.suffix in (".yaml", ".yml") else args.experiment
+    name = file.stem if file.suffix in (".yaml", ".yml") else args.experiment
+    kept = Path("results/published") / name / "tables"
+    if not kept.is_dir():
+        print(f"conpet: error: {kept}: nothing is published of {name}", file=sys.stderr)
+        return 1
+    scratch = here / "results" / "scratch" / name
+    prepare(here, scratch)
+    make = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile")]
+    make += ["--directory", str(scratch), "--cores", args.cores, "tables"]
+    make += ["--config", f"experiment={experiment}", *args.config]
+    status = subprocess.run(make, check=False).returncode
+    if status:
+        return status
+    compare = ["conpet", "verify", "--experiment", experiment, "--published", "results/published"]
+    compare += ["--results", str(scratch / "results")]
+    compare += ["--tolerance", args.tolerance] if args.tolerance else []
+    status = subprocess.run(compare, check=False).returncode
+    if status:
+        (scratch / COMPARED).touch()
+        print(f"what was made is kept in {scratch.relative_to(here)}", file=sys.stderr)
+    else:
+        shutil.rmtree(scratch)
+    return status
+
+
+if __name__ == "__main__":
+    sys.exit(main())
