@@ -1,6 +1,7 @@
 """Which files a job needs: the only functions of the workflow. Rules hold none."""
 
 import fcntl
+import functools
 import itertools
 import json
 import os
@@ -12,11 +13,13 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(workflow.basedir) / "workflow" / "scripts"))
 
+# learners are asked what they are once, not at every call: that takes the import of torch
+os.environ["CONPET_MEMO"] = str(Path.cwd() / ".snakemake" / "conpet.json")
 import console
 from conpet.config import load_experiment
 from conpet.config.strict import choose
 from conpet.errors import UserError
-from conpet.learners import find
+from conpet.learners import keeps_experts
 from conpet.reporting.figures import FIGURES
 from conpet.reporting.tables import TABLES
 
@@ -83,6 +86,12 @@ wildcard_constraints:
 # -- the config -----------------------------------------------------------------------------
 
 
+class Keys(dict):
+    """Wildcards by a dictionary."""
+
+    __getattr__ = dict.__getitem__
+
+
 def experiment_of(name):
     """Return an experiment by name, loaded once."""
     if name not in _loaded:
@@ -95,6 +104,12 @@ def experiment_of(name):
 
 def chosen(wildcards):
     """Return the experiment a file belongs to, if it has such a file."""
+    return _chosen(tuple(wildcards.items()))
+
+
+@functools.cache
+def _chosen(items):
+    wildcards = Keys(items)
     if "experiment" not in wildcards.keys():
         return owner(wildcards)
     experiment = experiment_of(wildcards.experiment)
@@ -136,11 +151,15 @@ def mirror(wildcards, output):
 def settings(stage):
     """Return a function of wildcards: what the stage depends on, so that a change reruns it."""
 
+    @functools.cache
+    def params(experiment, keys):
+        return json.dumps(experiment.params(stage, **dict(keys)), sort_keys=True)
+
     def resolve(wildcards):
         keys = {k: v for k, v in wildcards.items() if k in ("dataset", "model", "method", "part")}
         if "task" in wildcards.keys():
             keys["task"] = int(wildcards.task)
-        return json.dumps(chosen(wildcards).params(stage, **keys), sort_keys=True)
+        return params(chosen(wildcards), tuple(keys.items()))
 
     return resolve
 
@@ -156,7 +175,7 @@ def threads(wildcards):
 
 def has_experts(wildcards):
     """Say whether the method keeps an expert and a selector a task."""
-    return find(chosen(wildcards).methods[wildcards.method].learner).experts
+    return keeps_experts(chosen(wildcards).methods[wildcards.method].learner)
 
 
 def has_memory(wildcards):
@@ -239,7 +258,7 @@ def runs(experiment):
         keys = {"experiment": experiment.name, "dataset": dataset, "model": model}
         run = RUN.format(**keys, method=name, seed=seed)
         tasks = [f"{run}/task{task:02d}" for task in range(1, experiment.tasks(dataset) + 1)]
-        selected = tasks[1:] if find(method.learner).experts else []
+        selected = tasks[1:] if keeps_experts(method.learner) else []
         # the last task's exemplars too: a task that is added later finds all it needs
         remembered = tasks if method.replay == "memory" else []
         found[run] = [f"{task}/{file}" for task in tasks for file in ("metrics.json", "state")]

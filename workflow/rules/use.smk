@@ -1,12 +1,6 @@
 """A finished run made into a learner that can be used elsewhere, and into a model of MLflow."""
 
 
-class Keys(dict):
-    """Wildcards with one more key."""
-
-    __getattr__ = dict.__getitem__
-
-
 def last(function):
     """Return a function of wildcards: what ``function`` says of the run's last task."""
 
