@@ -6,6 +6,7 @@ import itertools
 import json
 import os
 import shlex
+import socket
 import subprocess
 import sys
 import tempfile
@@ -16,6 +17,7 @@ sys.path.insert(0, str(Path(workflow.basedir) / "workflow" / "scripts"))
 # learners are asked what they are once, not at every call: that takes the import of torch
 os.environ["CONPET_MEMO"] = str(Path.cwd() / ".snakemake" / "conpet.json")
 import console
+import leftovers
 from conpet.config import load_experiment
 from conpet.config.strict import choose
 from conpet.errors import UserError
@@ -66,6 +68,7 @@ _references = {named.name: str(config.get("experiment", "demo"))}
 os.environ["PATH"] = os.pathsep.join([os.environ.get("PATH", ""), str(Path(sys.executable).parent)])
 os.environ["PYTHONHASHSEED"] = "0"
 os.environ["CONPET_WORKFLOW_PID"] = str(os.getpid())
+os.environ["CONPET_WORKFLOW_HOST"] = socket.gethostname()
 if STORE.startswith("http"):
     os.environ.setdefault("CONPET_LIVE", STORE)  # training streams its loss curves there
 console.install(workflow.output_settings)
@@ -328,8 +331,10 @@ def lock():
         _lock_file.seek(0)
         stop(f"{os.getcwd()}: another run is at work here ({_lock_file.read().strip()}): wait for it")
     _lock_file.truncate(0)
-    _lock_file.write(f"process {os.getpid()}\n")
+    _lock_file.write(f"process {os.getpid()} on {socket.gethostname()}\n")
     _lock_file.flush()
+    if not workflow.local_exec:
+        leftovers.cancel(Path.cwd())
 
 
 def warm():
