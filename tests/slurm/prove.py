@@ -18,11 +18,11 @@ import sys
 import time
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT))
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from tests.slurm.cluster import Cluster, says
 
+ROOT = Path(__file__).resolve().parents[2]
 SLURM = ("--workflow-profile", "profiles/slurm")
 #: differ from run to run: what a job took, and said
 _NOT_RESULTS = ("timing.json", "cost.csv", "cost.json", "cost.md", "cost.tex")
