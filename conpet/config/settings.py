@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
 from conpet.config.strict import Strict, validate
 from conpet.errors import UserError
+from conpet.memo import remembered
 
 Share = Annotated[float, Field(gt=0, le=1)]
 Positive = Annotated[float, Field(gt=0)]
@@ -105,9 +107,15 @@ def check_tuning(tuning: Tuning, targets: list[str] | str) -> None:
     elif tuning.type == "LORA" and set(tuning.config) <= set(PlainLora.model_fields):
         validate(PlainLora, tuning.config, "tuning.config")
     else:
-        from conpet.models.backbone import peft_config
 
-        peft_config(tuning, targets)
+        def fit() -> bool:
+            from conpet.models.backbone import peft_config
+
+            peft_config(tuning, targets)
+            return True
+
+        about = json.dumps([tuning.model_dump(), targets], sort_keys=True, default=repr)
+        remembered(f"tuning {about}", fit)
 
 
 class Encoding(Strict):

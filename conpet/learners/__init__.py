@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import importlib
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from conpet.config.strict import choose, validate
+from conpet.memo import remembered
 
 if TYPE_CHECKING:
     from conpet.config.method import Method
@@ -27,6 +29,18 @@ def find(name: str, where: str = "learner") -> type[Learner]:
     return learner
 
 
+def keeps_experts(name: str) -> bool:
+    """Say whether a learner keeps an expert and a selector a task, importing it only once."""
+    return remembered(f"experts {name}", lambda: find(name).experts)
+
+
 def check_options(method: Method, where: str) -> None:
     """Raise a UserError unless the method's options fit its learner."""
-    validate(find(method.learner, f"{where}: learner").Options, method.options, f"{where}: options")
+    choose("learner", method.learner, names(), f"{where}: learner")
+
+    def fit() -> bool:
+        validate(find(method.learner).Options, method.options, f"{where}: options")
+        return True
+
+    options = json.dumps(method.options, sort_keys=True, default=repr)
+    remembered(f"options {method.learner} {options}", fit)

@@ -29,6 +29,7 @@ def load(name: str) -> ModuleType:
 
 console = load("console")
 job = load("job")
+leftovers = load("leftovers")
 
 
 def command(log: Path, *words: str) -> list[str]:
@@ -77,6 +78,58 @@ def test_a_job_ends_with_its_workflow(tmp_path: Path) -> None:
     assert running.wait(timeout=20) == 128 + 9
     assert time.monotonic() - start < 10
     workflow.wait()
+
+
+def test_a_process_of_another_machine_is_not_watched(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gone = subprocess.Popen(["true"])
+    gone.wait()
+    monkeypatch.setenv("CONPET_WORKFLOW_PID", str(gone.pid))  # here no such process runs
+    monkeypatch.setenv("CONPET_WORKFLOW_HOST", "elsewhere")
+    done = subprocess.run(command(tmp_path / "log", "sleep", "2"), check=False, timeout=60)
+    assert done.returncode == 0
+    monkeypatch.setenv("CONPET_WORKFLOW_HOST", job.socket.gethostname())
+    assert subprocess.run(command(tmp_path / "log", "sleep", "60"), check=False).returncode == 137
+
+
+def fake_slurm(folder: Path, monkeypatch: pytest.MonkeyPatch, lines: str) -> Path:
+    """Put a queue of the given lines on the PATH, from which scancel takes a job."""
+    queue = folder / "queue"
+    queue.write_text(lines)
+    for name, script in {
+        "squeue": f"cat {queue}",
+        "scancel": f'for job; do sed -i "/^$job|/d" {queue}; done',
+    }.items():
+        path = folder / "bin" / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(f"#!/bin/sh\n{script}\n")
+        path.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{folder / 'bin'}{os.pathsep}{os.environ['PATH']}")
+    return queue
+
+
+def test_jobs_that_a_dead_workflow_left_in_this_folder_are_cancelled(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    others = f"4|rule_train|/else/where\n5|(null)|{tmp_path}\n6|my own|{tmp_path}\n"
+    mine = f"7|rule_train_wildcards_a|b|{tmp_path}\n8_3|group_x|{tmp_path}\n"
+    queue = fake_slurm(tmp_path, monkeypatch, others + mine)
+    leftovers.cancel(tmp_path)
+    assert queue.read_text() == others
+    assert capsys.readouterr().err == "cancelling jobs left behind by an earlier run: 7 8_3\n"
+    leftovers.cancel(tmp_path)
+    assert capsys.readouterr().err == ""
+
+
+def test_a_job_that_will_not_end_is_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fake_slurm(tmp_path, monkeypatch, f"7|rule_train|{tmp_path}\n")
+    (tmp_path / "bin" / "scancel").write_text("#!/bin/sh\n")
+    monkeypatch.setattr(leftovers, "WAIT_SECONDS", 0.0)
+    with pytest.raises(SystemExit, match=r"conpet: error: 7: still running"):
+        leftovers.cancel(tmp_path)
 
 
 def test_a_stopped_job_stops_its_command(tmp_path: Path) -> None:

@@ -1,10 +1,12 @@
 """Which files a job needs: the only functions of the workflow. Rules hold none."""
 
 import fcntl
+import functools
 import itertools
 import json
 import os
 import shlex
+import socket
 import subprocess
 import sys
 import tempfile
@@ -12,11 +14,14 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(workflow.basedir) / "workflow" / "scripts"))
 
+# learners are asked what they are once, not at every call: that takes the import of torch
+os.environ["CONPET_MEMO"] = str(Path.cwd() / ".snakemake" / "conpet.json")
 import console
+import leftovers
 from conpet.config import load_experiment
 from conpet.config.strict import choose
 from conpet.errors import UserError
-from conpet.learners import find
+from conpet.learners import keeps_experts
 from conpet.reporting.figures import FIGURES
 from conpet.reporting.tables import TABLES
 
@@ -63,6 +68,7 @@ _references = {named.name: str(config.get("experiment", "demo"))}
 os.environ["PATH"] = os.pathsep.join([os.environ.get("PATH", ""), str(Path(sys.executable).parent)])
 os.environ["PYTHONHASHSEED"] = "0"
 os.environ["CONPET_WORKFLOW_PID"] = str(os.getpid())
+os.environ["CONPET_WORKFLOW_HOST"] = socket.gethostname()
 if STORE.startswith("http"):
     os.environ.setdefault("CONPET_LIVE", STORE)  # training streams its loss curves there
 console.install(workflow.output_settings)
@@ -83,6 +89,12 @@ wildcard_constraints:
 # -- the config -----------------------------------------------------------------------------
 
 
+class Keys(dict):
+    """Wildcards by a dictionary."""
+
+    __getattr__ = dict.__getitem__
+
+
 def experiment_of(name):
     """Return an experiment by name, loaded once."""
     if name not in _loaded:
@@ -95,6 +107,12 @@ def experiment_of(name):
 
 def chosen(wildcards):
     """Return the experiment a file belongs to, if it has such a file."""
+    return _chosen(tuple(wildcards.items()))
+
+
+@functools.cache
+def _chosen(items):
+    wildcards = Keys(items)
     if "experiment" not in wildcards.keys():
         return owner(wildcards)
     experiment = experiment_of(wildcards.experiment)
@@ -136,11 +154,15 @@ def mirror(wildcards, output):
 def settings(stage):
     """Return a function of wildcards: what the stage depends on, so that a change reruns it."""
 
+    @functools.cache
+    def params(experiment, keys):
+        return json.dumps(experiment.params(stage, **dict(keys)), sort_keys=True)
+
     def resolve(wildcards):
         keys = {k: v for k, v in wildcards.items() if k in ("dataset", "model", "method", "part")}
         if "task" in wildcards.keys():
             keys["task"] = int(wildcards.task)
-        return json.dumps(chosen(wildcards).params(stage, **keys), sort_keys=True)
+        return params(chosen(wildcards), tuple(keys.items()))
 
     return resolve
 
@@ -156,7 +178,7 @@ def threads(wildcards):
 
 def has_experts(wildcards):
     """Say whether the method keeps an expert and a selector a task."""
-    return find(chosen(wildcards).methods[wildcards.method].learner).experts
+    return keeps_experts(chosen(wildcards).methods[wildcards.method].learner)
 
 
 def has_memory(wildcards):
@@ -230,12 +252,6 @@ def selector_start(wildcards):
 # -- the last task of a run ------------------------------------------------------------------
 
 
-class Keys(dict):
-    """Wildcards with one more key."""
-
-    __getattr__ = dict.__getitem__
-
-
 def last(function):
     """Return a function of wildcards: what ``function`` says of the run's last task."""
 
@@ -262,7 +278,7 @@ def runs(experiment):
         keys = {"experiment": experiment.name, "dataset": dataset, "model": model}
         run = RUN.format(**keys, method=name, seed=seed)
         tasks = [f"{run}/task{task:02d}" for task in range(1, experiment.tasks(dataset) + 1)]
-        selected = tasks[1:] if find(method.learner).experts else []
+        selected = tasks[1:] if keeps_experts(method.learner) else []
         # the last task's exemplars too: a task that is added later finds all it needs
         remembered = tasks if method.replay == "memory" else []
         found[run] = [f"{task}/{file}" for task in tasks for file in ("metrics.json", "state")]
@@ -355,8 +371,10 @@ def lock():
         _lock_file.seek(0)
         stop(f"{os.getcwd()}: another run is at work here ({_lock_file.read().strip()}): wait for it")
     _lock_file.truncate(0)
-    _lock_file.write(f"process {os.getpid()}\n")
+    _lock_file.write(f"process {os.getpid()} on {socket.gethostname()}\n")
     _lock_file.flush()
+    if not workflow.local_exec:
+        leftovers.cancel(Path.cwd())
 
 
 def warm():

@@ -5,9 +5,10 @@ the workflow that started it.
 Usage: job.py LOG COMMAND [ARGUMENT ...]
 
 Snakemake killed by ``kill -9`` cannot stop its jobs. A job left behind could replace a folder
-that the next run is reading, so this process watches the workflow (CONPET_WORKFLOW_PID, set by
-the Snakefile) and takes the job down with it. Standard library only: a node without the
-``workflow`` extra can run it.
+that the next run is reading, so this process watches the workflow (CONPET_WORKFLOW_PID and
+CONPET_WORKFLOW_HOST, set by the Snakefile) and takes the job down with it. On a cluster that is
+the Snakemake which the executor starts beside the job; the one on the login node is not watched,
+see leftovers.py. Standard library only: a node without the ``workflow`` extra can run it.
 """
 
 from __future__ import annotations
@@ -148,6 +149,15 @@ def start(command: list[str]) -> Child:
     )
 
 
+def watched() -> int | None:
+    """Return the process to end with: none where it is another machine's, and cannot be seen."""
+    pid = os.environ.get("CONPET_WORKFLOW_PID", "")
+    here = socket.gethostname()
+    return (
+        int(pid) if pid.isdigit() and os.environ.get("CONPET_WORKFLOW_HOST", here) == here else None
+    )
+
+
 def _watch(workflow: int, child: Child) -> None:
     while child.poll() is None:
         if not alive(workflow):
@@ -167,9 +177,9 @@ def run(log: Path, command: list[str]) -> int:
 
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, stop)
-    workflow = os.environ.get("CONPET_WORKFLOW_PID", "")
-    if workflow.isdigit():
-        threading.Thread(target=_watch, args=(int(workflow), child), daemon=True).start()
+    workflow = watched()
+    if workflow is not None:
+        threading.Thread(target=_watch, args=(workflow, child), daemon=True).start()
     assert child.stdout is not None
     with log.open("wb", buffering=0) as file:
         for line in child.stdout:
