@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
-from conpet.cli import data, learning, publishing, using
+from conpet.cli import data, learning, measuring, publishing, using
 from conpet.cli.shared import Command
 from conpet.errors import UserError
 
@@ -28,7 +28,7 @@ def parser() -> argparse.ArgumentParser:
         sub.set_defaults(command=command)
         return sub
 
-    for group in (data, learning, publishing, using):
+    for group in (data, learning, publishing, using, measuring):
         group.add_commands(add)
     return top
 
