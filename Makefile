@@ -28,7 +28,7 @@ PIP = $(BIN)python -m pip install -qq --disable-pip-version-check $(PIP_ARGS)
 SNAKEMAKE = $(BIN)snakemake --cores $(CORES)
 CONFIG = $(if $(MIRROR),--config mirror=$(MIRROR))
 
-.PHONY: demo test lint setup list clean-results lock help
+.PHONY: demo test lint bench setup list clean-results lock help
 
 demo: $(READY)
 	@$(SNAKEMAKE) demo $(ARGS) $(CONFIG)
@@ -41,6 +41,11 @@ lint: $(READY)
 	@$(BIN)ruff check .
 	@$(BIN)ruff format --check .
 	@$(BIN)mypy
+
+# ours, the plain ways and the machine's limit, in turn: results/bench (docs/performance.md)
+bench: $(READY)
+	@$(SNAKEMAKE) results/models/minilm $(CONFIG)
+	@$(BIN)conpet bench --snapshot results/models/minilm $(ARGS)
 
 setup: $(READY)
 
@@ -63,6 +68,7 @@ lock: $(READY)
 help:
 	@sed -n '/^#/!q; s/^# \{0,1\}//p' Makefile
 	@echo "make lint   ruff and mypy"
+	@echo "make bench  how fast this is, against the plain ways (ARGS=... for conpet bench)"
 	@echo "make list   experiments and what can be made of them"
 	@echo "make setup  the environment alone"
 	@echo "make clean-results   remove results, keep models and raw data"
