@@ -6,7 +6,7 @@ selector's and one expert's.
 
 ``peer_naive`` does as the reference does: padded batches as they come, the language-model head over
 all positions, replayed texts passed although they give no gradient, and at inference every expert
-a pass of the whole model.
+a pass of the whole model; in float32, as the reference trains BERT.
 """
 
 from __future__ import annotations
@@ -142,14 +142,13 @@ class Naive:
 
         transformers.logging.set_verbosity_error()
         transformers.utils.logging.disable_progress_bar()
-        ours = setup.backbone()  # decides what `auto` is on this machine
         bert = setup.config["model_type"] in ("bert", "roberta", "xlm-roberta")
         kind = transformers.AutoModelForMaskedLM if bert else transformers.AutoModelForCausalLM
         self.setup = setup
-        model = kind.from_pretrained(setup.snapshot, dtype=getattr(torch, ours.precision))
+        model = kind.from_pretrained(setup.snapshot, dtype=torch.float32)
         model.config.use_cache = False
         self.model = _tuned(setup, model, None, adapters)
-        self.head = nn.Linear(ours.width, TASKS * CLASSES)
+        self.head = nn.Linear(model.config.hidden_size, TASKS * CLASSES)
         self.tuned = [p for p in self.model.parameters() if p.requires_grad]
         torch.set_num_threads(setup.threads)
 
