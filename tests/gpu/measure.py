@@ -176,7 +176,7 @@ def measure(name: str, device: torch.device, rounds: int, steps: int) -> dict[st
         result[way] = {
             "tokens_per_second": round(float(np.median(found)), 1),
             "range": [round(min(found), 1), round(max(found), 1)],
-            "share_of_matmul": round(float(np.median(found)) * flops / rate, 4),
+            "share_of_matmul": float(f"{np.median(found) * flops / rate:.3g}"),
         }
     pairs = [a / b for a, b in zip(ways["ours"][1], ways["plain"][1], strict=True)]
     result["ratio"] = round(float(np.median(pairs)), 3)
