@@ -80,13 +80,13 @@ def _forked(work: Callable[[], Any]) -> _Used:
         return _Used(used.ru_utime + used.ru_stime, used.ru_maxrss / 2**10, json.load(file))
 
 
-def _quietly(work: Callable[[], Any]) -> Callable[[], Any]:
+def _quietly(job: Callable[..., Any], *args: Any) -> Callable[[], Any]:
     def run() -> Any:
         null = os.open(os.devnull, os.O_WRONLY)
         kept = os.dup(2)
         os.dup2(null, 2)  # progress lines of hundreds of jobs
         try:
-            return work()
+            return job(*args)
         except BaseException:
             os.dup2(kept, 2)
             raise
@@ -119,7 +119,9 @@ def _one(
 ) -> Curve:
     experiment, snapshot, encoded = make
     learner, replay, flat = METHODS[method]
-    curve, states, memories = Curve(method), [], []
+    curve = Curve(method)
+    states: list[Path] = []
+    memories: list[Path] = []
     selector: Path | None = None
     for task in range(1, tasks + 1):
         if flat and task > 2 and not any(point - WINDOW < task <= point for point in points):
@@ -130,15 +132,14 @@ def _one(
         folders = []
         if learner == "experts" and task > 1:
             new = place / "selector"
-            args = (cell, snapshot, [encoded], [], selector, new)
-            used = _forked(_quietly(lambda args=args: learn.select(*args)))
+            used = _forked(_quietly(learn.select, cell, snapshot, [encoded], [], selector, new))
             selector = new
             folders.append(new)
             row.train_seconds += used.seconds
         earlier = states if learner == "experts" else states[-1:]
         state = place / "state"
         job = (cell, snapshot, [encoded], earlier, memories, selector, state)
-        used = _forked(_quietly(lambda job=job: learn.train(*job)))
+        used = _forked(_quietly(learn.train, *job))
         row.train_seconds += used.seconds
         row.train_peak_mb = used.peak_mb
         folders.append(state)
@@ -150,13 +151,12 @@ def _one(
         now = states if learner == "experts" else states[-1:]
         if replay == "memory":
             memory = place / "memory.json"
-            keep = (cell, snapshot, [encoded], now, memory)
-            _forked(_quietly(lambda keep=keep: learn.remember(*keep)))
+            _forked(_quietly(learn.remember, cell, snapshot, [encoded], now, memory))
             memories.append(memory)
             row.stored_kb += memory.stat().st_size / 1024
         if task in points:
             ask = (cell, snapshot, encoded, now, selector)
-            used = _forked(_quietly(lambda ask=ask: _measure_prediction(*ask)))
+            used = _forked(_quietly(_measure_prediction, *ask))
             row.load_seconds, row.text_milliseconds = used.said["load"], used.said["text"]
             row.predict_peak_mb = used.peak_mb
         curve.rows.append(row)
