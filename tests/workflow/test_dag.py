@@ -69,7 +69,7 @@ def test_demo_is_the_whole_matrix_whatever_the_config_says(fresh: Workspace) -> 
 
 
 def test_the_reports_picture_is_the_workflow(fresh: Workspace) -> None:
-    done = fresh.run("--rulegraph", "mermaid-js", "--", "all")
+    done = fresh.run("all", "--rulegraph", "mermaid-js")
     names = dict(re.findall(r"(id\d+)\[(\w+)\]", done.stdout))
     found = {(names[b], names[a]) for a, b in re.findall(r"(id\d+) --> (id\d+)", done.stdout)}
     drawn = {(rule, need) for rule, needs in EDGES.items() for need in needs}
