@@ -98,7 +98,8 @@ seeds {{ seeds | join(', ') }}).</p>
 <figure><figcaption>The rules that made this: {{ '{:,}'.format(jobs) }} jobs from nothing, and what
 they wait for</figcaption>
 <div class="scroll">{{ dag | safe }}</div>
-<ul class="notes"><li>Blue dashes: a task's job waits for the task before.</li></ul></figure>
+<ul class="notes"><li>Blue dashes: a task's job waits for the task before. What sums up waits for
+the last exemplars too (not drawn).</li></ul></figure>
 {%- endif %}
 
 <h2 id="runs">Runs</h2>

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from conpet.files import write_json
 from tests.chain import Chain
 
 TABLE = "dataset,method,whole,seconds\ntiny,emr,70.05,3.1\ntiny,dynamic,63.54,4.0\n"
@@ -42,7 +43,7 @@ def test_what_was_published_is_found_again(chain: Chain) -> None:
     assert (kept / "tables/main.csv").read_text() == TABLE
     assert (kept / "figures/a.svg").is_file()
     (chain.results / "tiny/tables/main.csv").write_text(TABLE.replace("3.1", "9.9"))
-    assert "the same as published" in verify(chain).read_text()  # seconds are not compared
+    assert "the same as published, digit by digit" in verify(chain).read_text()  # but for seconds
 
 
 def test_a_cell_that_differs_is_named(chain: Chain, capsys: pytest.CaptureFixture[str]) -> None:
@@ -55,6 +56,47 @@ def test_a_cell_that_differs_is_named(chain: Chain, capsys: pytest.CaptureFixtur
     said = capsys.readouterr().out
     assert "main.csv: row dataset=tiny method=dynamic: whole: 63.54 against 63.64" in said
     assert verify(chain, "--tolerance", "0.1").is_file()
+
+
+def provenance(chain: Chain, **changes: object) -> None:
+    from conpet.config import load_experiment
+
+    experiment = load_experiment("tiny", chain.config)
+    record = {"config_sha256": experiment.sha256(), "cpu": "A", "packages": {"torch": "2.13.0"}}
+    inputs = {"metrics.json": "00", "predictions.parquet": "11"}
+    path = chain.results / "tiny/tables/main.json"
+    write_json(path, {**record, "inputs": inputs, **changes})
+
+
+def test_another_platform_is_told_and_allowed_a_little(
+    chain: Chain, capsys: pytest.CaptureFixture[str]
+) -> None:
+    provenance(chain)
+    publish(chain)
+    provenance(chain, cpu="B", packages={"torch": "2.14.1"}, inputs={"metrics.json": "00"})
+    (chain.results / "tiny/tables/main.csv").write_text(TABLE.replace("70.05", "70.06"))
+    assert "within 0.02, on another platform" in verify(chain).read_text()
+    said = capsys.readouterr().out
+    assert "another platform: cpu: B instead of A" in said
+    assert "another platform: torch: 2.14.1 instead of 2.13.0" in said
+    (chain.results / "tiny/tables/main.csv").write_text(TABLE.replace("70.05", "70.09"))
+    with pytest.raises(SystemExit, match=r"1 cells differ .*1 of 2 files"):
+        verify(chain)
+
+
+def test_the_same_platform_is_allowed_nothing(chain: Chain) -> None:
+    provenance(chain)
+    publish(chain)
+    (chain.results / "tiny/tables/main.csv").write_text(TABLE.replace("70.05", "70.0500001"))
+    with pytest.raises(SystemExit, match="1 cells differ"):
+        verify(chain)
+
+
+def test_other_settings_are_not_compared(chain: Chain) -> None:
+    provenance(chain, config_sha256="other")
+    publish(chain)
+    with pytest.raises(SystemExit, match="published of other settings"):
+        verify(chain)
 
 
 def test_nothing_published_is_one_line(chain: Chain) -> None:

@@ -9,7 +9,7 @@ import sys
 import time
 from pathlib import Path
 
-FOLDERS = {"fetch-model", "fetch-dataset", "train", "select", "package"}
+FOLDERS = {"fetch-model", "fetch-dataset", "train", "select", "package", "publish"}
 OUTPUTS = ("--out", "--report", "--metrics", "--predictions")
 ENDS = {"table": (".csv", ".md", ".tex", ".json"), "plot": (".svg", ".png")}
 

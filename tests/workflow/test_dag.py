@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import collections
+import re
 
 from conpet.config import load_experiment
 from conpet.learners import find
 from conpet.reporting.figures import FIGURES
+from conpet.reporting.graph import EDGES, job_counts
 from conpet.reporting.tables import TABLES
 from tests.conftest import ROOT
 from tests.workflow.conftest import Workspace
@@ -61,8 +63,64 @@ def test_demo_is_the_whole_matrix_whatever_the_config_says(fresh: Workspace) -> 
         "track": runs + 1,  # the tables and figures too
         "table": len(TABLES),
         "figure": len(FIGURES),
+        "represent": len(methods),
         "report": 1,
     }
+
+
+def test_the_reports_picture_is_the_workflow(fresh: Workspace) -> None:
+    done = fresh.run("all", "--rulegraph", "mermaid-js")
+    names = dict(re.findall(r"(id\d+)\[(\w+)\]", done.stdout))
+    found = {(names[b], names[a]) for a, b in re.findall(r"(id\d+) --> (id\d+)", done.stdout)}
+    drawn = {(rule, need) for rule, needs in EDGES.items() for need in needs}
+    assert {(rule, need) for rule, need in found if rule != "all"} == drawn
+    tiny = load_experiment("tiny", fresh.folder / "config")
+    counted = re.findall(r"\d+ jobs: (.*)", fresh.run("-n", "all").stderr)[0]
+    jobs = {rule: int(n) for n, rule in re.findall(r"(\d+) (\w+)", counted)}
+    jobs.pop("all")
+    assert job_counts(tiny) == jobs
+
+
+def test_what_is_finished_is_shown_without_running_the_rest(fresh: Workspace) -> None:
+    done = fresh.run("partial")
+    assert done.returncode == 0, done.stderr
+    assert [call[0] for call in fresh.calls()] == ["tables"]
+
+
+def test_only_what_stands_for_a_method_is_represented(fresh: Workspace) -> None:
+    fresh.append("experiments/tiny.yaml", "settings: {}\n")
+    path = fresh.folder / "config/experiments/tiny.yaml"
+    path.write_text(path.read_text().replace("seeds: [7]", "seeds: [7, 8]"))
+    jobs = fresh.planned("figures")
+    assert sorted(jobs["represent"]) == sorted(RUNS)
+    assert "represent" not in fresh.planned("tables")
+
+
+def test_verify_makes_it_again_elsewhere_and_compares(finished: Workspace) -> None:
+    assert "nothing is published of tiny" in finished.run("verify").stderr
+    assert finished.run("publish").returncode == 0
+    (finished.folder / "results/published/tiny/tables").mkdir()
+    before = finished.bytes()
+    finished.forget_calls()
+    done = finished.run("verify", tolerance="0.5")
+    assert done.returncode == 0, done.stderr
+    counts = collections.Counter(call[0] for call in finished.calls())
+    assert (counts["train"], counts["table"], counts["verify"]) == (9, len(TABLES), 1)
+    assert counts["fetch-model"] == counts["fetch-dataset"] == 0
+    assert option(finished.calls()[-1], "tolerance") == ["0.5"]
+    assert finished.bytes() == before
+    assert not (finished.folder / "results/scratch/tiny").exists()
+
+
+def test_what_differs_is_kept_for_a_look_and_made_anew(finished: Workspace) -> None:
+    (finished.folder / "results/published/tiny/tables").mkdir(parents=True)
+    done = finished.run("verify", env={"FAKE_FAIL": "verify"})
+    assert done.returncode == 1
+    assert "kept in results/scratch/tiny" in done.stderr
+    assert (finished.folder / "results/scratch/tiny/results/tiny/tables/main.csv").is_file()
+    finished.forget_calls()
+    assert finished.run("verify").returncode == 0
+    assert sum(call[0] == "train" for call in finished.calls()) == 9
 
 
 def test_each_job_is_given_what_it_needs_and_no_more(finished: Workspace) -> None:
@@ -114,6 +172,7 @@ def test_a_learning_rate_reruns_its_method_alone(finished: Workspace) -> None:
     finished.append("methods/recall.yaml", "settings: {training: {lr: 5e-4}}\n")
     jobs = finished.planned("all")
     published = {rule: jobs.pop(rule) for rule in ("table", "figure", "report", "track")}
+    assert jobs.pop("represent") == ["tiny minilm recall seed 7"]
     assert set(jobs) == {"train", "remember", "evaluate"}
     assert len(jobs["train"]) == 3
     assert {name.rpartition(" task")[0] for names in jobs.values() for name in names} == {
@@ -138,6 +197,7 @@ def test_an_appended_task_runs_itself_and_what_follows(finished: Workspace) -> N
     addition = "additions:\n  - {generator: {seed: 2}, classes: [P1, P2]}\n"
     finished.append("datasets/tiny.yaml", addition)
     jobs = finished.planned("all")
+    assert set(jobs.pop("represent")) == RUNS
     for rule in ("table", "figure", "report"):
         jobs.pop(rule)
     assert set(jobs.pop("track")) == {*RUNS, SUMMARY}

@@ -1,0 +1,51 @@
+"""What is kept of representations: before and after, the same texts for all, the same bytes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from conpet.jobs.represent import sample
+from conpet.reporting.projection import read_points
+from tests.chain import Chain
+
+
+def test_sample_takes_so_many_of_each_task() -> None:
+    task = np.repeat([1, 2, 3], [10, 3, 20])
+    indices = np.arange(0, 33, 2)
+    drawn = sample(task, indices, 0, most=4)
+    assert set(drawn) <= set(indices)
+    assert [int((task[drawn] == t).sum()) for t in (1, 2, 3)] == [4, min(4, 1), 4]
+    assert (np.diff(drawn) > 0).all()
+    assert (sample(task, indices, 0, most=4) == drawn).all()
+
+
+@pytest.fixture(scope="module")
+def learnt(tmp_path_factory: pytest.TempPathFactory) -> Chain:
+    chain = Chain(tmp_path_factory.mktemp("represent"))
+    chain.prepare()
+    for method in ("finetune", "dynamic"):
+        chain.learn(method, 2, chain.results / method)
+    return chain
+
+
+def represent(chain: Chain, method: str, name: str) -> Path:
+    run, out = chain.results / method, chain.results / method / name
+    states = [run / f"task{task:02d}/state" for task in (1, 2)]
+    selector = ["--selector", run / "task02/selector"] if method == "dynamic" else []
+    chain.job("represent", method, 2, "--states", *states, *selector, "--out", out)
+    return out
+
+
+def test_before_is_the_same_for_all_and_after_is_not(learnt: Chain) -> None:
+    paths = {m: represent(learnt, m, "a") for m in ("finetune", "dynamic")}
+    assert represent(learnt, "dynamic", "b").read_bytes() == paths["dynamic"].read_bytes()
+    one, other = (read_points(path) for path in paths.values())
+    assert (one.before == other.before).all()
+    assert (one.task == other.task).all()
+    assert set(one.task) == {1, 2}
+    assert one.before.shape == one.after.shape == (len(one.task), one.before.shape[1])
+    assert not np.allclose(one.before, one.after)
+    assert not np.allclose(one.after, other.after)

@@ -1,0 +1,67 @@
+"""The claims: measured rightly, and judged so that each verdict can come out."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import pytest
+
+from conpet.files import read_json, write_json
+from conpet.reporting.claims import FAILS, HOLDS, OPEN, found_claims, independent, verdict
+from conpet.reporting.collect import Results, collect
+from conpet.reporting.tables import TABLES
+from tests.reporting.synthetic import build, cells
+
+
+def test_every_verdict() -> None:
+    assert verdict(0.02, 0.01) == HOLDS
+    assert verdict(0.02, -0.01) == OPEN
+    assert verdict(0.02, math.nan) == OPEN
+    assert verdict(-0.02, -0.03) == FAILS
+    assert verdict(0.0, 0.0) == FAILS
+    assert verdict(math.nan, math.nan) == ""
+    assert verdict(0.04, 0.03, above=0.05) == FAILS
+    assert independent(0.0, 0.0) == HOLDS
+    assert independent(3.0, -1.0) == HOLDS
+    assert independent(-3.0, -4.0) == HOLDS
+    assert independent(3.0, 1.0) == FAILS
+    assert independent(3.0, math.nan) == OPEN
+
+
+def test_claims_of_a_finished_matrix(results: Results) -> None:
+    found = {claim.claim: claim for claim in found_claims(results)}
+    static = found["Static EMR above EMR"]
+    emr, ours = results.of("demo", "minilm", "emr"), results.of("demo", "minilm", "static_emr")
+    deltas = [
+        a.summary["whole_accuracy"] - b.summary["whole_accuracy"]
+        for a, b in zip(ours, emr, strict=True)
+    ]
+    assert static.value == pytest.approx(sum(deltas) / 3)
+    passed = [
+        sum(float((step.state or {})["samples_passed"]) for step in run.states)
+        for run in (ours[0], emr[0])
+    ]
+    assert static.samples_ratio == pytest.approx(passed[0] / passed[1])
+    assert found["Static EMR above Fine-tuning by 5 points"].verdict == HOLDS
+    flat = found["Cost of Dynamic ConPET independent of the number of tasks"]
+    assert (flat.value, flat.low, flat.high, flat.verdict) == (0.0, 0.0, 0.0, HOLDS)
+    assert not [name for name in found if "Cost of Joint" in name]
+    assert set(TABLES["claims"][0](results).data["claim"]) == set(found)
+
+
+def test_growing_cost_does_not_hold(tmp_path: Path) -> None:
+    matrix = cells(methods=("static_emr",), seeds=(100,), n_tasks=5)
+    run = build(tmp_path, matrix, per_class=2).runs[0]
+    for task in range(1, 6):
+        path = run.file(task, "state/state.json")
+        write_json(path, {**read_json(path), "samples_passed": 1000 * task + task % 2})
+    claim = found_claims(collect("demo", tmp_path, matrix))[0]
+    assert claim.value == pytest.approx(1000, abs=1)
+    assert claim.verdict == FAILS
+
+
+def test_what_is_not_finished_is_pending(two: Results) -> None:
+    made = TABLES["claims"][0](two)
+    row = next(r for r in made.rows if r[:2] == ["demo", "Static EMR above EMR"])
+    assert row[2:] == ["…", "…", "…", "0", "…"]
