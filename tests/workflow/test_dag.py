@@ -272,5 +272,5 @@ def test_models_are_packaged_from_the_last_task_and_logged(finished: Workspace) 
     # a store that is lost takes the models along; packaging is not done again for it
     (finished.folder / "results" / "mlflow.db").unlink()
     jobs = finished.planned("mlflow")
-    assert set(jobs) == {"track", "make", "log"}
+    assert set(jobs) == {"track", "make", "log", "report"}  # which links to the new runs
     assert {name.removeprefix("model ") for name in jobs["log"]} == RUNS

@@ -381,9 +381,7 @@ def warm():
     """Start the process that learning jobs are forked from, where jobs run on this machine."""
     if sys.platform != "linux" or not workflow.local_exec:
         return
-    path = f"{Path.cwd()}/.snakemake/warm.sock"
-    if len(path) > 100:  # what a socket's address can hold
-        path = f"{tempfile.mkdtemp()}/warm.sock"
+    path = f"{tempfile.mkdtemp(prefix='conpet-')}/warm.sock"  # only this user may enter
     script = Path(workflow.basedir) / "workflow/scripts/warm.py"
     with open(".snakemake/warm.log", "wb") as log:
         subprocess.Popen(

@@ -138,12 +138,14 @@ def serve(path: Path, workflow: int) -> None:
             elif item in jobs:
                 _end(item, jobs)
     for pid, _ in jobs.values():
-        os.killpg(pid, signal.SIGKILL)
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(pid, signal.SIGKILL)
     path.unlink(missing_ok=True)
+    with contextlib.suppress(OSError):  # made for the socket alone, or somebody else's
+        path.parent.rmdir()
 
 
 if __name__ == "__main__":
     if len(sys.argv) != 3:
         sys.exit("usage: warm.py SOCKET WORKFLOW_PID")
-    die_with_parent()
     serve(Path(sys.argv[1]), int(sys.argv[2]))
