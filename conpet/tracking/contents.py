@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from conpet.files import read_json, write_json
 from conpet.tracking.store import opened, search
 
 if TYPE_CHECKING:
@@ -53,9 +54,23 @@ def contents(uri: str) -> Items:
     return found
 
 
+def dump(uri: str, out: Path) -> int:
+    """Write what a store holds as JSON, to be compared later; return how many things."""
+    found = contents(uri)
+    write_json(out, dict(sorted(found.items())))
+    return len(found)
+
+
 def differences(first: str, second: str) -> list[str]:
-    """Compare two stores; return a line for each thing that only one has, or that differs."""
-    a, b = contents(first), contents(second)
+    """Compare two stores, or what :func:`dump` wrote of them (names that end in .json).
+
+    Returns:
+        A line for each thing that only one has, or that differs.
+
+    Raises:
+        UserError: a store does not answer, or a file is not there.
+    """
+    a, b = (read_json(Path(w)) if w.endswith(".json") else contents(w) for w in (first, second))
     lines = []
     for key in sorted(a.keys() | b.keys()):
         if key not in b:
