@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from conpet.files import read_json, write_json
-from conpet.tracking.store import opened, search
+from conpet.tracking.store import logged_models, opened, search
 
 if TYPE_CHECKING:
     from mlflow.entities import LoggedModel, Run
@@ -39,8 +39,8 @@ def contents(uri: str) -> Items:
         for experiment in client.search_experiments():
             number = str(experiment.experiment_id)
             runs = list(search(client, [number], ""))
-            models = list(client.search_logged_models([number])) if runs else []
-            if not runs and experiment.name == "Default":
+            models = list(logged_models(client, number))
+            if not runs and not models and experiment.name == "Default":
                 continue  # every store has it
             place = f"experiment {experiment.name}"
             found |= {f"{place}: tag {k}": str(v) for k, v in experiment.tags.items()}
@@ -49,7 +49,7 @@ def contents(uri: str) -> Items:
                 found |= _under(f"run {names[run.info.run_id]}", _run(client, run, names, uri))
             for model in models:
                 found |= _under(f"model {model.tags.get(_KEY)}", _model(model, names, uri))
-        for registered in client.search_registered_models():
+        for registered in client.search_registered_models(max_results=1000):
             found |= _under(f"registered {registered.name}", _registered(client, registered))
     return found
 
