@@ -101,7 +101,7 @@ def measure(
     for turn in range(rounds):
         for name, clock in clocks.items():
             count = 1 if name == COMMAND else singles
-            clock(texts[turn * singles :][:count], count)
+            clock([texts[(turn * singles + i) % len(texts)] for i in range(count)], count)
         for name, clock in clocks.items():
             answers[name] = clock(texts)
     return answers

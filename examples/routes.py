@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -23,6 +24,7 @@ from conpet.errors import UserError
 
 BATCH = 64  # texts a step of the plain loops
 START_SECONDS = 600  # a busy machine takes minutes to import what a server needs
+PATIENCE_SECONDS = 3600
 WITH_ALL = {"probabilities": True}
 
 
@@ -92,6 +94,8 @@ def server(address: str, folder: Path) -> Iterator[tuple[str, int]]:
         free.bind(("127.0.0.1", 0))
         port = str(free.getsockname()[1])
     words = ["models", "serve", "-m", address, "--env-manager", "local", "--port", port]
+    # a request that takes longer than this is answered 504; 60 seconds unless told
+    words += ["--timeout", str(PATIENCE_SECONDS)]
     # MLflow starts uvicorn by name, which a Python called by its path does not find
     beside = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
     with (folder / "server.log").open("w") as log:
@@ -113,8 +117,11 @@ def server(address: str, folder: Path) -> Iterator[tuple[str, int]]:
         yield place, process.pid
     finally:
         with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, 15)
-        process.wait(30)
+            os.killpg(process.pid, signal.SIGTERM)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(30)
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
 
 
 def served(place: str, classes: list[str]) -> Route:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from conpet.cli.publishing import store_options
-from conpet.cli.shared import Add
+from conpet.cli.shared import Add, paths
 from conpet.errors import UserError
 
 
@@ -37,11 +37,20 @@ def _diff_stores(args: argparse.Namespace) -> None:
         raise SystemExit(1)
 
 
+def _dump_store(args: argparse.Namespace) -> None:
+    from conpet.tracking.contents import dump
+
+    print(f"{args.out}: {dump(args.store, args.out):,} things")
+
+
 def add_commands(add: Add) -> None:
     """Add the commands about stores."""
     p = add("ui", "open MLflow's pages on this machine", _ui)
     store_options(p)
     p.add_argument("--port", type=int, default=5000, help="default: 5000")
     p = add("diff-stores", "compare all that two MLflow stores hold, but for ids", _diff_stores)
-    p.add_argument("a", help="a store, as sqlite:///results/mlflow.db")
+    p.add_argument("a", help="a store, as sqlite:///results/mlflow.db, or a dump-store's .json")
     p.add_argument("b")
+    p = add("dump-store", "write all that an MLflow store holds, but for ids, as JSON", _dump_store)
+    store_options(p)
+    paths(p, out="file to write, .json")

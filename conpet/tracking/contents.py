@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from conpet.tracking.store import opened, search
+from conpet.files import read_json, write_json
+from conpet.tracking.store import logged_models, opened, search
 
 if TYPE_CHECKING:
     from mlflow.entities import LoggedModel, Run
@@ -38,8 +39,8 @@ def contents(uri: str) -> Items:
         for experiment in client.search_experiments():
             number = str(experiment.experiment_id)
             runs = list(search(client, [number], ""))
-            models = list(client.search_logged_models([number])) if runs else []
-            if not runs and experiment.name == "Default":
+            models = list(logged_models(client, number))
+            if not runs and not models and experiment.name == "Default":
                 continue  # every store has it
             place = f"experiment {experiment.name}"
             found |= {f"{place}: tag {k}": str(v) for k, v in experiment.tags.items()}
@@ -48,14 +49,28 @@ def contents(uri: str) -> Items:
                 found |= _under(f"run {names[run.info.run_id]}", _run(client, run, names, uri))
             for model in models:
                 found |= _under(f"model {model.tags.get(_KEY)}", _model(model, names, uri))
-        for registered in client.search_registered_models():
+        for registered in client.search_registered_models(max_results=1000):
             found |= _under(f"registered {registered.name}", _registered(client, registered))
     return found
 
 
+def dump(uri: str, out: Path) -> int:
+    """Write what a store holds as JSON, to be compared later; return how many things."""
+    found = contents(uri)
+    write_json(out, dict(sorted(found.items())))
+    return len(found)
+
+
 def differences(first: str, second: str) -> list[str]:
-    """Compare two stores; return a line for each thing that only one has, or that differs."""
-    a, b = contents(first), contents(second)
+    """Compare two stores, or what :func:`dump` wrote of them (names that end in .json).
+
+    Returns:
+        A line for each thing that only one has, or that differs.
+
+    Raises:
+        UserError: a store does not answer, or a file is not there.
+    """
+    a, b = (read_json(Path(w)) if w.endswith(".json") else contents(w) for w in (first, second))
     lines = []
     for key in sorted(a.keys() | b.keys()):
         if key not in b:

@@ -14,7 +14,7 @@ from conpet.errors import UserError
 from conpet.files import read_json, write_json
 from conpet.predicting.described import Described, read
 from conpet.tracking import described
-from conpet.tracking.store import import_mlflow, is_server, opened
+from conpet.tracking.store import import_mlflow, is_server, logged_models, opened
 
 if TYPE_CHECKING:
     from mlflow.models import ModelSignature
@@ -114,7 +114,7 @@ def _forget(client: MlflowClient, about: Described, experiment: str, uri: str) -
     name = f"{about.dataset}-{about.method}"
     old = [
         model
-        for model in client.search_logged_models([experiment])
+        for model in logged_models(client, experiment)
         if model.tags.get("conpet.run_key") == _key(about)
     ]
     try:

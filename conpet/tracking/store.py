@@ -18,7 +18,7 @@ from conpet.files import write_json
 from conpet.tracking import views
 
 if TYPE_CHECKING:
-    from mlflow.entities import Run
+    from mlflow.entities import LoggedModel, Run
     from mlflow.tracking import MlflowClient
 
 # No usage statistics, no background jobs: a store asks nothing of the outside world.
@@ -138,6 +138,17 @@ def search(client: MlflowClient, experiments: list[str], query: str) -> Iterator
     token: str | None = None
     while experiments:
         page = client.search_runs(experiments, query, max_results=1000, page_token=token)
+        yield from page
+        token = page.token
+        if not token:
+            return
+
+
+def logged_models(client: MlflowClient, experiment: str) -> Iterator[LoggedModel]:
+    """Yield all models of an experiment that are not deleted, page by page."""
+    token: str | None = None
+    while True:
+        page = client.search_logged_models([experiment], max_results=100, page_token=token)
         yield from page
         token = page.token
         if not token:

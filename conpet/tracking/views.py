@@ -25,20 +25,15 @@ _METRICS = (
     "trainable_parameters",
 )
 _PARAMS = ("method", "dataset", "model", "seed")
-_LEFT = {"1": 32, "attributes.`Run Name`": 290, "runDateAndNestInfo": 120, "duration": 80}
-# Section -> metric -> the chart's title, which is cut after a word where charts share a row.
+_LEFT = {"1": 32, "attributes.`Run Name`": 265, "runDateAndNestInfo": 120, "duration": 80}
 _CHARTS = {
-    "accuracy after each task": {
-        "whole_accuracy": "whole",
-        "forgetting": "forgetting",
-        "average_accuracy": "average",
-        "selector_accuracy_top1": "selector",
-    },
-    "cost up to each task": {
-        "seconds_total": "seconds",
-        "samples_passed_total": "samples",
-        "stored_bytes_total": "bytes kept",
-    },
+    "accuracy after each task": (
+        "whole_accuracy",
+        "forgetting",
+        "average_accuracy",
+        "selector_accuracy_top1",
+    ),
+    "cost up to each task": ("seconds_total", "samples_passed_total", "stored_bytes_total"),
 }
 
 
@@ -86,8 +81,8 @@ def _view(key: str, name: str, groups: tuple[str, ...] | None) -> dict[str, str]
 
 
 def _widths(columns: list[str]) -> dict[str, int]:
-    # In pixels, wide enough for the name; a value is cut by the UI where it must be.
-    return {column: max(100, 7 * len(column) - 10) for column in columns}
+    # In pixels, wide enough for the name and the mark of sorting; a value is cut where it must be.
+    return {column: 40 + 7 * len(column.split("`")[1]) for column in columns}
 
 
 def _group(params: tuple[str, ...] | None) -> dict[str, Any] | None:
@@ -102,17 +97,17 @@ def _charts() -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     for number, (name, metrics) in enumerate(_CHARTS.items()):
         section = f"conpet-section-{number}"
         sections.append({"uuid": section, "name": name, "display": True, "isReordered": True})
-        charts += [_line(metric, title, section) for metric, title in metrics.items()]
+        charts += [_line(metric, section) for metric in metrics]
     return charts, sections
 
 
-def _line(metric: str, title: str, section: str) -> dict[str, Any]:
+def _line(metric: str, section: str) -> dict[str, Any]:
     return {
         "uuid": f"conpet-chart-{metric}",
         "type": "LINE",
         "metricSectionId": section,
         "metricKey": metric,
-        "displayName": title,
+        "displayName": metric,
         "deleted": False,
         "isGenerated": True,
         "runsCountToCompare": 20,

@@ -14,7 +14,8 @@ def client(uri: str) -> Any:
     """A plain MLflow client."""
     from mlflow.tracking import MlflowClient
 
-    return MlflowClient(uri)
+    # named, as another store's registry may have been set by an earlier test
+    return MlflowClient(uri, uri)
 
 
 def runs(uri: str, kind: str | None = None) -> list[Any]:

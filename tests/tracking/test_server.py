@@ -76,7 +76,11 @@ def start(command: list[str], root: Path) -> subprocess.Popen[bytes]:
 def stop(process: subprocess.Popen[bytes], how: int = signal.SIGTERM) -> None:
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, how)
-    process.wait(30)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(30)
+            return
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
 
 
 @contextlib.contextmanager
