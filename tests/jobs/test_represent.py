@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from safetensors.numpy import load_file, save_file
 
 from conpet.jobs.represent import sample
 from conpet.reporting.projection import read_points
@@ -17,7 +18,7 @@ def test_sample_takes_so_many_of_each_task() -> None:
     indices = np.arange(0, 33, 2)
     drawn = sample(task, indices, 0, most=4)
     assert set(drawn) <= set(indices)
-    assert [int((task[drawn] == t).sum()) for t in (1, 2, 3)] == [4, min(4, 1), 4]
+    assert [int((task[drawn] == t).sum()) for t in (1, 2, 3)] == [4, 2, 4]
     assert (np.diff(drawn) > 0).all()
     assert (sample(task, indices, 0, most=4) == drawn).all()
 
@@ -28,7 +29,18 @@ def learnt(tmp_path_factory: pytest.TempPathFactory) -> Chain:
     chain.prepare()
     for method in ("finetune", "dynamic"):
         chain.learn(method, 2, chain.results / method)
+        # two steps of a tiny model may leave it as it was, which is then the best epoch
+        for number, path in enumerate(sorted((chain.results / method).rglob("adapter_model.*"))):
+            move(path, len(method) + number)
     return chain
+
+
+def move(path: Path, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    weights = load_file(path)
+    for name in weights:
+        weights[name] = weights[name] + rng.normal(size=weights[name].shape).astype(np.float32)
+    save_file(weights, path)
 
 
 def represent(chain: Chain, method: str, name: str) -> Path:
