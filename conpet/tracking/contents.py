@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,6 +23,7 @@ _KEY = "conpet.run_key"
 _PARENT = "mlflow.parentRunId"
 _NOTE = "mlflow.note.content"
 # what a store makes up when something is logged: it says nothing about what was logged
+_LINK = re.compile(rb"#/experiments/\d+/runs/[0-9a-f]{32}")
 _MADE_UP = ("model_id", "run_id", "model_uuid", "utc_time_created", "artifact_path")
 
 
@@ -125,7 +127,7 @@ def _model(model: LoggedModel, names: dict[str, str], uri: str) -> Iterator[tupl
     for metric in model.metrics or []:
         data = f"{metric.dataset_name} {metric.dataset_digest}"
         yield f"metric {metric.key} {metric.step} {data}", metric.value
-    yield from _files(uri, artifact_uri=f"models:/{model.model_id}")
+    yield from _files(uri, artifact_uri=model.artifact_location)
 
 
 def _files(uri: str, **where: str) -> Iterator[tuple[str, str]]:
@@ -135,11 +137,15 @@ def _files(uri: str, **where: str) -> Iterator[tuple[str, str]]:
     for path in sorted(folder.rglob("*")):
         if path.is_file():
             name = path.relative_to(folder).as_posix()
-            data = _stable(path) if path.name == "MLmodel" else path.read_bytes()
-            yield f"artifact {name}", hashlib.sha256(data).hexdigest()
+            yield f"artifact {name}", hashlib.sha256(_stable(path)).hexdigest()
 
 
 def _stable(path: Path) -> bytes:
+    """Return an artifact's bytes, without the store's own ids where it names them."""
+    if path.suffix == ".html":
+        return _LINK.sub(b"", path.read_bytes())
+    if path.name != "MLmodel":
+        return path.read_bytes()
     values = yaml.safe_load(path.read_text(encoding="utf-8"))
     kept = {key: value for key, value in values.items() if key not in _MADE_UP}
     return json.dumps(kept, sort_keys=True, default=str).encode()

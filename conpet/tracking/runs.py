@@ -165,7 +165,9 @@ def track_summary(
     missing = [path for path in files if not path.is_file()]
     if missing:
         raise UserError(f"{missing[0]}: no such file: make the tables and figures first")
-    moments = [path.stat().st_mtime_ns // 1_000_000 for path in files] or [0]
+    # the others follow the store (the page links to its runs): they do not say when it was
+    made = [*tables, *figures] or files
+    moments = [path.stat().st_mtime_ns // 1_000_000 for path in made] or [0]
     end = max(moments)
     markdown = [path for path in tables if path.suffix == ".md"]
     note = notes.summary_note(title or experiment, markdown)
