@@ -112,7 +112,7 @@ the model was surest of.{% if store %} Links into MLflow lead to <code>{{ store 
 <details><summary><code>{{ run.key }}</code>
 <span class="{{ run.status }}">{{ run.status }}</span>
 <span class="muted">{{ run.headline }}</span></summary>
-{%- if run.link %}<p><a href="{{ run.link }}">MLflow run {{ run.mlflow }}</a></p>
+{%- if run.link %}<p><a href="{{ run.link }}">this run in MLflow</a></p>
 {%- elif run.mlflow %}<p class="muted">MLflow run <code>{{ run.mlflow }}</code></p>{% endif %}
 {%- if run.curves %}<div class="scroll">{{ run.curves | safe }}</div>{% endif %}
 {%- if run.tasks %}

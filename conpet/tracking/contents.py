@@ -23,7 +23,7 @@ _KEY = "conpet.run_key"
 _PARENT = "mlflow.parentRunId"
 _NOTE = "mlflow.note.content"
 # what a store makes up when something is logged: it says nothing about what was logged
-_LINK = re.compile(rb"#/experiments/\d+/runs/[0-9a-f]{32}")
+_LINK = re.compile(rb"#/experiments/\d+/runs/[0-9a-f]{32}|MLflow run <code>[0-9a-f]{32}")
 _MADE_UP = ("model_id", "run_id", "model_uuid", "utc_time_created", "artifact_path")
 
 

@@ -112,7 +112,7 @@ def test_links_and_mlflow_ids(tmp_path: Path) -> None:
     about = About(store="https://mlflow.example/")
     page = write_page(results, tmp_path / "report.html", about).read_text()
     address = "https://mlflow.example/#/experiments/7/runs/id100"
-    assert f'<a href="{address}">MLflow run id100</a>' in page
+    assert f'<a href="{address}">this run in MLflow</a>' in page
     assert "MLflow run <code>id200</code>" in page
     assert "MLflow run <code>id100" in write_page(results, tmp_path / "r.html").read_text()
 
