@@ -100,10 +100,12 @@ def fit(
     progress: Progress,
     history: History,
     clip_norm: float | None = None,
+    untrained: bool = True,
 ) -> None:
     """Train by a plan and keep the best epoch by validation; the untrained state counts as -1.
 
     Args:
+        untrained: whether the state before training may be kept.
         loss: batch indices -> scalar loss, or None without gradient.
         accuracy: drawn validation indices -> accuracy in 0..1.
     """
@@ -112,6 +114,8 @@ def fit(
     history.best_epoch = -1
     history.epochs.append({"epoch": -1, "loss": None, "valid_accuracy": round(best, 6)})
     kept = [p.detach().clone() for p in parameters]
+    if not untrained:
+        best = -math.inf
     progress.start(sum(len(batches) for batches in plan.epochs))
     for epoch, batches in enumerate(plan.epochs):
         where = f"epoch {epoch + 1}/{len(plan.epochs)}"

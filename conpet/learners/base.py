@@ -151,12 +151,19 @@ class Learner(ABC):
             c.settings.memory, c.memories, c.seed.of("plan", c.task), redraw=self.redraw,
         )  # fmt: skip
 
-    def fit(self, plan: Plan, loss: Any, accuracy: Any, parameters: Sequence[nn.Parameter]) -> None:
+    def fit(
+        self,
+        plan: Plan,
+        loss: Any,
+        accuracy: Any,
+        parameters: Sequence[nn.Parameter],
+        untrained: bool = True,
+    ) -> None:
         """Run the training loop with this job's settings."""
         training = self.context.settings.training
         fit(
             plan, loss, accuracy, parameters, training, training.rate(self.context.task),
-            self.context.progress, self.history, training.clip_norm,
+            self.context.progress, self.history, training.clip_norm, untrained,
         )  # fmt: skip
 
     def hidden(self, batch: np.ndarray) -> Tensor:

@@ -29,12 +29,17 @@ RANKS = 3  # how many of the selector's tasks a prediction reports
 
 
 class Options(Strict):
-    """``top_k`` experts answer; with teacher forcing the true task's expert is one in training."""
+    """``top_k`` experts answer; with teacher forcing the true task's expert is one in training.
+
+    ``selector_untrained``: whether the best selector may be the one before training (the authors'
+    rule), which finds all earlier tasks and never the new one.
+    """
 
     top_k: Annotated[int, Field(ge=1)] = 1
     teacher_forcing: bool = True
     expert_init: Literal["fresh", "selector"] = "fresh"
     selector_clip_norm: Annotated[float, Field(gt=0)] | None = 1.0
+    selector_untrained: bool = False
 
 
 def choose_experts(ranked: np.ndarray, k: int, true: np.ndarray | None) -> np.ndarray:
@@ -126,7 +131,8 @@ class Experts(Learner):
         clipped = training.model_copy(update={"clip_norm": self.options.selector_clip_norm})
         settings = self.context.settings.model_copy(update={"training": clipped})
         self.context.settings, before = settings, self.context.settings
-        self.fit(plan, loss, accuracy, [*self.backbone.parameters(), *head.parameters()])
+        parameters = [*self.backbone.parameters(), *head.parameters()]
+        self.fit(plan, loss, accuracy, parameters, self.options.selector_untrained)
         self.context.settings = before
         self.selector_adapter = self.backbone.state()
         return plan

@@ -11,6 +11,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from conpet import training
+from conpet.learners import base
 from conpet.learners.aligned import Options as AlignedOptions
 from conpet.learners.aligned import fit_alignment
 from conpet.learners.contrastive import contrastive_loss
@@ -279,3 +281,18 @@ def test_a_grown_head_equals_one_made_at_once() -> None:
     grown.grow(6)
     assert torch.equal(grown.weight, Head(4, 6, seed=5).weight)
     assert not torch.equal(grown.weight, Head(4, 6, seed=6).weight)
+
+
+@pytest.mark.parametrize(("untrained", "best"), [(False, 0), (True, -1)])
+def test_a_selector_that_never_finds_the_new_task_is_not_kept_unless_asked_for(
+    untrained: bool, best: int, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def falling(plan: Any, loss: Any, accuracy: Any, *rest: Any) -> None:
+        left = iter(range(9, 0, -1))
+        training.fit(plan, loss, lambda drawn: next(left) / 9, *rest)
+
+    monkeypatch.setattr(base, "fit", falling)
+    options = {"selector_untrained": untrained}
+    learner: Any = world.learner("experts", 2, replay="dynamic", options=options)
+    learner.train_selector()
+    assert learner.history.best_epoch == best
