@@ -62,7 +62,8 @@ rule publish:
 rule verify:
     # no output: whoever asks wants it made again
     message: "make {EXPERIMENT} again and compare it with what is published"
-    threads: workflow.cores
+    # none are named where jobs go to a cluster (`workflow.cores` is an error there)
+    threads: workflow.resource_settings.cores or 1
     params:
         script=f"{workflow.basedir}/workflow/scripts/verify.py",
         experiment=_references[EXPERIMENT],

@@ -275,3 +275,10 @@ def test_models_are_packaged_from_the_last_task_and_logged(finished: Workspace) 
     jobs = finished.planned("mlflow")
     assert set(jobs) == {"track", "make", "log", "report"}  # which links to the new runs
     assert {name.removeprefix("model ") for name in jobs["log"]} == RUNS
+
+
+def test_no_rule_needs_cores_that_a_cluster_does_not_name() -> None:
+    """`workflow.cores` is an error where a profile names jobs instead."""
+    for path in (ROOT / "Snakefile", *(ROOT / "workflow" / "rules").glob("*.smk")):
+        code = [line.split("#")[0] for line in path.read_text(encoding="utf-8").splitlines()]
+        assert "workflow.cores" not in "\n".join(code), path.name
