@@ -13,7 +13,7 @@ import torch
 from conpet.bench.measure import Clock, Contender, alternate, timed
 from conpet.bench.setup import Setup
 from conpet.learners.base import Classifier
-from conpet.models import backbone, unpadded
+from conpet.models import backbone, layout
 from conpet.models.allocation import keep_freed_memory
 from conpet.training import make_optimizer
 
@@ -35,7 +35,7 @@ def _memory_given_back() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _shapes_as_they_come() -> Iterator[None]:
-    with mock.patch.object(unpadded, "ROW_STEP", 1), mock.patch.object(unpadded, "BLOCK_STEP", 1):
+    with mock.patch.object(layout, "ROW_STEP", 1), mock.patch.object(layout, "BLOCK_STEP", 1):
         yield
 
 
