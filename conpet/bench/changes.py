@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import functools
 from collections.abc import Callable, Iterator
 from typing import Any
 from unittest import mock
 
+import numpy as np
 import torch
 
 from conpet.bench.measure import Clock, Contender, alternate, timed
@@ -15,6 +17,7 @@ from conpet.bench.setup import Setup
 from conpet.learners.base import Classifier
 from conpet.models import backbone, layout
 from conpet.models.allocation import keep_freed_memory
+from conpet.models.unpadded import Unpadded
 from conpet.training import make_optimizer
 
 Switch = Callable[[], Any]
@@ -39,6 +42,16 @@ def _shapes_as_they_come() -> Iterator[None]:
         yield
 
 
+def _one_group() -> Any:
+    each = layout.block_lengths
+    return mock.patch.object(layout, "block_lengths", lambda n: np.full_like(n, each(n).max()))
+
+
+def _whole_last_layer() -> Any:
+    whole = functools.partial(Unpadded, narrow=False)
+    return mock.patch.object(backbone, "Unpadded", lambda model, narrow: whole(model))
+
+
 def _padded() -> Any:
     return mock.patch.object(backbone, "suits", lambda *_: False)
 
@@ -50,6 +63,8 @@ def _peft_lora() -> Any:
 #: name -> (what is other when the backbone is made, what is other while it runs)
 CHANGES: dict[str, tuple[Switch, Switch]] = {
     "no padding": (_padded, contextlib.nullcontext),
+    "attention in groups": (contextlib.nullcontext, _one_group),
+    "last layer at read positions": (_whole_last_layer, contextlib.nullcontext),
     "LoRA in one step": (_peft_lora, contextlib.nullcontext),
     "shapes that repeat": (contextlib.nullcontext, _shapes_as_they_come),
     "freed memory kept": (contextlib.nullcontext, _memory_given_back),

@@ -24,6 +24,11 @@ def _round_up(n: Any, step: int) -> Any:
     return -(-n // step) * step
 
 
+def block_lengths(lengths: np.ndarray) -> np.ndarray:
+    """Return how long each text's block is; those that are equal share a group."""
+    return np.asarray(_round_up(lengths, BLOCK_STEP))
+
+
 @dataclass(frozen=True)
 class Group:
     """Texts whose blocks are equally long; ``start`` counts the block places before them."""
@@ -85,7 +90,7 @@ class Layout:
     @cached_property
     def groups(self) -> list[Group]:
         """The texts by the length of their blocks, shortest first."""
-        blocks = _round_up(self.lengths, BLOCK_STEP)
+        blocks = block_lengths(self.lengths)
         found, start = [], 0
         for block in np.unique(blocks):
             texts = np.flatnonzero(blocks == block)
