@@ -46,11 +46,20 @@ def _share(share: dict[str, Any]) -> list[str]:
     return [*lines, ""]
 
 
+def _profile(profile: dict[str, Any]) -> list[str]:
+    lines = _head("kind of work", "of a training step's time")
+    lines += [_row(kind, f"{100 * share:.0f} %") for kind, share in profile["shares"].items()]
+    return [*lines, ""]
+
+
 def _changes(changes: dict[str, Any]) -> list[str]:
     lines = _head("change", "ratio with / without", "results differ by")
     for name, found in changes.items():
         lines.append(_row(name, _range(found), f"{found['difference']:.1e}"))
     return [*lines, ""]
+
+
+PARTS = {"rates": _rates, "share": _share, "profile": _profile, "changes": _changes}
 
 
 def markdown(result: dict[str, Any]) -> str:
@@ -69,7 +78,7 @@ def markdown(result: dict[str, Any]) -> str:
                 lines.append("")
                 continue
             lines += [f"### {model}: {name}", ""]
-            for part, say in (("rates", _rates), ("share", _share), ("changes", _changes)):
+            for part, say in PARTS.items():
                 if part in cell:
                     lines += say(cell[part])
     return "\n".join(lines).rstrip() + "\n"

@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 
-from conpet.bench import changes, machine, ours, peers
+from conpet.bench import changes, machine, ours, peers, profile
 from conpet.bench.measure import CLOCKS, Clock, Contender, alternate
 from conpet.bench.setup import Setup
 from conpet.errors import UserError
@@ -73,7 +73,7 @@ def run(
     """Measure all that is asked for.
 
     Args:
-        parts: some of ``rates``, ``machine`` and ``changes``.
+        parts: some of ``rates``, ``machine``, ``profile`` and ``changes``.
         sizes: batch, steps, epochs, threads and texts, as :class:`Setup` has them.
     """
     if len({s.name for s in snapshots}) < len(snapshots):
@@ -104,6 +104,9 @@ def run(
                 if "machine" in parts:
                     _say(f"{name}: share of the matrix-multiplication rate")
                     cell["share"] = _share(setup, matmul, rounds, tick)
+                if "profile" in parts:
+                    _say(f"{name}: where a step's time goes")
+                    cell["profile"] = profile.step_profile(setup)
                 if "changes" in parts:
                     _say(f"{name}: each change alone")
                     cell["changes"] = {

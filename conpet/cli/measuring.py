@@ -8,7 +8,7 @@ from pathlib import Path
 from conpet.cli.shared import Add
 from conpet.errors import UserError
 
-PARTS = ("rates", "machine", "changes")
+PARTS = ("rates", "machine", "profile", "changes")
 
 
 def _bench(args: argparse.Namespace) -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from conpet.bench.changes import CHANGES
 from conpet.bench.measure import Contender, Rates, alternate
+from conpet.bench.profile import REST, kind_of
 from conpet.bench.setup import Setup
 from conpet.bench.texts import LENGTHS, TASKS, make_stream
 from conpet.cli import main
@@ -45,20 +46,36 @@ def test_all_contenders_run_on_two_architectures(snapshots: list[Path], tmp_path
     assert "peer_hf" in (tmp_path / "bench.md").read_text()
 
 
-def test_machine_and_changes(
+def test_machine_profile_and_changes(
     snapshots: list[Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     found = bench(
-        snapshots[:1], tmp_path, "--only", "machine", "changes", "--texts", "short",
+        snapshots[:1], tmp_path, "--only", "machine", "profile", "changes", "--texts", "short",
         "--precision", "float32",
     )  # fmt: skip
     cell = found[snapshots[0].name]["short, float32"]
     assert set(cell["share"]) == {"batch 8", "batch 32"}
     assert 0 < cell["share"]["batch 8"]["share"] < 1
     assert len(cell["changes"]) == len(CHANGES) + 2  # and sorted evaluation, padded or not
+    assert sum(cell["profile"]["shares"].values()) == pytest.approx(1)
+    assert cell["profile"]["shares"]["matrix products"] > 0.05
     for name, change in cell["changes"].items():
         assert change["difference"] < 1e-4, name
     assert "| no padding |" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("operation", "kind"),
+    [
+        ("aten::baddbmm", "matrix products"),
+        ("aten::add_", "sums and other elementwise"),
+        ("aten::index_select", "copies and gathers"),
+        ("aten::empty", REST),
+        ("addmm", REST),
+    ],
+)
+def test_operations_are_sorted_by_kind_of_work(operation: str, kind: str) -> None:
+    assert kind_of(operation) == kind
 
 
 def test_texts_have_the_lengths_of_their_kind(snapshots: list[Path]) -> None:
