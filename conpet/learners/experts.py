@@ -179,14 +179,25 @@ class Experts(Learner):
             scores[torch.from_numpy(rows), start:end] = self.heads[task](features).cpu()
         return scores
 
+    def _chosen_in_training(self, trained: np.ndarray) -> np.ndarray:
+        """Return the experts of training samples, shape (n, k)."""
+        true = self.stream.task[trained]
+        if not self.options.teacher_forcing:
+            return choose_experts(self.rank(trained), self.options.top_k, None)
+        if self.options.top_k == 1:
+            return true[:, None]  # whatever the selector says
+        return choose_experts(self.rank(trained), self.options.top_k, true)
+
     def train(self) -> Plan:
         """Train expert t on the plan; what former experts say of it is computed once."""
         plan = self.plan()
         old = range(1, self.task)
         trained, validated = plan.trained(), plan.validated()
-        forced = self.stream.task[trained] if self.options.teacher_forcing else None
-        chosen = choose_experts(self.rank(trained), self.options.top_k, forced)
-        base = self.frozen_scores(trained, chosen, old)
+        chosen = self._chosen_in_training(trained)
+        mine = (chosen == self.task).any(axis=1)
+        # only what asks this expert gives a gradient, so only there the others' word counts
+        base = torch.full((len(trained), self.stream.seen), UNCHOSEN)
+        base[torch.from_numpy(mine)] = self.frozen_scores(trained[mine], chosen[mine], old)
         chosen_valid = choose_experts(self.rank(validated), self.options.top_k, None)
         base_valid = self.frozen_scores(validated, chosen_valid, old)
 
@@ -196,7 +207,6 @@ class Experts(Learner):
             self.backbone.reset()
         head = self.heads[self.task] = self._expert_head(self.task)
         start, end = self.stream.class_range(self.task)
-        mine = (chosen == self.task).any(axis=1)
         mine_valid = np.flatnonzero((chosen_valid == self.task).any(axis=1))
 
         def loss(batch: np.ndarray) -> Tensor | None:

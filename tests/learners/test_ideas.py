@@ -226,6 +226,32 @@ def test_with_one_expert_old_samples_give_no_gradient_and_do_not_pass(
     assert new > 0
 
 
+def test_what_gives_no_gradient_asks_neither_selector_nor_frozen_experts(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    states = world.run("experts", tmp_path, tasks=2, replay="dynamic")
+    asked: dict[str, set[int]] = {}
+    for forcing, name in ((True, "forced"), (False, "free")):
+        learner: Any = world.learner("experts", 2, replay="dynamic")
+        learner.options = learner.options.model_copy(update={"teacher_forcing": forcing})
+        learner.load(states[:1], tmp_path / "selector2")
+        seen = asked[name] = set()
+        features = learner.backbone.features
+
+        def noted(
+            stream: Any, indices: np.ndarray, seen: set[int] = seen, features: Any = features
+        ) -> Any:
+            seen.update(indices.tolist())
+            return features(stream, indices)
+
+        monkeypatch.setattr(learner.backbone, "features", noted)
+        plan = learner.train()
+    trained = set(plan.trained().tolist())
+    assert not trained & asked["forced"]
+    assert trained <= asked["free"]  # the selector has to say who answers
+    assert set(plan.validated().tolist()) <= asked["forced"]
+
+
 def test_two_experts_pass_old_samples_that_ask_for_both(world: World, tmp_path: Path) -> None:
     states = world.run("experts", tmp_path, tasks=1, replay="dynamic")
     selector: Any = world.learner("experts", 2, replay="dynamic")
