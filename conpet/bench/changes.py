@@ -14,11 +14,10 @@ import torch
 
 from conpet.bench.measure import Clock, Contender, alternate, timed
 from conpet.bench.setup import Setup
-from conpet.learners.base import Classifier
+from conpet.bench.steps import Steps
 from conpet.models import backbone, layout
 from conpet.models.allocation import keep_freed_memory
 from conpet.models.unpadded import Unpadded
-from conpet.training import make_optimizer
 
 Switch = Callable[[], Any]
 _GLIBC_DEFAULT = 128 * 1024  # bytes
@@ -71,33 +70,26 @@ CHANGES: dict[str, tuple[Switch, Switch]] = {
 }
 
 
-class _Steps:
+class _Switched:
     def __init__(self, setup: Setup, made: Switch, running: Switch) -> None:
         with made():
-            learner = setup.learner("linear")
-        assert isinstance(learner, Classifier)
-        self.learner = learner
+            self.steps = Steps(setup)
         self.running = running
-        self.batches = setup.batches()
-        training = setup.settings().training
-        self.optimizer = make_optimizer(self.learner.parameters(), training, 1e-3)
 
     def gradients(self) -> torch.Tensor:
         """Return the first batch's representations and gradients, one row."""
+        learner, batch = self.steps.learner, self.steps.batches[0]
         with self.running():
-            hidden = self.learner.backbone.hidden(self.learner.stream, self.batches[0])
-            self.learner.loss(self.batches[0]).backward()
-        found = [p.grad.flatten() for p in self.learner.parameters() if p.grad is not None]
-        self.optimizer.zero_grad()
+            hidden = learner.backbone.hidden(learner.stream, batch)
+            learner.loss(batch).backward()
+        found = [p.grad.flatten() for p in learner.parameters() if p.grad is not None]
+        self.steps.optimizer.zero_grad()
         return torch.cat([hidden.detach().flatten(), *found])
 
     def epoch(self) -> None:
         """Take the plan's steps once."""
         with self.running():
-            for batch in self.batches:
-                self.optimizer.zero_grad(set_to_none=False)
-                self.learner.loss(batch).backward()
-                self.optimizer.step()
+            self.steps.epoch()
 
 
 def _difference(ours: torch.Tensor, other: torch.Tensor) -> float:
@@ -112,8 +104,8 @@ def training_changes(setup: Setup, rounds: int, clock: Clock) -> dict[str, Any]:
     """
     found = {}
     for name, (made, running) in CHANGES.items():
-        on = _Steps(setup, contextlib.nullcontext, contextlib.nullcontext)
-        off = _Steps(setup, made, running)
+        on = _Switched(setup, contextlib.nullcontext, contextlib.nullcontext)
+        off = _Switched(setup, made, running)
         difference = _difference(on.gradients(), off.gradients())
         samples = setup.batch * setup.steps
         rates = alternate(

@@ -9,7 +9,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from conpet.bench.measure import Clock
 from conpet.bench.setup import Setup
-from conpet.training import make_optimizer
+from conpet.bench.steps import Steps
 
 SQUARE = (512, 1024, 2048)
 REPEATS = 7
@@ -43,30 +43,20 @@ def achieved(setup: Setup, rounds: int, clock: Clock) -> dict[str, Any]:
 
     The operations of one step are counted by torch as they pass, LoRA's and rounding included.
     """
-    learner: Any = setup.learner("linear")
-    batches = learner.plan().epochs[0]
-    parameters = learner.parameters()
-    optimizer = make_optimizer(parameters, learner.context.settings.training, 1e-3)
-
-    def step(batch: Any) -> None:
-        optimizer.zero_grad(set_to_none=False)
-        learner.loss(batch).backward()
-        optimizer.step()
-
-    best, rates = 0.0, []
+    steps = Steps(setup)
+    rates: list[float] = []
     flops = 0
-    for batch in batches:  # shapes are met for the first time
+    for batch in steps.batches:  # shapes are met for the first time
         counter = FlopCounterMode(display=False)
         with counter:
-            step(batch)
+            steps.step(batch)
         flops += counter.get_total_flops()
     for _ in range(rounds):
         start = clock()
-        for batch in batches:
-            step(batch)
+        steps.epoch()
         rates.append(flops / max(clock() - start, 1e-9) / 1e9)
-        best = max(best, rates[-1])
     return {
-        "precision": learner.backbone.precision, "gflop_a_step": flops / len(batches) / 1e9,
+        "precision": steps.learner.backbone.precision,
+        "gflop_a_step": flops / len(steps.batches) / 1e9,
         "gflop_per_second": sorted(rates)[len(rates) // 2], "rounds": rates,
     }  # fmt: skip

@@ -7,8 +7,7 @@ from typing import Any
 from torch.profiler import ProfilerActivity, profile
 
 from conpet.bench.setup import Setup
-from conpet.learners.base import Classifier
-from conpet.training import make_optimizer
+from conpet.bench.steps import Steps
 
 #: kind of work -> words in an operation's name; the first that fits counts
 KINDS = {
@@ -36,25 +35,15 @@ def step_profile(setup: Setup) -> dict[str, Any]:
     An operation's own time counts, without those it calls; the profiler's own cost falls on
     dispatch for the most part.
     """
-    learner = setup.learner("linear")
-    assert isinstance(learner, Classifier)
-    batches = learner.plan().epochs[0]
-    optimizer = make_optimizer(learner.parameters(), learner.context.settings.training, 1e-3)
-
-    def epoch() -> None:
-        for batch in batches:
-            optimizer.zero_grad(set_to_none=False)
-            learner.loss(batch).backward()
-            optimizer.step()
-
-    epoch()
+    steps = Steps(setup)
+    steps.epoch()
     with profile(activities=[ProfilerActivity.CPU]) as measured:
-        epoch()
+        steps.epoch()
     shares = dict.fromkeys([*KINDS, REST], 0.0)
     for event in measured.key_averages():
         shares[kind_of(event.key)] += event.self_cpu_time_total
     total = sum(shares.values())
     return {
-        "milliseconds_a_step": total / len(batches) / 1e3,
+        "milliseconds_a_step": total / len(steps.batches) / 1e3,
         "shares": {kind: value / total for kind, value in shares.items()},
     }
