@@ -13,8 +13,6 @@ from torch import nn
 
 from conpet import training
 from conpet.learners import base
-from conpet.learners.aligned import Options as AlignedOptions
-from conpet.learners.aligned import fit_alignment
 from conpet.learners.contrastive import contrastive_loss
 from conpet.learners.ewc import fisher_diagonal
 from conpet.learners.experts import UNCHOSEN, choose_experts
@@ -118,38 +116,6 @@ def test_lwf_loss_holds_the_old_models_words(world: World, tmp_path: Path) -> No
         )
         found = learner.loss(batch)
     torch.testing.assert_close(found, expected)
-
-
-def test_alignment_recovers_a_rotation() -> None:
-    generator = torch.Generator().manual_seed(0)
-    rotation, _ = torch.linalg.qr(torch.randn(6, 6, generator=generator))
-    source = torch.randn(400, 6, generator=generator)
-    options = AlignedOptions(epochs=60, lr=0.02)
-    found = fit_alignment(
-        torch.eye(6), source, source @ rotation.T, options, np.random.default_rng(0)
-    )
-    torch.testing.assert_close(found, rotation, atol=0.02, rtol=0)
-
-
-def test_aligned_map_stays_identity_after_task_one_and_moves_after(
-    world: World, tmp_path: Path
-) -> None:
-    states = world.run("aligned", tmp_path, tasks=2, replay="dynamic", options={"lr": 0.01})
-    maps = []
-    for state, task in zip(states, (1, 2), strict=True):
-        learner: Any = world.learner("aligned", task, replay="dynamic")
-        learner.load([state], None)
-        maps.append(learner.map.detach())
-    before: Any = world.learner("aligned", 2, replay="dynamic", options={"lr": 0.01})
-    before.load(states[:1], None)
-    plan = before.plan()
-    before.before_task(plan)
-    targets = before.old_targets
-    after: Any = world.learner("aligned", 2, replay="dynamic")
-    after.load(states, None)
-    hidden = after.backbone.features(after.stream, before.old)
-    aligned, raw = hidden @ maps[1].T, hidden
-    assert F.mse_loss(aligned, targets) < F.mse_loss(raw, targets)
 
 
 def test_contrastive_loss_is_the_brute_force_loop() -> None:
@@ -291,6 +257,45 @@ def test_selector_is_carried_and_grown(world: World, tmp_path: Path) -> None:
     assert torch.equal(learner.selector_head.weight[:2], old.selector_head.weight)
     for name, value in old.selector_adapter.items():
         assert torch.equal(learner.selector_adapter[name], value)
+
+
+def test_selector_training_starts_from_the_former_selector(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    states = world.run("experts", tmp_path, tasks=2, replay="dynamic")
+    learner: Any = world.learner("experts", 3, replay="dynamic")
+    learner.load(states, tmp_path / "selector2")
+    former = learner.selector_adapter
+    seen: dict[str, Any] = {}
+
+    def stop(plan: Any, loss: Any, accuracy: Any, parameters: Any, *rest: Any) -> None:
+        seen.update(adapter=learner.backbone.state(), clip=rest[4], count=len(parameters))
+
+    monkeypatch.setattr(base, "fit", stop)
+    learner.train_selector()
+    assert all(torch.equal(seen["adapter"][name], former[name]) for name in former)
+    assert seen["clip"] == 1.0  # PROTOCOL section 3
+    assert seen["count"] == len(former) + 2  # the adapter, and the head's weight and bias
+    learner.train()
+    assert seen["clip"] is None
+    assert not all(torch.equal(seen["adapter"][name], former[name]) for name in former)
+
+
+def test_an_experts_loss_is_averaged_over_the_whole_batch(world: World, tmp_path: Path) -> None:
+    states = world.run("experts", tmp_path, tasks=2, replay="dynamic")
+    learner: Any = world.learner("experts", 2, replay="dynamic")
+    learner.load(states[:1], tmp_path / "selector2")
+    losses: list[Any] = []
+    learner.fit = lambda plan, loss, *rest: losses.append((plan.epochs[0][0], loss))
+    learner.train()
+    batch, loss = losses[0]
+    mine = batch[learner.stream.task[batch] == 2]
+    assert 0 < len(mine) < len(batch)
+    start, end = learner.stream.class_range(2)
+    scores = torch.full((len(mine), learner.stream.seen), UNCHOSEN)
+    scores[:, start:end] = learner.heads[2](learner.backbone.hidden(learner.stream, mine))
+    total = F.cross_entropy(scores, learner.targets(mine), reduction="sum")
+    torch.testing.assert_close(loss(batch), total / len(batch))
 
 
 def test_expert_may_start_from_the_selector(world: World, tmp_path: Path) -> None:

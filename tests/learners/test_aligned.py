@@ -1,0 +1,56 @@
+"""EA-EMR: the map that brings new representations back to where they were."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from conpet.learners import aligned
+from conpet.learners.aligned import Options, fit_alignment
+from tests.tiny import World
+
+
+def test_alignment_recovers_a_rotation() -> None:
+    generator = torch.Generator().manual_seed(0)
+    rotation, _ = torch.linalg.qr(torch.randn(6, 6, generator=generator))
+    source = torch.randn(400, 6, generator=generator)
+    options = Options(epochs=60, lr=0.02)
+    found = fit_alignment(
+        torch.eye(6), source, source @ rotation.T, options, np.random.default_rng(0)
+    )
+    torch.testing.assert_close(found, rotation, atol=0.02, rtol=0)
+
+
+@pytest.mark.parametrize("replay", ["memory", "dynamic"])
+def test_the_fit_brings_old_samples_back(
+    replay: str, world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Old samples' embeddings are nearer to the stored ones with the fitted than the tuned map."""
+    kept = world.learner("linear", 1, replay="memory").remember()
+    states = world.run("aligned", tmp_path, tasks=1, replay=replay)
+    learner: Any = world.learner("aligned", 2, replay=replay, memories=[kept])
+    learner.load(states, None)
+    calls: list[tuple[Tensor, Tensor, Tensor, Tensor]] = []
+
+    def noted(start: Tensor, source: Tensor, target: Tensor, *rest: Any) -> Tensor:
+        first = start.clone()
+        fitted = fit_alignment(start, source, target, Options(lr=0.003), rest[1])
+        calls.append((first, source, target, fitted))
+        return fitted
+
+    monkeypatch.setattr(aligned, "fit_alignment", noted)
+    plan = learner.train()
+    ((start, source, target, fitted),) = calls
+    assert torch.equal(learner.map.detach(), fitted)
+    n = len(learner.old)
+    tuned = F.mse_loss(source[:n] @ start.T, target[:n])
+    assert F.mse_loss(source[:n] @ fitted.T, target[:n]) < tuned
+    # what is new has nowhere to go back to: its targets are where it is
+    torch.testing.assert_close(source[n:] @ start.T, target[n:])
+    assert len(source) == len(plan.trained())
