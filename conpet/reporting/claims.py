@@ -31,10 +31,9 @@ _NOTES = [
     "standard deviation, 95 % interval of a paired bootstrap over test samples. Growth is in "
     "samples passed a further task: slope over tasks 2 to T, ± over the seeds' own slopes, 95 % "
     "interval of the least-squares line on means over seeds.",
-    f"{HOLDS}: the whole interval is on the claim's side. {FAILS}: the value itself is on the "
-    f"other side. {OPEN}: the value is on the claim's side, the interval is not. A cost is "
-    "independent of the number of tasks where the interval of its growth holds zero, or growth "
-    "is negative.",
+    f"{HOLDS}: the whole interval is on the claim's side. {FAILS}: the whole interval is on the "
+    f"other side. {OPEN}: neither. A cost is independent of the number of tasks where the "
+    "interval of its growth holds zero, or growth is negative.",
     "Samples: training samples passed over all tasks, as a multiple of the other method's (equal "
     "cost is 1).",
 ]
@@ -59,11 +58,11 @@ class Claim:
     verdict: str
 
 
-def verdict(value: float, low: float, above: float = 0.0) -> str:
-    """Say whether a value whose interval begins at ``low`` is above something; '' without one."""
+def verdict(value: float, low: float, high: float, above: float = 0.0) -> str:
+    """Say whether a value with the interval [low, high] is above something; '' without a value."""
     if math.isnan(value):
         return ""
-    if value <= above:
+    if high < above:
         return FAILS
     return HOLDS if low > above else OPEN
 
@@ -109,7 +108,7 @@ def _difference(
         f"{results.name(method)} above {results.name(baseline)}{ahead}", method, baseline,
         "points", value, fact["difference_std"], low, fact["high"],
         _ratio(results.of(dataset, model, method), results.of(dataset, model, baseline)),
-        fact["seeds"], verdict(value, low, above),
+        fact["seeds"], verdict(value, low, fact["high"], above),
     )  # fmt: skip
 
 

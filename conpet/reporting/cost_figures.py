@@ -75,7 +75,7 @@ def _cost_panel(ax: Axes, results: Results, dataset: str, model: str, name: str)
         _log_ticks(ax.yaxis, low, high)
     else:
         ax.set_ylim(0, 1.06 * max(known, default=1.0))
-        ax.yaxis.set_major_formatter("{x:,.0f}")
+        ax.yaxis.set_major_formatter("{x:,g}")
 
 
 def _alike(a: NDArray[np.float64], b: NDArray[np.float64]) -> bool:

@@ -15,13 +15,14 @@ from tests.reporting.synthetic import build, cells
 
 
 def test_every_verdict() -> None:
-    assert verdict(0.02, 0.01) == HOLDS
-    assert verdict(0.02, -0.01) == OPEN
-    assert verdict(0.02, math.nan) == OPEN
-    assert verdict(-0.02, -0.03) == FAILS
-    assert verdict(0.0, 0.0) == FAILS
-    assert verdict(math.nan, math.nan) == ""
-    assert verdict(0.04, 0.03, above=0.05) == FAILS
+    assert verdict(0.02, 0.01, 0.03) == HOLDS
+    assert verdict(0.02, -0.01, 0.05) == OPEN
+    assert verdict(-0.02, -0.05, 0.01) == OPEN  # worse, but the samples do not tell
+    assert verdict(0.02, math.nan, math.nan) == OPEN
+    assert verdict(-0.02, -0.03, -0.01) == FAILS
+    assert verdict(0.0, 0.0, 0.0) == OPEN
+    assert verdict(math.nan, math.nan, math.nan) == ""
+    assert verdict(0.04, 0.03, 0.049, above=0.05) == FAILS
     assert independent(0.0, 0.0) == HOLDS
     assert independent(3.0, -1.0) == HOLDS
     assert independent(-3.0, -4.0) == HOLDS
