@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -146,3 +147,21 @@ def test_params_counts_without_weights(capsys: pytest.CaptureFixture[str]) -> No
     main(["params", "llama-7b", "--config-dir", str(ROOT / "config")])
     row = capsys.readouterr().out.splitlines()[1].split()
     assert row == ["llama-7b", "6,607,343,616", "131,072,000", "2,097,152", "3,213"]
+
+
+def test_states_of_other_tasks_or_methods_are_refused(chain: Chain, tmp_path: Path) -> None:
+    chain.learn("dynamic", 1, tmp_path / "dynamic")
+    chain.learn("static_emr", 1, tmp_path / "static")
+    expert, state = tmp_path / "dynamic/task01/state", tmp_path / "static/task01/state"
+    out = tmp_path / "out"
+    for method, states, said in (
+        ("dynamic", [], "--states: they are of tasks [], but tasks [1] are needed"),
+        ("static_emr", [], "--states: they are of tasks [], but tasks [1] are needed"),
+        ("dynamic", [expert, expert], "--states: they are of tasks [1, 1], but tasks [1] are"),
+        ("static_emr", [expert], f"{expert}: a state of learner experts, not linear"),
+        ("static_emr", [tmp_path / "none"], f"{tmp_path}/none/state.json: no such file"),
+    ):
+        with pytest.raises(SystemExit, match=re.escape(said)):
+            chain.job("train", method, 2, "--states", *states, "--memories", "--out", out)
+        assert not out.exists()
+    assert state.exists()

@@ -18,7 +18,7 @@ from conpet.config.strict import validate
 from conpet.data.stream import Stream, open_stream
 from conpet.errors import UserError
 from conpet.evaluation import task_metrics
-from conpet.files import atomic, atomic_folder, sha256, write_json
+from conpet.files import atomic, atomic_folder, read_json, sha256, write_json
 from conpet.learners import find
 from conpet.learners.base import Context, Learner, Seeds
 from conpet.live import Live, live
@@ -92,6 +92,29 @@ def build(
         progress=Progress(f"{what} {cell.name()}", live=_live(cell, what)),
     )
     return learner(context)
+
+
+def _check_states(cell: Cell, folders: Sequence[Path], last: int, every: bool) -> None:
+    """Refuse states that are not those of tasks 1..last (or, unless ``every``, do not end there).
+
+    Raises:
+        UserError: a folder holds no state, or the state of another task or learner.
+    """
+    learner = cell.experiment.methods[cell.method].learner
+    found = [read_json(folder / "state.json") for folder in folders]
+    for folder, state in zip(folders, found, strict=True):
+        if state.get("learner") != learner:
+            raise UserError(
+                f"{folder}: a state of learner {state.get('learner')}, not {learner}: "
+                f"give the states of method {cell.method}"
+            )
+    tasks = [state.get("task") for state in found]
+    wanted = list(range(1, last + 1)) if every else [last] if last else []
+    if (tasks if every else tasks[-1:]) != wanted:
+        raise UserError(
+            f"--states: they are of tasks {tasks}, but tasks "
+            f"{list(range(1, last + 1))} are needed, oldest first"
+        )
 
 
 def _live(cell: Cell, what: str) -> Live | None:
@@ -176,6 +199,7 @@ def train(
     """Learn one task from the earlier states and write the new state."""
     start = time.monotonic()
     learner = build(cell, snapshot, encoded, memories, "train")
+    _check_states(cell, states, cell.task - 1, learner.experts)
     learner.load(states, selector)
     plan = learner.train()
     _write_state(cell, learner, plan, encoded, out, start, "train")
@@ -206,6 +230,7 @@ def remember(
 ) -> None:
     """Choose the newest task's exemplars by K-means on what the new state says of them."""
     learner = build(cell, snapshot, encoded, [], "remember")
+    _check_states(cell, states, cell.task, learner.experts)
     learner.load(states, None)
     write_memory(out, cell.task, learner.remember())
 
@@ -223,6 +248,7 @@ def evaluate(
     import pandas as pd
 
     learner = build(cell, snapshot, encoded, [], "evaluate")
+    _check_states(cell, states, cell.task, learner.experts)
     learner.load(states, selector)
     stream: Stream = learner.stream
     indices = stream.of("test", range(1, cell.task + 1))

@@ -139,6 +139,8 @@ class Backbone:
         if suits(model.config, self.device):
             self._unpadded = Unpadded(model, narrow=pooling != "mean")
         self.model.to(self.device).eval()
+        named = self.model.named_modules()
+        self._dropouts = [m for n, m in named if "lora_dropout" in n and isinstance(m, nn.Dropout)]
         self._fresh = self.state()
 
     def parameters(self) -> list[nn.Parameter]:
@@ -198,7 +200,12 @@ class Backbone:
         return int(lengths.sum() if self._unpadded else len(lengths) * lengths.max())
 
     def hidden(self, stream: Stream, indices: np.ndarray) -> Tensor:
-        """Return the representations of samples, shape (len(indices), width), float32."""
+        """Return the representations of samples, shape (len(indices), width), float32.
+
+        A PET module's own dropout acts where a gradient is taken; the backbone's is off.
+        """
+        for dropout in self._dropouts:
+            dropout.train(torch.is_grad_enabled())
         if self._unpadded is not None:
             states, layout = self._unpadded(self.model, stream, indices)
             if self.pooling == "mean":

@@ -83,6 +83,9 @@ def read_memory(path: Path) -> Memory:
     """Read what :func:`write_memory` wrote."""
     value = read_json(path)
     try:
-        return Memory(np.array(value["train"], np.int64), np.array(value["valid"], np.int64))
+        memory = Memory(np.array(value["train"], np.int64), np.array(value["valid"], np.int64))
     except (KeyError, TypeError, ValueError):
         raise UserError(f"{path}: not a memory file: run `conpet remember` again") from None
+    if not len(memory.train):
+        raise UserError(f"{path}: a memory without a sample: run `conpet remember` again")
+    return memory

@@ -29,8 +29,11 @@ def diff(a: Path, b: Path, tolerance: float = 0.0, ignore: tuple[str, ...] = MEA
         One line a difference, empty when there is none.
 
     Raises:
-        UserError: a path is missing or has no CSV file, or a CSV cannot be read.
+        UserError: a path is missing or has no CSV file, a CSV cannot be read, or the tolerance is
+            negative.
     """
+    if not tolerance >= 0:
+        raise UserError(f"--tolerance {tolerance:g}: give 0 or more")
     left, right = _tables(a), _tables(b)
     lines = [f"{name}: only in {a}" for name in left if name not in right]
     lines += [f"{name}: only in {b}" for name in right if name not in left]

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 from conpet.errors import UserError
 from conpet.learners import names
@@ -89,6 +91,17 @@ def test_other_tunings(tuning: dict[str, object], world: World, tmp_path: Path) 
     second.load(states, None)
     indices = first.stream.of("test", [1, 2])
     assert torch.equal(first.predict(indices).scores, second.predict(indices).scores)
+
+
+def test_lora_dropout_acts_where_a_gradient_is_taken(world: World) -> None:
+    learner: Any = world.learner("linear", 1, tuning={"config": {"lora_dropout": 0.5}})
+    for parameter in learner.backbone.parameters():
+        nn.init.normal_(parameter)
+    indices = learner.stream.of("train", [1])
+    passed = [learner.backbone.hidden(learner.stream, indices).detach() for _ in range(2)]
+    assert not torch.equal(*passed)
+    still = [learner.backbone.features(learner.stream, indices) for _ in range(2)]
+    assert torch.equal(*still)
 
 
 def test_fixed_head_scores_unseen_classes_in_training_only(world: World, tmp_path: Path) -> None:

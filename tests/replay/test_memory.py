@@ -155,3 +155,10 @@ def test_what_is_no_memory_file(tmp_path: Path, text: str) -> None:
     path.write_text("{")
     with pytest.raises(UserError, match=r"memory\.json: not a JSON file"):
         read_memory(path)
+
+
+def test_a_memory_without_a_sample(tmp_path: Path) -> None:
+    path = tmp_path / "memory.json"
+    path.write_text('{"train": [], "valid": []}')
+    with pytest.raises(UserError, match=r"memory\.json: a memory without a sample"):
+        read_memory(path)

@@ -75,3 +75,8 @@ def test_what_a_clock_measured_is_left_out_unless_asked(tmp_path: Path) -> None:
 def test_nothing_to_compare(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="no CSV table"):
         diff(tmp_path, tmp_path)
+
+
+def test_a_negative_tolerance_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"--tolerance -1: give 0 or more"):
+        diff(tmp_path, tmp_path, tolerance=-1)
