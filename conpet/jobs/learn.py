@@ -150,9 +150,6 @@ def _write_state(
     method = cell.experiment.methods[cell.method]
     with atomic_folder(out) as folder:
         learner.save(folder)
-        tensors = learner.tensors()
-        trained = sum(p.numel() for p in learner.backbone.parameters())
-        trained += sum(t.numel() for n, t in tensors.items() if n.startswith("head."))
         encoded_hash = hashlib.sha256("".join(sha256(p) for p in encoded).encode()).hexdigest()
         state = {
             **cell.key(),
@@ -166,7 +163,7 @@ def _write_state(
             "plan_sha256": plan.sha256(),
             "encoded_sha256": encoded_hash,
             "best_epoch": history.best_epoch,
-            "trainable_parameters": trained,
+            "trainable_parameters": sum(p.numel() for p in learner.parameters()),
             "total_parameters": learner.backbone.total_parameters,
             "stored_bytes": _stored_bytes(folder),
             "samples_passed": history.samples_passed,

@@ -114,8 +114,12 @@ class Learner(ABC):
     def tensors(self) -> dict[str, Tensor]:
         """Return what the state keeps beside the adapter."""
 
+    @abstractmethod
+    def parameters(self) -> list[nn.Parameter]:
+        """Return everything that this job trains: what a state counts as tunable."""
+
     def memory_features(self, indices: np.ndarray) -> np.ndarray:
-        """Return what K-means chooses exemplars on, shape (n, d): the scores of seen classes."""
+        """Return what K-means chooses exemplars on, shape (n, d): the head's scores."""
         raise UserError(f"{type(self).__name__.lower()}: keeps no memory: use another replay")
 
     def representations(self, indices: np.ndarray) -> np.ndarray:

@@ -25,7 +25,10 @@ from conpet.training import make_optimizer, run_epoch
 
 
 class Options(Strict):
-    """Temperatures of the contrastive and the distillation loss, and the projection's width."""
+    """Temperatures of the contrastive and the distillation loss, and the projection's width.
+
+    ``clip_norm`` stands in place of ``training.clip_norm``.
+    """
 
     temperature: Annotated[float, Field(gt=0)] = 0.1
     distillation_temperature: Annotated[float, Field(gt=0)] = 10.0
@@ -113,7 +116,7 @@ class Contrastive(Learner):
         old = self._old_samples(second)
         similar = self._similarities(old) if len(old) else None
         optimizer = make_optimizer(
-            self._parameters(), c.settings.training, c.settings.training.rate(c.task)
+            self.parameters(), c.settings.training, c.settings.training.rate(c.task)
         )
         self._contrast(first.epochs, new, optimizer, old[:0], None)
         if c.strategy == "memory":
@@ -129,7 +132,8 @@ class Contrastive(Learner):
         self.history.epochs[-1]["valid_accuracy"] = round(score, 6)
         return Plan([*first.epochs, *second], first.valid)
 
-    def _parameters(self) -> list[nn.Parameter]:
+    def parameters(self) -> list[nn.Parameter]:
+        """Return adapter and projection."""
         return [*self.backbone.parameters(), *self.projection.parameters()]
 
     def _rng(self, purpose: str) -> np.random.Generator:
@@ -220,7 +224,7 @@ class Contrastive(Learner):
         for number, batches in enumerate(epochs):
             where = f"{'replay' if similar is not None else 'new task'} {number + 1}/{len(epochs)}"
             mean = run_epoch(
-                batches, loss, self._parameters(), optimizer, self.options.clip_norm,
+                batches, loss, self.parameters(), optimizer, self.options.clip_norm,
                 self.history, progress, where,
             )  # fmt: skip
             epoch = len(self.history.epochs)

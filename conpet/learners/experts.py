@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F
 from pydantic import Field
 from safetensors.torch import load_file
-from torch import Tensor
+from torch import Tensor, nn
 
 from conpet.config.strict import Strict
 from conpet.errors import UserError
@@ -32,7 +32,8 @@ class Options(Strict):
     """``top_k`` experts answer; with teacher forcing the true task's expert is one in training.
 
     ``selector_untrained``: whether the best selector may be the one before training (the authors'
-    rule), which finds all earlier tasks and never the new one.
+    rule), which finds all earlier tasks and never the new one. ``selector_clip_norm`` stands in
+    place of ``training.clip_norm`` while a selector is trained.
     """
 
     top_k: Annotated[int, Field(ge=1)] = 1
@@ -97,9 +98,16 @@ class Experts(Learner):
 
     def tensors(self) -> dict[str, Tensor]:
         """Return the head of what was trained in this job: the newest expert, or the selector."""
+        return self._trained_head().tensors()
+
+    def parameters(self) -> list[nn.Parameter]:
+        """Return the adapter and head of what is trained in this job."""
+        return [*self.backbone.parameters(), *self._trained_head().parameters()]
+
+    def _trained_head(self) -> Head:
         head = self.heads.get(self.task, self.selector_head)
         assert head is not None
-        return head.tensors()
+        return head
 
     # -- the selector -----------------------------------------------------------------------
 
@@ -131,8 +139,7 @@ class Experts(Learner):
         clipped = training.model_copy(update={"clip_norm": self.options.selector_clip_norm})
         settings = self.context.settings.model_copy(update={"training": clipped})
         self.context.settings, before = settings, self.context.settings
-        parameters = [*self.backbone.parameters(), *head.parameters()]
-        self.fit(plan, loss, accuracy, parameters, self.options.selector_untrained)
+        self.fit(plan, loss, accuracy, self.parameters(), self.options.selector_untrained)
         self.context.settings = before
         self.selector_adapter = self.backbone.state()
         return plan
@@ -230,7 +237,7 @@ class Experts(Learner):
             right = scores.argmax(1).numpy() == self.stream.label[validated]
             return mean_by_task(right[np.searchsorted(validated, drawn)], self.stream.task[drawn])
 
-        self.fit(plan, loss, accuracy, [*self.backbone.parameters(), *head.parameters()])
+        self.fit(plan, loss, accuracy, self.parameters())
         self.adapters[self.task] = self.backbone.state()
         return plan
 

@@ -54,3 +54,11 @@ def test_the_fit_brings_old_samples_back(
     # what is new has nowhere to go back to: its targets are where it is
     torch.testing.assert_close(source[n:] @ start.T, target[n:])
     assert len(source) == len(plan.trained())
+
+
+def test_the_map_counts_as_tunable(world: World) -> None:
+    count = {}
+    for name in ("linear", "aligned"):
+        learner: Any = world.learner(name, 1, replay="memory")
+        count[name] = sum(p.numel() for p in learner.parameters())
+    assert count["aligned"] - count["linear"] == learner.backbone.width**2

@@ -56,3 +56,11 @@ def test_gradients_are_clipped_at_ten(
     monkeypatch.setattr(contrastive, "run_epoch", noted)
     world.run("contrastive", tmp_path, tasks=2, replay="dynamic")
     assert set(clips) == {10.0}
+
+
+def test_the_projection_counts_as_tunable(world: World) -> None:
+    learner: Any = world.learner("contrastive", 1)
+    width, out = learner.backbone.width, learner.options.projection
+    projection = (width + 1) * width + (width + 1) * out
+    adapter = sum(p.numel() for p in learner.backbone.parameters())
+    assert sum(p.numel() for p in learner.parameters()) == adapter + projection
