@@ -113,7 +113,7 @@ assert not needless, f'a training job loads {needless}'
     ("words", "says"),
     [
         (("train", "emr", 9), "task 9: tiny has tasks 1 to 3"),
-        (("train", "emr", 2), "needs 1 memories"),
+        (("train", "emr", 2), "they are of tasks [], but tasks [1] are needed"),
         (("train", "emrr", 1), "did you mean 'emr'"),
     ],
 )
