@@ -39,7 +39,7 @@ def _diff(args: argparse.Namespace) -> None:
     from conpet.reporting.compare import diff
 
     lines = diff(args.a, args.b, args.tolerance)
-    print("\n".join(lines) if lines else "identical")
+    print("\n".join(lines) if lines else "identical (but for seconds and memory, not compared)")
     if lines:
         raise SystemExit(1)
 

@@ -94,27 +94,29 @@ def build(
     return learner(context)
 
 
-def _check_states(cell: Cell, folders: Sequence[Path], last: int, every: bool) -> None:
-    """Refuse states that are not those of tasks 1..last (or, unless ``every``, do not end there).
+def take_up(
+    cell: Cell, learner: Learner, folders: Sequence[Path], selector: Path | None, last: int
+) -> None:
+    """Have a learner take up the states of tasks 1..last, oldest first (or the last one alone).
 
     Raises:
-        UserError: a folder holds no state, or the state of another task or learner.
+        UserError: a folder holds no state, or one of another task or learner; one is missing.
     """
-    learner = cell.experiment.methods[cell.method].learner
+    name = cell.experiment.methods[cell.method].learner
     found = [read_json(folder / "state.json") for folder in folders]
     for folder, state in zip(folders, found, strict=True):
-        if state.get("learner") != learner:
+        if state.get("learner") != name:
             raise UserError(
-                f"{folder}: a state of learner {state.get('learner')}, not {learner}: "
+                f"{folder}: a state of learner {state.get('learner')}, not {name}: "
                 f"give the states of method {cell.method}"
             )
     tasks = [state.get("task") for state in found]
-    wanted = list(range(1, last + 1)) if every else [last] if last else []
-    if (tasks if every else tasks[-1:]) != wanted:
+    wanted = list(range(1, last + 1))
+    if tasks != wanted and (learner.experts or tasks != wanted[-1:]):
         raise UserError(
-            f"--states: they are of tasks {tasks}, but tasks "
-            f"{list(range(1, last + 1))} are needed, oldest first"
+            f"--states: they are of tasks {tasks}, but tasks {wanted} are needed, oldest first"
         )
+    learner.load(folders, selector)
 
 
 def _live(cell: Cell, what: str) -> Live | None:
@@ -196,8 +198,7 @@ def train(
     """Learn one task from the earlier states and write the new state."""
     start = time.monotonic()
     learner = build(cell, snapshot, encoded, memories, "train")
-    _check_states(cell, states, cell.task - 1, learner.experts)
-    learner.load(states, selector)
+    take_up(cell, learner, states, selector, cell.task - 1)
     plan = learner.train()
     _write_state(cell, learner, plan, encoded, out, start, "train")
 
@@ -217,7 +218,7 @@ def select(
     learner = build(cell, snapshot, encoded, [], "select")
     if not isinstance(learner, Experts):
         raise UserError(f"method {cell.method}: its learner has no selector: nothing to select")
-    learner.load(states, previous)
+    take_up(cell, learner, states, previous, cell.task - 1 if states else 0)
     plan = learner.train_selector()
     _write_state(cell, learner, plan, encoded, out, start, "select")
 
@@ -227,8 +228,7 @@ def remember(
 ) -> None:
     """Choose the newest task's exemplars by K-means on what the new state says of them."""
     learner = build(cell, snapshot, encoded, [], "remember")
-    _check_states(cell, states, cell.task, learner.experts)
-    learner.load(states, None)
+    take_up(cell, learner, states, None, cell.task)
     write_memory(out, cell.task, learner.remember())
 
 
@@ -245,8 +245,7 @@ def evaluate(
     import pandas as pd
 
     learner = build(cell, snapshot, encoded, [], "evaluate")
-    _check_states(cell, states, cell.task, learner.experts)
-    learner.load(states, selector)
+    take_up(cell, learner, states, selector, cell.task)
     stream: Stream = learner.stream
     indices = stream.of("test", range(1, cell.task + 1))
     if not len(indices):

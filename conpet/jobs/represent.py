@@ -9,7 +9,7 @@ import numpy as np
 
 from conpet.errors import UserError
 from conpet.files import atomic
-from conpet.jobs.learn import Cell, build
+from conpet.jobs.learn import Cell, build, take_up
 
 PER_TASK = 40  # texts; enough for a picture, and a few seconds' work
 
@@ -44,7 +44,7 @@ def represent(
     from safetensors.numpy import save_file
 
     learner = build(cell, snapshot, encoded, [], "represent")
-    learner.load(states, selector)
+    take_up(cell, learner, states, selector, cell.task)
     stream = learner.stream
     every = stream.of("test", range(1, cell.task + 1))
     if not len(every):

@@ -202,7 +202,7 @@ class Backbone:
     def hidden(self, stream: Stream, indices: np.ndarray) -> Tensor:
         """Return the representations of samples, shape (len(indices), width), float32.
 
-        A PET module's own dropout acts where a gradient is taken; the backbone's is off.
+        LoRA's own dropout acts where a gradient is taken; the backbone's is off.
         """
         for dropout in self._dropouts:
             dropout.train(torch.is_grad_enabled())
