@@ -6,6 +6,7 @@ import base64
 import json
 import re
 import tempfile
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -98,8 +99,10 @@ def _facts(results: Results, about: About) -> list[tuple[str, str]]:
     seconds = sum(float(t.get("seconds", 0.0)) for t in timings)
     counts = sorted({int(t["threads"]) for t in timings if "threads" in t})
     devices = sorted({str(t["device"]) for t in timings if t.get("device")})
+    commits = Counter(str(t["git_commit"]) for t in timings if t.get("git_commit"))
     facts = [
-        ("Commit", about.commit),
+        ("Reported at commit", about.commit),
+        ("Trained at commit", ", ".join(f"{c} ({n} trainings)" for c, n in commits.most_common())),
         ("Configuration (SHA-256)", about.config_hash),
         ("Packages", ", ".join(f"{name} {v}" for name, v in here["packages"].items())),
         ("Python, system", f"{here['python']}, {here['system']}"),

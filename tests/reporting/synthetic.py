@@ -198,4 +198,4 @@ def _write_step(rng: np.random.Generator, folder: Path, cell: Cell, t: int, repl
     )
     seconds = passed * 0.004 * float(1 + 0.03 * rng.normal()) + 2
     timing = {"seconds": seconds, "peak_memory_mb": 640.0 + 3 * t, "train_seconds": seconds - 1.5}
-    write_json(folder / "timing.json", {**timing, "threads": 1})
+    write_json(folder / "timing.json", {**timing, "threads": 1, "git_commit": "5eed"})

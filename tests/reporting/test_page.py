@@ -76,6 +76,11 @@ def test_complete(page: str, results: Results) -> None:
     assert "Worst confusions" in page
 
 
+def test_says_what_code_trained(page: str, results: Results) -> None:
+    steps = [step for run in results.runs for step in (*run.states, *run.selectors)]
+    assert f"5eed ({sum(step.timing is not None for step in steps)} trainings)" in page
+
+
 def test_texts_are_escaped(page: str) -> None:
     assert "&lt;task" in page
     assert "<task0" not in page
