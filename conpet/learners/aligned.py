@@ -46,7 +46,8 @@ def fit_alignment(
 class Aligned(Classifier):
     """representation → A → head; A is tuned along with the task and fitted afresh after it.
 
-    A starts as the identity (the authors': at random), and every fit starts from the tuned A.
+    A is the identity until there is something old (the authors': at random), and every fit starts
+    from the tuned A.
     """
 
     Options = Options
@@ -74,8 +75,9 @@ class Aligned(Classifier):
         return super().tensors() | {"map": self.map.detach()}
 
     def parameters(self) -> list[nn.Parameter]:
-        """Return adapter, head and map."""
-        return [*super().parameters(), self.map]
+        """Return adapter, head and, from task 2 on, map."""
+        first = self.context.task == 1
+        return [*super().parameters(), *([] if first else [self.map])]
 
     def represent(self, hidden: Tensor) -> Tensor:
         """Return A·h."""
@@ -97,14 +99,23 @@ class Aligned(Classifier):
         """Fit the map afresh, from the un-aligned representations; nothing to undo after task 1."""
         if not len(self.old):
             return
-        trained = plan.trained()
-        new = trained[self.stream.task[trained] == self.context.task]
+        new = self._new(plan)
         targets = torch.cat([self.old_targets, self._embeddings(new)])
         source = self.backbone.features(self.stream, np.concatenate([self.old, new]))
         rng = np.random.default_rng(self.context.seed.of("align", self.context.task))
         fitted = fit_alignment(self.map.detach().cpu(), source, targets, self.options, rng)
         with torch.no_grad():
             self.map.copy_(fitted)
+
+    def _new(self, plan: Plan) -> np.ndarray:
+        """Return the fit's new samples: the task's exemplars, or those replayed in its plan.
+
+        All of a task's samples beside a few exemplars would hold A where it is.
+        """
+        if self.context.strategy == "memory":
+            return self.remember().train
+        trained = plan.trained()
+        return trained[self.stream.task[trained] == self.context.task]
 
 
 LEARNER = Aligned

@@ -37,7 +37,8 @@ def test_every_learner_is_in_a_method() -> None:
 @pytest.mark.parametrize("method", METHODS)
 def test_learns_saves_loads_and_predicts(method: str, world: World, tmp_path: Path) -> None:
     name, replay = METHODS[method]
-    states = world.run(name, tmp_path, replay=replay)
+    # with fewer epochs the untrained state wins the validation of eight texts for some seeds
+    states = world.run(name, tmp_path, replay=replay, training={"epochs": 6})
     selector = tmp_path / f"selector{TASKS}"
     chosen = selector if selector.exists() else None
     scores = []
