@@ -65,14 +65,15 @@ class Aligned(Classifier):
         self.old_targets = torch.empty(0, width)
 
     def take(self, tensors: dict[str, Tensor]) -> None:
-        """Take up head and map."""
+        """Take up head, map and exemplars."""
         super().take(tensors)
+        self.take_kept(tensors)
         with torch.no_grad():
             self.map.copy_(tensors["map"])
 
     def tensors(self) -> dict[str, Tensor]:
-        """Return head and map."""
-        return super().tensors() | {"map": self.map.detach()}
+        """Return head, map and, with a memory, the exemplars that the map was fitted on."""
+        return super().tensors() | {"map": self.map.detach()} | self.kept_tensors()
 
     def parameters(self) -> list[nn.Parameter]:
         """Return adapter, head and, from task 2 on, map."""
@@ -96,9 +97,11 @@ class Aligned(Classifier):
             self.old_targets = self._embeddings(self.old)
 
     def after_task(self, plan: Plan) -> None:
-        """Fit the map afresh, from the un-aligned representations; nothing to undo after task 1."""
+        """Choose exemplars, then fit the map afresh, from the un-aligned representations."""
+        if self.context.strategy == "memory":
+            self.kept = self.choose()
         if not len(self.old):
-            return
+            return  # nothing to undo
         new = self._new(plan)
         targets = torch.cat([self.old_targets, self._embeddings(new)])
         source = self.backbone.features(self.stream, np.concatenate([self.old, new]))
@@ -112,8 +115,8 @@ class Aligned(Classifier):
 
         All of a task's samples beside a few exemplars would hold A where it is.
         """
-        if self.context.strategy == "memory":
-            return self.remember().train
+        if self.kept is not None:
+            return self.kept.train
         trained = plan.trained()
         return trained[self.stream.task[trained] == self.context.task]
 

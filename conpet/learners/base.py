@@ -97,6 +97,8 @@ class Learner(ABC):
         self.backbone = context.backbone
         self.stream = context.stream
         self.history = History()
+        #: the newest task's exemplars, where training itself had to choose them
+        self.kept: Memory | None = None
 
     @abstractmethod
     def load(self, states: Sequence[Path], selector: Path | None) -> None:
@@ -135,6 +137,10 @@ class Learner(ABC):
         save_file(tensors, folder / LEARNER_FILE)
 
     def remember(self) -> Memory:
+        """Return the newest task's exemplars: those of its training, or chosen now."""
+        return self.kept if self.kept is not None else self.choose()
+
+    def choose(self) -> Memory:
         """Choose the newest task's exemplars by K-means on :meth:`memory_features`."""
         settings = self.context.settings.memory
         indices = self.stream.of("train", [self.context.task])
@@ -142,6 +148,20 @@ class Learner(ABC):
             self.memory_features(indices), self.stream.label[indices], indices, settings.per_class,
             settings.train_share, self.context.seed.of("memory", self.context.task),
         )  # fmt: skip
+
+    def kept_tensors(self) -> dict[str, Tensor]:
+        """Return the exemplars that training chose, if it did, as tensors of a state."""
+        if self.kept is None:
+            return {}
+        return {
+            "memory.train": torch.from_numpy(self.kept.train),
+            "memory.valid": torch.from_numpy(self.kept.valid),
+        }
+
+    def take_kept(self, tensors: dict[str, Tensor]) -> None:
+        """Take up the exemplars that a state's training chose, if it did."""
+        if "memory.train" in tensors:
+            self.kept = Memory(tensors["memory.train"].numpy(), tensors["memory.valid"].numpy())
 
     def plan(self) -> Plan:
         """Return the newest task's batch plan."""

@@ -74,7 +74,6 @@ class Contrastive(Learner):
             layers = (nn.Linear(width, width), nn.ReLU(), nn.Linear(width, self.options.projection))
         self.projection = nn.Sequential(*layers).to(self.backbone.device)
         self.prototypes = torch.zeros(context.stream.seen, width)
-        self.kept: Memory | None = None
 
     def load(self, states: Sequence[Path], selector: Path | None) -> None:
         """Take up the newest of the earlier states."""
@@ -85,21 +84,12 @@ class Contrastive(Learner):
         for name, parameter in self.projection.named_parameters():
             parameter.data.copy_(tensors[f"projection.{name}"])
         self.prototypes[: len(tensors["prototypes"])] = tensors["prototypes"]
-        if "memory.train" in tensors:
-            self.kept = Memory(tensors["memory.train"].numpy(), tensors["memory.valid"].numpy())
+        self.take_kept(tensors)
 
     def tensors(self) -> dict[str, Tensor]:
         """Return projection, prototypes and, with a memory, the exemplars of this task."""
         named = {f"projection.{n}": p.detach() for n, p in self.projection.named_parameters()}
-        named["prototypes"] = self.prototypes
-        if self.kept is not None:
-            named["memory.train"] = torch.from_numpy(self.kept.train)
-            named["memory.valid"] = torch.from_numpy(self.kept.valid)
-        return named
-
-    def remember(self) -> Memory:
-        """Return the exemplars that were chosen between the two steps of training."""
-        return self.kept if self.kept is not None else super().remember()
+        return named | {"prototypes": self.prototypes} | self.kept_tensors()
 
     def memory_features(self, indices: np.ndarray) -> np.ndarray:
         """Return hidden states: K-means runs on them, not on projections."""
@@ -120,7 +110,7 @@ class Contrastive(Learner):
         )
         self._contrast(first.epochs, new, optimizer, old[:0], None)
         if c.strategy == "memory":
-            self.kept = super().remember()
+            self.kept = self.choose()  # between the two steps
         if len(old):
             if not second:
                 second = self._passes(old, new)
