@@ -19,7 +19,6 @@ from torch import Tensor, nn
 
 from conpet.config.strict import Strict
 from conpet.learners.base import LEARNER_FILE, Context, Learner, Prediction
-from conpet.replay.memory import Memory
 from conpet.replay.plan import Batches, Plan, class_balanced_draw, cut
 from conpet.training import make_optimizer, run_epoch
 
