@@ -10,7 +10,7 @@ import pytest
 from conpet import memo
 from conpet.config.method import Method
 from conpet.errors import UserError
-from conpet.learners import check_options, keeps_experts
+from conpet.learners import check_method, keeps_experts
 
 
 @pytest.fixture
@@ -53,7 +53,7 @@ def test_a_mistake_is_not_kept_and_a_folder_that_cannot_be_written_does_not_matt
     method = Method(title="x", learner="experts", replay="dynamic", options={"topk": 2})
     for _ in range(2):
         with pytest.raises(UserError, match="topk"):
-            check_options(method, "here")
+            check_method(method, "here")
         forget()
     assert not file.exists()
     (tmp_path / "plain").touch()

@@ -76,7 +76,7 @@ class Experiment:
 
     def _check(self) -> None:
         from conpet.data import readers
-        from conpet.learners import check_options
+        from conpet.learners import check_method
 
         for number, override in enumerate(self._file.overrides):
             for kind, names, known in (
@@ -87,7 +87,7 @@ class Experiment:
                 for name in names:
                     choose(kind, name, list(known), f"{self._where}: overrides[{number}]")
         for method, chosen in self.methods.items():
-            check_options(chosen, self._method_places[method])
+            check_method(chosen, self._method_places[method])
         for name, data in self.datasets.items():
             with within(self._places[name]):
                 for part in data.parts():

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from conpet.config.strict import choose, validate
+from conpet.errors import UserError
 from conpet.memo import remembered
 
 if TYPE_CHECKING:
@@ -34,13 +35,19 @@ def keeps_experts(name: str) -> bool:
     return remembered(f"experts {name}", lambda: find(name).experts)
 
 
-def check_options(method: Method, where: str) -> None:
-    """Raise a UserError unless the method's options fit its learner."""
+def check_method(method: Method, where: str) -> None:
+    """Raise a UserError unless the method's options and replay fit its learner."""
     choose("learner", method.learner, names(), f"{where}: learner")
 
     def fit() -> bool:
-        validate(find(method.learner).Options, method.options, f"{where}: options")
+        learner = find(method.learner)
+        validate(learner.Options, method.options, f"{where}: options")
+        if method.replay not in learner.replays:
+            raise UserError(
+                f"{where}: replay: learner {method.learner} cannot learn with "
+                f"{method.replay!r}: use {' or '.join(learner.replays)}"
+            )
         return True
 
     options = json.dumps(method.options, sort_keys=True, default=repr)
-    remembered(f"options {method.learner} {options}", fit)
+    remembered(f"fits {method.learner} {method.replay} {options}", fit)

@@ -15,7 +15,6 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from conpet.config.strict import Strict
-from conpet.errors import UserError
 from conpet.learners.base import Classifier, Context
 from conpet.replay.plan import Plan, cut
 
@@ -51,13 +50,10 @@ class Aligned(Classifier):
     """
 
     Options = Options
+    replays = ("memory", "dynamic", "full")  # the map is fitted on old samples
 
     def __init__(self, context: Context) -> None:
         super().__init__(context)
-        if context.strategy == "none":
-            raise UserError(
-                "learner aligned: needs old samples: use replay memory, dynamic or full"
-            )
         self.options: Options = context.options
         width = self.backbone.width
         self.map = nn.Parameter(torch.eye(width, device=self.backbone.device))

@@ -87,6 +87,8 @@ class Learner(ABC):
     """One way to learn a stream. A learner lives for one job: load, then train or predict."""
 
     Options: ClassVar[type[Strict]] = Strict
+    #: the replays that it can learn with
+    replays: ClassVar[tuple[str, ...]] = ("none", "memory", "dynamic", "full")
     #: whether an own adapter and selector a task are kept (Dynamic ConPET)
     experts: ClassVar[bool] = False
     #: whether dynamic plans differ from epoch to epoch

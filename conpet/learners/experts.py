@@ -63,6 +63,7 @@ class Experts(Learner):
     """Dynamic ConPET."""
 
     Options = Options
+    replays = ("none", "dynamic", "full")  # no head over all classes to choose exemplars by
     experts = True
     redraw = False  # selector and expert see one plan, so frozen scores are computed once
 

@@ -11,7 +11,7 @@ from conpet.config import Dataset, Method, Model, load_experiment
 from conpet.config.dataset import ClassOrder, FileOrder
 from conpet.config.strict import read_yaml, validate
 from conpet.data import readers
-from conpet.learners import check_options
+from conpet.learners import check_method
 from tests.conftest import ROOT
 
 CONFIG = ROOT / "config"
@@ -47,7 +47,7 @@ def test_model(path: Path) -> None:
 
 @pytest.mark.parametrize("path", files("methods"), ids=lambda p: p.stem)
 def test_method(path: Path) -> None:
-    check_options(validate(Method, read_yaml(path), str(path)), str(path))
+    check_method(validate(Method, read_yaml(path), str(path)), str(path))
 
 
 @pytest.mark.parametrize("path", files("experiments"), ids=lambda p: p.stem)
