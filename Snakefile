@@ -67,7 +67,7 @@ rule verify:
     params:
         script=f"{workflow.basedir}/workflow/scripts/verify.py",
         experiment=_references[EXPERIMENT],
-        tolerance=f"--tolerance {float(config['tolerance'])}" if "tolerance" in config else "",
+        tolerance=TOLERANCE,
         mirror=shlex.quote(f"mirror={Path(MIRROR).resolve()}") if MIRROR else "",
     log: f"results/{EXPERIMENT}/logs/verify.log"
     shell:

@@ -12,6 +12,19 @@ from conpet.files import atomic_folder, read_json
 from conpet.provenance import commit
 from conpet.reporting.collect import Results, collect_experiment, describe
 
+TARGETS = {
+    "all": "tables, figures, report and MLflow: what is made where no target is named",
+    "demo": "the same of the demo, whatever experiment is set",
+    "tables": "all tables",
+    "figures": "all figures",
+    "report": "the page that shows everything",
+    "mlflow": "every run in MLflow; a lost store is filled again",
+    "models": "the trained learners, packaged and in MLflow's model registry",
+    "partial": "tables, figures and page of what is finished by now",
+    "publish": "tables and figures copied to results/published",
+    "verify": "everything made again in a scratch folder, compared with what is published",
+}
+
 
 def _collect(experiment: Experiment, results: Path) -> Results:
     reported = experiment.config_dir / "author_results.csv"
@@ -86,7 +99,10 @@ def targets(config_dir: Path) -> None:
     print("experiments: snakemake --config experiment=NAME")
     for path in sorted((config_dir / "experiments").glob("*.yaml")):
         print(f"  {path.stem:16} {read_yaml(path).get('title', '')}")
-    print("targets\n  tables, figures, report, mlflow, all, demo, or a file:")
+    print("targets")
+    for name, meaning in TARGETS.items():
+        print(f"  {name:16} {meaning}")
+    print("  or a file:")
     for folder, things, end in (("tables", TABLES, "md"), ("figures", FIGURES, "png")):
         for name, (_, meaning) in things.items():
             print(f"  {f'results/EXPERIMENT/{folder}/{name}.{end}':44} {meaning}")

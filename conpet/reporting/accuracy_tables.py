@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from conpet.errors import UserError
 from conpet.evaluation import TOP_K
 from conpet.reporting.collect import Results, Run
 from conpet.reporting.layout import (
@@ -99,10 +101,10 @@ def _main_facts(results: Results) -> dict[tuple[str, str, str], dict[str, Any]]:
 def _reported_facts(results: Results) -> list[dict[str, Any]]:
     if results.reported is None or not results.reported.is_file():
         return []
-    frame = pd.read_csv(results.reported)
+    keys = ["dataset", "backbone", "method", "setting", "source"]
+    frame = _read_reported(results.reported, [*keys, *METRICS])
     frame = frame[frame["dataset"].isin(results.datasets)]
     rows = []
-    keys = ["dataset", "backbone", "method", "setting", "source"]
     for key, group in frame.groupby(keys, sort=False):
         dataset, backbone, method, setting, source = key
         row: dict[str, Any] = {"dataset": dataset, "model": backbone, "method": method}
@@ -112,6 +114,23 @@ def _reported_facts(results: Results) -> list[dict[str, Any]]:
             row |= {f"{metric}_mean": mean, f"{metric}_std": std}
         rows.append(row | {"n": len(group), "seeds": len(group), "status": "reported"})
     return rows
+
+
+def _read_reported(path: Path, columns: list[str]) -> pd.DataFrame:
+    try:
+        frame = pd.read_csv(path)
+    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
+        raise UserError(f"{path}: not a CSV file ({error})") from None
+    for name in columns:
+        if name not in frame:
+            there = ", ".join(map(str, frame))
+            raise UserError(f"{path}: no column {name}: the columns are {there}")
+    for name in METRICS:
+        text = frame[name].notna() & pd.to_numeric(frame[name], errors="coerce").isna()
+        if text.any():
+            row = int(text.argmax())
+            raise UserError(f"{path}:{row + 2}: {name}: not a number: {frame[name].iloc[row]!r}")
+    return frame
 
 
 def _reported_rows(facts: list[dict[str, Any]]) -> list[tuple[str, dict[str, dict[str, Any]]]]:

@@ -8,12 +8,15 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from conpet.errors import UserError
 from conpet.evaluation import summarise
 from conpet.files import read_json, sha256
 from conpet.reporting.names import is_upper_bound, method_name, short_titles
 
 if TYPE_CHECKING:
     from conpet.config import Experiment
+
+_METRICS = {"whole_accuracy", "average_accuracy", "macro_f1", "selector_accuracy"}
 
 
 class Cell(NamedTuple):
@@ -154,7 +157,7 @@ def collect(
         extra: further fields of :class:`Results`.
 
     Raises:
-        UserError: a file that is there is not readable JSON.
+        UserError: a file that is there is not readable JSON, or holds no metrics of its task.
     """
     folder = results / experiment_name
     runs = [_read_run(folder, Cell(*cell)) for cell in cells]
@@ -226,13 +229,27 @@ def _read_run(folder: Path, cell: Cell) -> Run:
     states, selectors = [], []
     for task in range(1, cell.n_tasks + 1):
         here = place / f"task{task:02d}"
-        found = _read(here / "metrics.json")
+        found = _read_metrics(here / "metrics.json", task)
         # metrics after a gap belong to an unfinished rerun: a history has no holes
         if found is not None and len(metrics) == task - 1:
             metrics.append(found)
         states.append(_read_step(here / "state"))
         selectors.append(_read_step(here / "selector"))
     return Run(cell, place, metrics, states, selectors)
+
+
+def _read_metrics(path: Path, task: int) -> Any:
+    found = _read(path)
+    try:
+        complete = found is None or (
+            len(found["task_accuracy"]) == len(found["task_samples"]) == task
+            and found.keys() >= _METRICS
+        )
+    except (AttributeError, KeyError, TypeError):
+        complete = False
+    if not complete:
+        raise UserError(f"{path}: no metrics of task {task}: delete it and evaluate again")
+    return found
 
 
 def _read_step(folder: Path) -> Step:

@@ -52,6 +52,23 @@ def test_broken_json_is_said_with_its_path(tmp_path: Path) -> None:
         collect("demo", tmp_path, matrix)
 
 
+@pytest.mark.parametrize(
+    "change", [{"task_accuracy": [0.5, 0.5]}, {"macro_f1": None}, {"task_samples": 3}, None]
+)
+def test_a_file_that_is_no_metrics_is_said_with_its_path(
+    change: dict[str, object] | None, tmp_path: Path
+) -> None:
+    matrix = cells(methods=("emr",), seeds=(100,), n_tasks=1)
+    path = build(tmp_path, matrix, per_class=2).runs[0].file(1, "metrics.json")
+    found = json.loads(path.read_text())
+    if change == {"macro_f1": None}:
+        del found["macro_f1"]
+        change = {}
+    path.write_text(json.dumps([] if change is None else found | change))
+    with pytest.raises(UserError, match=r"task01/metrics\.json: no metrics of task 1: delete"):
+        collect("demo", tmp_path, matrix)
+
+
 def test_from_a_configuration(root: Path, tmp_path: Path) -> None:
     from conpet.config import load_experiment
 

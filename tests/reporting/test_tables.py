@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -12,6 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from conpet.errors import UserError
 from conpet.files import read_json, sha256, write_json
 from conpet.reporting.collect import Results, collect
 from conpet.reporting.layout import number, percent, rank, spread
@@ -113,6 +115,23 @@ def test_reported_figures_have_rows_of_their_own(two: Results) -> None:
     rows = made.data[made.data["status"] == "reported"]
     assert set(rows["dataset"]) == {"tacred"}
     assert rows["whole_accuracy_mean"].max() < 1
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("whole_accuracy", "whole", "no column whole_accuracy: the columns are dataset, method, "),
+        ("79.31", "high", "author_results.csv:2: average_accuracy: not a number: 'high'"),
+        ("77.46", "77,46", "author_results.csv: not a CSV file"),
+    ],
+)
+def test_reported_figures_that_cannot_be_read(
+    old: str, new: str, said: str, two: Results, root: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "author_results.csv"
+    path.write_text((root / "config" / path.name).read_text().replace(old, new, 1))
+    with pytest.raises(UserError, match=re.escape(said)):
+        table("main", Results(**{**vars(two), "reported": path}))
 
 
 def test_no_reported_rows_for_other_datasets(results: Results, root: Path) -> None:

@@ -49,9 +49,23 @@ def stop(error):
     sys.exit(f"conpet: error: {error}")
 
 
+def tolerance_option(value):
+    """Return what `conpet verify` is told of the tolerance, before anything is made again."""
+    if value is None:
+        return ""
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        number = -1
+    if not number >= 0:
+        raise UserError(f"--config tolerance={value}: give a number, 0 or more")
+    return f"--tolerance {number}"
+
+
 try:
     for option in config:
         choose("option", option, ["experiment", "mirror", "store", "artifacts", "tolerance"], "--config")
+    TOLERANCE = tolerance_option(config.get("tolerance"))
     named = load_experiment(str(config.get("experiment", "demo")))
 except UserError as error:
     stop(error)
@@ -285,6 +299,12 @@ def runs(experiment):
         found[run] += [f"{task}/selector" for task in selected]
         found[run] += [f"{task}/memory.json" for task in remembered]
     return found
+
+
+def reported(wildcards):
+    """Return the figures of others that the main table shows beside ours, where there are any."""
+    file = Path("config/author_results.csv")
+    return [str(file)] if wildcards.table == "main" and file.is_file() else []
 
 
 def one_run(wildcards):

@@ -2,7 +2,9 @@
 
 
 rule table:
-    input: all_runs
+    input:
+        all_runs,
+        reported,
     output:
         csv=report(
             "results/{experiment}/tables/{table}.csv",
