@@ -6,6 +6,7 @@ import collections
 import re
 
 from conpet.config import load_experiment
+from conpet.jobs.publish import TARGETS
 from conpet.learners import find
 from conpet.reporting.figures import FIGURES
 from conpet.reporting.graph import EDGES, job_counts
@@ -94,6 +95,11 @@ def test_only_what_stands_for_a_method_is_represented(fresh: Workspace) -> None:
     jobs = fresh.planned("figures")
     assert sorted(jobs["represent"]) == sorted(RUNS)
     assert "represent" not in fresh.planned("tables")
+
+
+def test_every_target_is_listed_by_conpet_targets() -> None:
+    targets = re.findall(r"^rule (\w+):", (ROOT / "Snakefile").read_text(), re.MULTILINE)
+    assert sorted(targets) == sorted(TARGETS)
 
 
 def test_verify_makes_it_again_elsewhere_and_compares(finished: Workspace) -> None:
