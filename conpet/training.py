@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from conpet.config.settings import Training
 from conpet.errors import UserError
 from conpet.progress import Progress
-from conpet.replay.plan import Batches, Plan
+from conpet.replay.base import Batches, Plan
 
 CURVE_POINTS = 100
 
@@ -75,14 +75,14 @@ def run_epoch(
     return total / max(1, len(batches))
 
 
-def make_optimizer(
-    parameters: Sequence[nn.Parameter], training: Training, rate: float
-) -> torch.optim.AdamW:
-    """Return AdamW as PROTOCOL section 3 sets it: constant rate, decay on every parameter."""
+def make_optimizer(parameters: Sequence[nn.Parameter], training: Training) -> torch.optim.AdamW:
+    """Return AdamW with a constant rate and decay on every parameter (docs/methods.md, tuning)."""
     beta1, beta2 = training.betas
+    if isinstance(training.lr, dict):
+        raise TypeError("training.lr: rates by task: take the task's own first")
     return torch.optim.AdamW(
         parameters,
-        lr=rate,
+        lr=training.lr,
         betas=(beta1, beta2),
         eps=training.eps,
         weight_decay=training.weight_decay,
@@ -96,10 +96,8 @@ def fit(
     accuracy: Callable[[np.ndarray], float],
     parameters: Sequence[nn.Parameter],
     training: Training,
-    rate: float,
     progress: Progress,
     history: History,
-    clip_norm: float | None = None,
     untrained: bool = True,
 ) -> None:
     """Train by a plan and keep the best epoch by validation; the untrained state counts as -1.
@@ -109,7 +107,7 @@ def fit(
         loss: batch indices -> scalar loss, or None without gradient.
         accuracy: drawn validation indices -> accuracy in 0..1.
     """
-    optimizer = make_optimizer(parameters, training, rate)
+    optimizer = make_optimizer(parameters, training)
     best = accuracy(plan.valid[0])
     history.best_epoch = -1
     history.epochs.append({"epoch": -1, "loss": None, "valid_accuracy": round(best, 6)})
@@ -120,15 +118,8 @@ def fit(
     for epoch, batches in enumerate(plan.epochs):
         where = f"epoch {epoch + 1}/{len(plan.epochs)}"
         mean = run_epoch(
-            batches,
-            loss,
-            parameters,
-            optimizer,
-            clip_norm,
-            history,
-            progress,
-            where,
-        )
+            batches, loss, parameters, optimizer, training.clip_norm, history, progress, where,
+        )  # fmt: skip
         score = accuracy(plan.valid[epoch + 1])
         history.epochs.append(
             {"epoch": epoch, "loss": round(mean, 6), "valid_accuracy": round(score, 6)}

@@ -11,10 +11,11 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from conpet.replay.plan import Plan
+
 from conpet.config import load_experiment
 from conpet.jobs.learn import Cell, build, take_up
 from conpet.learners.aligned import Aligned
-from conpet.replay.plan import Plan
 
 
 def main() -> None:

@@ -32,7 +32,7 @@ def _predict(args: argparse.Namespace) -> None:
 
 
 def _extend(args: argparse.Namespace) -> None:
-    from conpet.data.raw import Report
+    from conpet.data.report import Report
     from conpet.jobs.extend import extend
 
     if wrong := [option for option in args.option if "=" not in option]:

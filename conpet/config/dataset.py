@@ -7,9 +7,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
+from conpet.config.raw import RawFile
 from conpet.config.settings import Count
 from conpet.config.strict import Strict
-from conpet.data.raw import RawFile
 
 _NAMES = {"relation": ("head", "tail"), "entity": ("entity",), "sentence": ()}
 
@@ -29,7 +29,7 @@ class Generator(Strict):
 
 
 class SeedOrder(Strict):
-    """Labels sorted, shuffled by ``seed``, cut into ``tasks`` groups (section 4)."""
+    """Labels sorted, shuffled by ``seed``, cut into ``tasks`` groups (docs/methods.md)."""
 
     seed: int
     tasks: Count

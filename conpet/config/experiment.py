@@ -3,16 +3,33 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import Field, field_validator
 
+from conpet.config.checks import Checks
 from conpet.config.dataset import Addition, ClassOrder, FileOrder
 from conpet.config.loading import check_names, load, load_datasets, load_methods
+from conpet.config.matrix import Matrix
 from conpet.config.model import Model
-from conpet.config.settings import Count, Settings, check_tuning
+from conpet.config.raw import RawFile
+from conpet.config.settings import Count, Encoding, Settings
+from conpet.config.stages import (
+    Encode,
+    Evaluate,
+    FetchDataset,
+    FetchModel,
+    Learn,
+    Package,
+    Prepare,
+    PublishedOrder,
+    Split,
+    Stage,
+)
 from conpet.config.strict import Strict, choose, merge, read_yaml, validate, within
 from conpet.errors import UserError
 from conpet.files import read_json
@@ -60,14 +77,17 @@ class _Data(_File):
 class Experiment:
     """One experiment's whole config, checked. ``tasks`` cuts every stream after its first tasks."""
 
-    def __init__(self, name: str, file: _File, config_dir: Path, where: str) -> None:
+    def __init__(
+        self, name: str, file: _File, config_dir: Path, where: str, checks: Checks
+    ) -> None:
         self.name = name
         self.title = file.title
         self.seeds = file.seeds
         self.config_dir = config_dir
         self._file = file
         self._where = where
-        self.datasets, self._places = load_datasets(file.datasets, config_dir, where)
+        self._checks = checks
+        self.datasets, self._places = load_datasets(file.datasets, config_dir, where, checks)
         self.models = {n: load("models", "model", n, Model, config_dir, where) for n in file.models}
         self.methods, self._method_places = load_methods(file.methods, config_dir, where)
         self._orders = {n: self._published(n) for n in file.datasets}
@@ -75,9 +95,6 @@ class Experiment:
         self._check()
 
     def _check(self) -> None:
-        from conpet.data import readers
-        from conpet.learners import check_method
-
         for number, override in enumerate(self._file.overrides):
             for kind, names, known in (
                 ("dataset", override.datasets, self.datasets),
@@ -87,27 +104,26 @@ class Experiment:
                 for name in names:
                     choose(kind, name, list(known), f"{self._where}: overrides[{number}]")
         for method, chosen in self.methods.items():
-            check_method(chosen, self._method_places[method])
+            self._checks.method(chosen, self._method_places[method])
         for name, data in self.datasets.items():
             with within(self._places[name]):
                 for part in data.parts():
-                    readers.check_options(*data.reading(part))
+                    self._checks.reading(*data.reading(part))
             for model in self.models:
                 for method in self.methods:
                     self.settings(name, model, method)
-                self.params("encode", name, model)
+                self.encode(name, model)
 
-    def _published(self, dataset: str) -> dict[str, Any]:
-        """Return a published class order; empty for a dataset without one."""
+    def _published(self, dataset: str) -> list[list[str]]:
+        """Return the tasks of a published class order; empty for a dataset without one."""
         order = self.datasets[dataset].order
         if not isinstance(order, FileOrder):
-            return {}
+            return []
         folder = self.config_dir / "class_orders"
         known = sorted(p.stem for p in folder.glob("*.json"))
         choose("class order", order.file, known, f"{self._places[dataset]}: order.file")
-        value: dict[str, Any] = read_json(folder / f"{order.file}.json")
-        validate(ClassOrder, value, str(folder / f"{order.file}.json"))
-        return value
+        path = folder / f"{order.file}.json"
+        return validate(ClassOrder, read_json(path), str(path)).tasks
 
     def settings(self, dataset: str, model: str, method: str) -> Settings:
         """Return a cell's settings: defaults < experiment < method < the experiment's overrides."""
@@ -133,13 +149,13 @@ class Experiment:
             settings = validate(Settings, value, where)
             if "tuning" in layer:
                 with within(where):
-                    check_tuning(settings.tuning, self.models[model].lora_targets)
+                    self._checks.tuning(settings.tuning, self.models[model].lora_targets)
         return settings
 
     def base_tasks(self, dataset: str) -> int:
         """Return how many tasks the dataset's base part holds."""
         order = self.datasets[dataset].order
-        return len(self._orders[dataset]["tasks"]) if isinstance(order, FileOrder) else order.tasks
+        return len(self._orders[dataset]) if isinstance(order, FileOrder) else order.tasks
 
     def tasks(self, dataset: str) -> int:
         """Return how many tasks a run of this experiment on the dataset has."""
@@ -156,107 +172,122 @@ class Experiment:
         last = self.tasks(dataset) if task is None else task
         return list(dict.fromkeys(self.part_of(dataset, t) for t in range(1, last + 1)))
 
-    def params(
-        self,
-        stage: str,
-        dataset: str = "",
-        model: str = "",
-        method: str = "",
-        task: int = 0,
-        part: str = "base",
-    ) -> dict[str, Any]:
-        """Return exactly what a stage's result depends on, as plain JSON values.
+    # -- what each stage is told --------------------------------------------------------------
 
-        A workflow that records this reruns a job when, and only when, its own settings change.
-        """
-        if stage == "fetch_model":
-            return self.models[model].source.model_dump()
-        if stage in ("fetch_dataset", "prepare", "split"):
-            return self._data_params(stage, dataset, part)
-        if stage == "encode":
-            data = self.datasets[dataset]
-            settings = [
-                self.settings(dataset, model, m).encoding.model_dump() for m in self.methods or [""]
-            ]
-            if any(s != settings[0] for s in settings):
-                raise UserError(f"{self._where}: encoding must not differ between methods")
-            return {
-                "kind": data.kind,
-                "template": data.template,
-                "pooling": self.models[model].pooling,
-                **settings[0],
-            }
-        return self._learning_params(stage, dataset, model, method, task)
+    def fetch_model(self, model: str) -> FetchModel:
+        """Return what fetching a model depends on."""
+        return FetchModel(source=self.models[model].source)
 
-    def _data_params(self, stage: str, dataset: str, part: str) -> dict[str, Any]:
+    def fetch_dataset(self, dataset: str, part: str) -> FetchDataset:
+        """Return what fetching a part's raw files depends on."""
+        source = self.datasets[dataset].part(part)
+        return FetchDataset(files=source.files, generator=source.generator)
+
+    def prepare(self, dataset: str, part: str) -> Prepare:
+        """Return what reading a part's raw files depends on."""
         data = self.datasets[dataset]
-        source = data.part(part)
-        files = [f.model_dump() for f in source.sources()]
-        if stage == "fetch_dataset":
-            generator = source.generator.model_dump() if source.generator else None
-            return {"files": files, "generator": generator}
-        if stage == "prepare":
-            names = [{"name": f.name, "split": f.split} for f in data.sample_files(part)]
-            form, options = data.reading(part)
-            return {"format": form, "options": options, "files": names}
-        if isinstance(source, Addition):
-            return {
-                "classes": source.classes,
-                "split": data.partition(part).model_dump(exclude_none=True),
-            }
-        order = self._orders[dataset] or data.order.model_dump()
-        return {"order": order, "split": data.split.model_dump(exclude_none=True)}
+        files = [RawFile(name=f.name, split=f.split) for f in data.sample_files(part)]
+        form, options = data.reading(part)
+        return Prepare(format=form, options=options, files=files)
 
-    def _learning_params(
-        self, stage: str, dataset: str, model: str, method: str, task: int
-    ) -> dict[str, Any]:
+    def split(self, dataset: str, part: str) -> Split:
+        """Return what cutting a part's samples into tasks depends on."""
+        data = self.datasets[dataset]
+        source, partition = data.part(part), data.partition(part)
+        if isinstance(source, Addition):
+            return Split(classes=source.classes, split=partition)
+        if isinstance(data.order, FileOrder):
+            return Split(order=PublishedOrder(tasks=self._orders[dataset]), split=partition)
+        return Split(order=data.order, split=partition)
+
+    def encode(self, dataset: str, model: str) -> Encode:
+        """Return what the token ids depend on: one file serves all methods.
+
+        Raises:
+            UserError: two methods have other settings for it.
+        """
+        found = [self.settings(dataset, model, method).encoding for method in self.methods or [""]]
+        if any(encoding != found[0] for encoding in found):
+            raise UserError(f"{self._where}: encoding must not differ between methods")
+        data = self.datasets[dataset]
+        return Encode(
+            kind=data.kind, template=data.template, pooling=self.models[model].pooling,
+            max_length=found[0].max_length, max_cloze_words=found[0].max_cloze_words,
+        )  # fmt: skip
+
+    def learn(self, dataset: str, model: str, method: str, task: int) -> Learn:
+        """Return what learning a task depends on."""
+        settings, chosen = self.settings(dataset, model, method), self.methods[method]
+        training = settings.training.model_copy(update={"lr": settings.training.rate(task)})
+        # token ids come as files: how they were made is the business of encoding
+        update = {"training": training, "encoding": Encoding()}
+        return Learn(
+            learner=chosen.learner, options=chosen.options, replay=chosen.replay,
+            replay_options=chosen.replay_options, pooling=self.models[model].pooling,
+            lora_targets=self.models[model].lora_targets,
+            settings=settings.model_copy(update=update),
+        )  # fmt: skip
+
+    def evaluate(self, dataset: str, model: str, method: str) -> Evaluate:
+        """Return what asking a state depends on."""
+        return Evaluate(compute=self.settings(dataset, model, method).compute)
+
+    def package(self, dataset: str, model: str, method: str) -> Package:
+        """Return what a packaged learner says beside its states."""
+        data, chosen = self.datasets[dataset], self.models[model]
         settings = self.settings(dataset, model, method)
-        chosen = self.methods[method]
-        compute = settings.compute.model_dump()
-        basis = {
-            "learner": chosen.learner,
-            "options": chosen.options,
-            "compute": compute,
-            "pooling": self.models[model].pooling,
-            "lora_targets": self.models[model].lora_targets,
-        }
-        if stage == "evaluate":
-            return basis
-        if stage == "remember":
-            return {**basis, "memory": settings.memory.model_dump()}
-        training = {**settings.training.model_dump(), "lr": settings.training.rate(task)}
-        return {
-            **basis,
-            "replay_strategy": chosen.replay,
-            "training": training,
-            "replay": settings.replay.model_dump(),
-            "memory": settings.memory.model_dump(),
-            "tuning": settings.tuning.model_dump(),
-            "head": settings.head,
-        }
+        return Package(
+            compute=settings.compute, kind=data.kind, template=data.template,
+            max_length=settings.encoding.max_length, outside=data.outside, title=chosen.title,
+            licence=chosen.licence, source=chosen.source,
+        )  # fmt: skip
+
+    def matrix(self) -> Matrix:
+        """Return what tables, figures and MLflow are told."""
+        return Matrix(
+            name=self.name, title=self.title, config_sha256=self.sha256(), seeds=self.seeds,
+            datasets=self.datasets, models=self.models, methods=self.methods,
+            task_counts={name: self.tasks(name) for name in self.datasets},
+            cells={f"{d}/{m}/{x}": self.settings(d, m, x) for d, m, x in self.cells()},
+        )  # fmt: skip
+
+    def cells(self) -> Iterator[tuple[str, str, str]]:
+        """Yield dataset, model and method of every cell, in the matrix's order."""
+        return itertools.product(self.datasets, self.models, self.methods)
 
     def sha256(self) -> str:
-        """Return a hash of everything the experiment's numbers depend on."""
-        cells = {
-            f"{d}/{m}/{x}": self.settings(d, m, x).model_dump()
-            for d in self.datasets
-            for m in self.models
-            for x in self.methods
-        }
-        everything = {
-            "cells": cells,
-            "seeds": self.seeds,
-            "tasks": self._file.tasks,
-            "datasets": {n: d.model_dump() for n, d in self.datasets.items()},
-            "orders": self._orders,
-            "models": {n: m.model_dump() for n, m in self.models.items()},
-            "methods": {n: m.model_dump() for n, m in self.methods.items()},
-        }
-        return hashlib.sha256(json.dumps(everything, sort_keys=True).encode()).hexdigest()
+        """Return a hash of what the experiment's numbers depend on: what its jobs are told.
+
+        Titles, licences, addresses of pages and looks are no part of it.
+        """
+        digest = hashlib.sha256()
+        for stage in self._stages():
+            digest.update(f"{stage.text()}\n".encode())
+        digest.update(json.dumps(self.seeds).encode())
+        return digest.hexdigest()
+
+    def _stages(self) -> Iterator[Stage]:
+        for model in sorted(self.models):
+            yield self.fetch_model(model)
+        for dataset in sorted(self.datasets):
+            for part in self.parts(dataset):
+                yield self.fetch_dataset(dataset, part)
+                yield self.prepare(dataset, part)
+                yield self.split(dataset, part)
+            for model in sorted(self.models):
+                yield self.encode(dataset, model)
+        for dataset, model, method in sorted(self.cells()):
+            for task in range(1, self.tasks(dataset) + 1):
+                yield self.learn(dataset, model, method, task)
 
 
-def load_experiment(name: str, config_dir: Path = Path("config")) -> Experiment:
+def load_experiment(
+    name: str, config_dir: Path = Path("config"), checks: Checks | None = None
+) -> Experiment:
     """Load and check an experiment by name (config/experiments/NAME.yaml) or by path.
+
+    Args:
+        checks: what is asked of learners, replays, readers and PEFT; nothing where left out.
 
     Raises:
         UserError: one line that says file, key and what would be right.
@@ -270,7 +301,7 @@ def load_experiment(name: str, config_dir: Path = Path("config")) -> Experiment:
         path = config_dir / "experiments" / f"{name}.yaml"
     file = validate(_File, read_yaml(path), str(path))
     check_names(file.datasets, config_dir, str(path))
-    return Experiment(path.stem, file, config_dir, str(path))
+    return Experiment(path.stem, file, config_dir, str(path), checks or Checks())
 
 
 def load_data(
@@ -279,6 +310,7 @@ def load_data(
     config_dir: Path,
     where: str,
     settings: dict[str, Any],
+    checks: Checks,
 ) -> Experiment:
     """Return an experiment without methods: nothing is learnt, but its data can be made.
 
@@ -289,4 +321,4 @@ def load_data(
     if not config_dir.is_dir():
         raise UserError(f"{config_dir}: no such folder: run in the project, or give --config-dir")
     value = {"title": where, "datasets": datasets, "models": models, "settings": settings}
-    return Experiment("describe", validate(_Data, value, where), config_dir, where)
+    return Experiment("describe", validate(_Data, value, where), config_dir, where, checks)

@@ -7,27 +7,17 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from conpet.config.checks import Checks
 from conpet.config.dataset import Addition, Dataset
 from conpet.config.method import Method
+from conpet.config.raw import RawFile
 from conpet.config.strict import choose, merge, read_yaml, validate
-from conpet.data.raw import RawFile
 from conpet.errors import UserError
 
 _TEMPLATES = {
     "relation": "In this sentence, {tail} is the {mask} of {head}.",
     "entity": "In this sentence, {entity} is a {mask}.",
     "sentence": "The topic is {mask}.",
-}
-# the formats whose texts can be of one kind only
-_KINDS = {
-    "fewrel": "relation",
-    "tacred": "relation",
-    "ace": "relation",
-    "fewnerd": "entity",
-    "typing": "entity",
-    "crossner": "entity",
-    "clinc150": "sentence",
-    "table": "sentence",
 }
 _NAME = re.compile(r"[A-Za-z0-9][\w.-]*")
 
@@ -41,7 +31,10 @@ def load(folder: str, kind: str, name: str, schema: Any, config_dir: Path, where
 
 
 def load_datasets(
-    datasets: Sequence[str] | dict[str, dict[str, Any]], config_dir: Path, where: str
+    datasets: Sequence[str] | dict[str, dict[str, Any]],
+    config_dir: Path,
+    where: str,
+    checks: Checks,
 ) -> tuple[dict[str, Dataset], dict[str, str]]:
     """Return the datasets by name, and the place of each for messages.
 
@@ -60,7 +53,7 @@ def load_datasets(
             if not _NAME.fullmatch(name):
                 raise UserError(f"{places[name]}: a name has letters, digits, _ . and - only")
             given = _based(datasets[name], "datasets", "dataset", config_dir, places[name])
-            value = _with_defaults(name, given, places[name])
+            value = _with_defaults(name, given, places[name], checks)
             data, beside = validate(Dataset, value, places[name]), Path(where).parent
         else:
             places[name] = f"{config_dir}/datasets/{name}.yaml"
@@ -113,13 +106,10 @@ def _based(
     return {**merge(under, own), **own_kinds}
 
 
-def _with_defaults(name: str, value: dict[str, Any], place: str) -> dict[str, Any]:
+def _with_defaults(name: str, value: dict[str, Any], place: str, checks: Checks) -> dict[str, Any]:
     """Fill in what a dataset does not say: a table of texts and labels, cut into five tasks."""
-    from conpet.data.readers import FORMATS
-
     format = value.get("format", "table")
-    choose("format", str(format), list(FORMATS), place)
-    kind = value.get("kind", _KINDS.get(format))
+    kind = value.get("kind", checks.kind(str(format), place))
     defaults: dict[str, Any] = {"title": name, "licence": "unknown", "format": format}
     if kind in _TEMPLATES:
         defaults |= {"kind": kind, "template": _TEMPLATES[kind]}

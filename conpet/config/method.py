@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any
 
 from conpet.config.strict import Strict
 
 
 class Method(Strict):
-    """A named method: learner × replay (× tuning, in ``settings``), and the learner's options."""
+    """A named method: learner × replay (× tuning, in ``settings``), with options of their own."""
 
     title: str
     learner: str
-    replay: Literal["none", "memory", "dynamic", "full"]
     options: dict[str, Any] = {}
+    replay: str
+    replay_options: dict[str, Any] = {}
     settings: dict[str, Any] = {}

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from conpet.config.strict import Strict, validate
-from conpet.errors import UserError
-from conpet.memo import remembered
+from conpet.config.strict import Strict
 
 Share = Annotated[float, Field(gt=0, le=1)]
 Positive = Annotated[float, Field(gt=0)]
@@ -52,8 +49,8 @@ class Compute(Strict):
     eval_batch_size: Count = 64
 
 
-class Replay(Strict):
-    """The dynamic sampling of section 4: a fixed number of batches, however long the history."""
+class Budget(Strict):
+    """What a task may cost: a fixed number of batches, however long the history."""
 
     batches: Count = 200  # B, training and validation together
     train_share: Share = 0.8
@@ -61,8 +58,8 @@ class Replay(Strict):
     valid_batch_size: Annotated[int, Field(ge=2)] = 32  # half new, half old
 
 
-class Memory(Strict):
-    """Exemplars kept by K-means (section 4)."""
+class Exemplars(Strict):
+    """What is kept of every class, by the replays that keep something."""
 
     per_class: Count = 20
     train_share: Share = 0.8
@@ -84,40 +81,6 @@ class Tuning(Strict):
         return value
 
 
-class PlainLora(Strict):
-    """LoRA's own fields that most configs keep to: checked without importing PEFT."""
-
-    r: Count = 8
-    lora_alpha: Count = 8
-    lora_dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
-    bias: Literal["none", "all", "lora_only"] = "none"
-    target_modules: list[str] | str | None = None
-    use_dora: bool = False
-    use_rslora: bool = False
-
-
-def check_tuning(tuning: Tuning, targets: list[str] | str) -> None:
-    """Raise a UserError unless PEFT knows the type and its fields.
-
-    Importing PEFT takes seconds, which every job would pay: only what is not plain LoRA does.
-    """
-    if tuning.type == "full":
-        if tuning.config:
-            raise UserError("tuning.config: full tunes all and has no fields: leave config out")
-    elif tuning.type == "LORA" and set(tuning.config) <= set(PlainLora.model_fields):
-        validate(PlainLora, tuning.config, "tuning.config")
-    else:
-
-        def fit() -> bool:
-            from conpet.models.backbone import peft_config
-
-            peft_config(tuning, targets)
-            return True
-
-        about = json.dumps([tuning.model_dump(), targets], sort_keys=True, default=repr)
-        remembered(f"tuning {about}", fit)
-
-
 class Encoding(Strict):
     """How texts become token ids."""
 
@@ -133,8 +96,8 @@ class Settings(Strict):
     """
 
     training: Training = Training()
-    replay: Replay = Replay()
-    memory: Memory = Memory()
+    replay: Budget = Budget()
+    memory: Exemplars = Exemplars()
     tuning: Tuning = Tuning()
     encoding: Encoding = Encoding()
     compute: Compute = Compute()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import difflib
+import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -82,6 +83,19 @@ def validate(model: type[M], value: Any, where: str) -> M:
         return model.model_validate(value)
     except ValidationError as failure:
         raise UserError(f"{where}: {one_line(failure, model, value)}") from None
+
+
+def validate_text(model: type[M], text: bytes, where: str) -> M:
+    """Return JSON text as ``model``.
+
+    Raises:
+        UserError: one line: ``where``, the key's path, and what would be right.
+    """
+    try:
+        value = json.loads(text)
+    except ValueError as error:
+        raise UserError(f"{where}: not JSON: {error}") from None
+    return validate(model, value, where)
 
 
 @contextlib.contextmanager

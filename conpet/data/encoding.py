@@ -12,6 +12,7 @@ import numpy as np
 from safetensors import safe_open
 from safetensors.numpy import save_file
 
+from conpet.config.stages import Encode
 from conpet.data.schema import Sample
 from conpet.data.template import CannotFitError, cloze, encode, vocabulary
 from conpet.errors import UserError
@@ -23,7 +24,7 @@ SPLITS = ("train", "valid", "test")
 def encode_part(
     samples: list[Sample],
     tasks: list[dict[str, Any]],
-    params: dict[str, Any],
+    about: Encode,
     tokenizer: Any,
     out: Path,
 ) -> dict[str, int]:
@@ -48,18 +49,16 @@ def encode_part(
         for s, name in enumerate(SPLITS):
             for r in task[name]:
                 sample = samples[r]
-                words = len(" ".join(cloze(sample, params["template"])).split())
-                if name == "train" and words > params["max_cloze_words"]:
+                words = len(" ".join(cloze(sample, about.template)).split())
+                if name == "train" and words > about.max_cloze_words:
                     dropped["training text whose cloze is too long"] += 1
                     continue
                 try:
-                    text, at = encode(
-                        sample, params["template"], tokenizer, vocab, params["max_length"]
-                    )
+                    text, at = encode(sample, about.template, tokenizer, vocab, about.max_length)
                 except CannotFitError:
                     dropped[f"{name} text whose mentions and cloze exceed max_length"] += 1
                     continue
-                if params["pooling"] == "last":
+                if about.pooling == "last":
                     at = len(text) - 1
                 ids += text
                 offsets.append(len(ids))
@@ -77,14 +76,14 @@ def encode_part(
         "split": np.array(split, np.int8),
         "row": np.array(row, np.int32),
     }
-    about = {
+    metadata = {
         "tasks": [{"task": t["task"], "classes": t["classes"]} for t in tasks],
         "pad": vocab.pad,
         "dropped": dict(dropped),
         "single_markers": vocab.single,
     }
     with atomic(out) as temporary:
-        save_file(arrays, temporary, metadata={"conpet": json.dumps(about)})
+        save_file(arrays, temporary, metadata={"conpet": json.dumps(metadata)})
     return dict(dropped)
 
 

@@ -19,7 +19,7 @@ from pathlib import Path, PurePosixPath
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from conpet.data.raw import MANIFEST, RawFile, Split
+from conpet.config.raw import MANIFEST, RawFile, Split
 from conpet.errors import UserError
 from conpet.files import atomic_folder, read_json, sha256, write_json
 

@@ -110,7 +110,7 @@ def _class_rows(
     return by_split
 
 
-def split(
+def split_samples(
     samples: Sequence[Sample],
     order: dict[str, Any] | list[str],
     partition: Partition,

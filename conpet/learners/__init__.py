@@ -3,51 +3,47 @@
 from __future__ import annotations
 
 import importlib
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from conpet import registry, replay
 from conpet.config.strict import choose, validate
 from conpet.errors import UserError
-from conpet.memo import remembered
 
 if TYPE_CHECKING:
     from conpet.config.method import Method
     from conpet.learners.base import Learner
-
-_SHARED = {"__init__", "base", "head"}
+    from conpet.replay.base import Replay
 
 
 def names() -> list[str]:
     """Return the names of all learners."""
-    return sorted(p.stem for p in Path(__file__).parent.glob("*.py") if p.stem not in _SHARED)
+    return registry.names(Path(__file__).parent, "LEARNER")
 
 
-def find(name: str, where: str = "learner") -> type[Learner]:
+def learner_class(name: str, where: str = "learner") -> type[Learner]:
     """Return a learner's class: the one named ``LEARNER`` in conpet/learners/NAME.py."""
     choose("learner", name, names(), where)
-    learner: type[Learner] = importlib.import_module(f"conpet.learners.{name}").LEARNER
-    return learner
+    found: type[Learner] = importlib.import_module(f"conpet.learners.{name}").LEARNER
+    return found
 
 
-def keeps_experts(name: str) -> bool:
-    """Say whether a learner keeps an expert and a selector a task, importing it only once."""
-    return remembered(f"experts {name}", lambda: find(name).experts)
+def fits(learner: type[Learner], chosen: type[Replay]) -> bool:
+    """Say whether a learner can learn with a replay."""
+    if learner.needs_old and not chosen.brings_old:
+        return False
+    return learner.has_memory_features or not chosen.by_features
 
 
 def check_method(method: Method, where: str) -> None:
-    """Raise a UserError unless the method's options and replay fit its learner."""
-    choose("learner", method.learner, names(), f"{where}: learner")
-
-    def fit() -> bool:
-        learner = find(method.learner)
-        validate(learner.Options, method.options, f"{where}: options")
-        if method.replay not in learner.replays:
-            raise UserError(
-                f"{where}: replay: learner {method.learner} cannot learn with "
-                f"{method.replay!r}: use {' or '.join(learner.replays)}"
-            )
-        return True
-
-    options = json.dumps(method.options, sort_keys=True, default=repr)
-    remembered(f"fits {method.learner} {method.replay} {options}", fit)
+    """Raise a UserError unless learner and replay have such options, and fit each other."""
+    learner = learner_class(method.learner, f"{where}: learner")
+    chosen = replay.replay_class(method.replay, f"{where}: replay")
+    validate(learner.Options, method.options, f"{where}: options")
+    validate(chosen.Options, method.replay_options, f"{where}: replay_options")
+    if not fits(learner, chosen):
+        known = [n for n in replay.names() if fits(learner, replay.replay_class(n))]
+        raise UserError(
+            f"{where}: replay: learner {method.learner} cannot learn with "
+            f"{method.replay!r}: use {' or '.join(known)}"
+        )

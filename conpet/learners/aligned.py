@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from conpet.config.strict import Strict
 from conpet.learners.base import Classifier, Context
-from conpet.replay.plan import Plan, cut
+from conpet.replay.base import Plan, cut
 
 
 class Options(Strict):
@@ -50,7 +50,7 @@ class Aligned(Classifier):
     """
 
     Options = Options
-    replays = ("memory", "dynamic", "full")  # the map is fitted on old samples
+    needs_old = True  # the map is fitted on them
 
     def __init__(self, context: Context) -> None:
         super().__init__(context)
@@ -61,15 +61,14 @@ class Aligned(Classifier):
         self.old_targets = torch.empty(0, width)
 
     def take(self, tensors: dict[str, Tensor]) -> None:
-        """Take up head, map and exemplars."""
+        """Take up head and map."""
         super().take(tensors)
-        self.take_kept(tensors)
         with torch.no_grad():
             self.map.copy_(tensors["map"])
 
     def tensors(self) -> dict[str, Tensor]:
-        """Return head, map and, with a memory, the exemplars that the map was fitted on."""
-        return super().tensors() | {"map": self.map.detach()} | self.kept_tensors()
+        """Return head and map."""
+        return super().tensors() | {"map": self.map.detach()}
 
     def parameters(self) -> list[nn.Parameter]:
         """Return adapter, head and, from task 2 on, map."""
@@ -94,8 +93,7 @@ class Aligned(Classifier):
 
     def after_task(self, plan: Plan) -> None:
         """Choose exemplars, then fit the map afresh, from the un-aligned representations."""
-        if self.context.strategy == "memory":
-            self.kept = self.choose()
+        self.keep()  # before the map moves: those are kept that it is fitted on
         if not len(self.old):
             return  # nothing to undo
         new = self._new(plan)
@@ -111,8 +109,8 @@ class Aligned(Classifier):
 
         All of a task's samples beside a few exemplars would hold A where it is.
         """
-        if self.kept is not None:
-            return self.kept.train
+        if self.context.replay.keeps:
+            return self.kept_now()
         trained = plan.trained()
         return trained[self.stream.task[trained] == self.context.task]
 

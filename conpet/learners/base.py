@@ -14,15 +14,15 @@ import torch.nn.functional as F
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from conpet.config.settings import Settings
+from conpet.config.settings import Settings, Training
 from conpet.config.strict import Strict
 from conpet.data.stream import Stream
 from conpet.errors import UserError
 from conpet.learners.head import Head
 from conpet.models.backbone import Backbone
 from conpet.progress import Progress
-from conpet.replay.memory import Memory, choose_memory
-from conpet.replay.plan import Plan, make_plan
+from conpet.replay.base import Arrived, Plan, Replay
+from conpet.replay.exemplars import Memory
 from conpet.training import History, fit
 
 LEARNER_FILE = "learner.safetensors"
@@ -39,16 +39,27 @@ class Context:
     backbone: Backbone
     stream: Stream
     settings: Settings
-    strategy: str
+    replay: Replay
     options: Any
     seed: Seeds
-    memories: Sequence[Memory] = ()
+    memory: Memory = field(default_factory=Memory.empty)
     progress: Progress = field(default_factory=lambda: Progress("conpet"))
 
     @property
     def task(self) -> int:
         """The task that is learnt: the newest that has arrived."""
         return self.stream.tasks
+
+    @property
+    def training(self) -> Training:
+        """The optimiser's settings, with the learning rate of this task."""
+        training = self.settings.training
+        return training.model_copy(update={"lr": training.rate(self.task)})
+
+    @property
+    def arrived(self) -> Arrived:
+        """What a batch plan is made of."""
+        return Arrived(self.stream, self.training, self.memory)
 
 
 @dataclass(frozen=True)
@@ -87,9 +98,11 @@ class Learner(ABC):
     """One way to learn a stream. A learner lives for one job: load, then train or predict."""
 
     Options: ClassVar[type[Strict]] = Strict
-    #: the replays that it can learn with
-    replays: ClassVar[tuple[str, ...]] = ("none", "memory", "dynamic", "full")
-    #: whether an own adapter and selector a task are kept (Dynamic ConPET)
+    #: whether it learns only where samples of former tasks come back
+    needs_old: ClassVar[bool] = False
+    #: whether exemplars can be chosen on :meth:`memory_features`
+    has_memory_features: ClassVar[bool] = True
+    #: whether an own module and selector a task are kept: all states answer, not the last alone
     experts: ClassVar[bool] = False
     #: whether dynamic plans differ from epoch to epoch
     redraw: ClassVar[bool] = True
@@ -99,7 +112,7 @@ class Learner(ABC):
         self.backbone = context.backbone
         self.stream = context.stream
         self.history = History()
-        #: the newest task's exemplars, where training itself had to choose them
+        #: the memory after this task, once :meth:`keep` has made it
         self.kept: Memory | None = None
 
     @abstractmethod
@@ -138,44 +151,21 @@ class Learner(ABC):
         tensors = {name: t.detach().cpu().contiguous() for name, t in self.tensors().items()}
         save_file(tensors, folder / LEARNER_FILE)
 
-    def remember(self) -> Memory:
-        """Return the newest task's exemplars: those of its training, or chosen now."""
-        return self.kept if self.kept is not None else self.choose()
-
-    def choose(self) -> Memory:
-        """Choose the newest task's exemplars by K-means on :meth:`memory_features`."""
-        settings = self.context.settings.memory
-        indices = self.stream.of("train", [self.context.task])
-        return choose_memory(
-            self.memory_features(indices), self.stream.label[indices], indices, settings.per_class,
-            settings.train_share, self.context.seed.of("memory", self.context.task),
-        )  # fmt: skip
-
-    def kept_tensors(self) -> dict[str, Tensor]:
-        """Return the exemplars that training chose, if it did, as tensors of a state."""
+    def keep(self) -> Memory:
+        """Return the memory after this task: it is made once, in training or after it."""
         if self.kept is None:
-            return {}
-        return {
-            "memory.train": torch.from_numpy(self.kept.train),
-            "memory.valid": torch.from_numpy(self.kept.valid),
-        }
+            c = self.context
+            self.kept = c.replay.keep(c.arrived, self.memory_features, c.seed.of("memory", c.task))
+        return self.kept
 
-    def take_kept(self, tensors: dict[str, Tensor]) -> None:
-        """Take up the exemplars that a state's training chose, if it did."""
-        if "memory.train" in tensors:
-            self.kept = Memory(tensors["memory.train"].numpy(), tensors["memory.valid"].numpy())
+    def kept_now(self) -> np.ndarray:
+        """Return the newest task's exemplars that serve training."""
+        return self.keep().of(self.context.task, self.stream.task).train
 
     def plan(self) -> Plan:
         """Return the newest task's batch plan."""
-        return self.plan_of(self.context.strategy)
-
-    def plan_of(self, strategy: str) -> Plan:
-        """Return the newest task's batch plan under another replay strategy."""
         c = self.context
-        return make_plan(
-            c.stream, c.task, strategy, c.settings.training, c.settings.replay,
-            c.settings.memory, c.memories, c.seed.of("plan", c.task), redraw=self.redraw,
-        )  # fmt: skip
+        return c.replay.plan(c.arrived, c.seed.of("plan", c.task), self.redraw)
 
     def fit(
         self,
@@ -183,13 +173,13 @@ class Learner(ABC):
         loss: Any,
         accuracy: Any,
         parameters: Sequence[nn.Parameter],
+        training: Training | None = None,
         untrained: bool = True,
     ) -> None:
-        """Run the training loop with this job's settings."""
-        training = self.context.settings.training
+        """Run the training loop, with this job's settings where no others are given."""
         fit(
-            plan, loss, accuracy, parameters, training, training.rate(self.context.task),
-            self.context.progress, self.history, training.clip_norm, untrained,
+            plan, loss, accuracy, parameters, training or self.context.training,
+            self.context.progress, self.history, untrained,
         )  # fmt: skip
 
     def hidden(self, batch: np.ndarray) -> Tensor:

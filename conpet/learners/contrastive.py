@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from conpet.config.strict import Strict
 from conpet.learners.base import LEARNER_FILE, Context, Learner, Prediction
-from conpet.replay.plan import Batches, Plan, class_balanced_draw, cut
+from conpet.replay.base import Batches, Plan
 from conpet.training import make_optimizer, run_epoch
 
 
@@ -83,12 +83,11 @@ class Contrastive(Learner):
         for name, parameter in self.projection.named_parameters():
             parameter.data.copy_(tensors[f"projection.{name}"])
         self.prototypes[: len(tensors["prototypes"])] = tensors["prototypes"]
-        self.take_kept(tensors)
 
     def tensors(self) -> dict[str, Tensor]:
-        """Return projection, prototypes and, with a memory, the exemplars of this task."""
+        """Return projection and prototypes."""
         named = {f"projection.{n}": p.detach() for n, p in self.projection.named_parameters()}
-        return named | {"prototypes": self.prototypes} | self.kept_tensors()
+        return named | {"prototypes": self.prototypes}
 
     def memory_features(self, indices: np.ndarray) -> np.ndarray:
         """Return hidden states: K-means runs on them, not on projections."""
@@ -100,19 +99,16 @@ class Contrastive(Learner):
         """Step 1 on the new task, exemplars, step 2 on old and new, prototypes."""
         c = self.context
         new = c.stream.of("train", [c.task])
-        first = self.plan_of("none")
-        second = self._drawn() if c.strategy == "dynamic" else []
-        old = self._old_samples(second)
+        first = c.replay.new_plan(c.arrived, c.seed.of("plan", c.task))
+        stage = c.replay.rehearsal(c.arrived, self.options.class_minimum, self._rng("replay"))
+        old = stage.old
         similar = self._similarities(old) if len(old) else None
-        optimizer = make_optimizer(
-            self.parameters(), c.settings.training, c.settings.training.rate(c.task)
-        )
+        optimizer = make_optimizer(self.parameters(), c.training)
         self._contrast(first.epochs, new, optimizer, old[:0], None)
-        if c.strategy == "memory":
-            self.kept = self.choose()  # between the two steps
+        self.keep()  # between the two steps
+        second: list[Batches] = []
         if len(old):
-            if not second:
-                second = self._passes(old, new)
+            second = stage.epochs(self.kept_now() if c.replay.keeps else new)
             bank = np.unique(np.concatenate([b for batches in second for b in batches]))
             self._contrast(second, bank, optimizer, old, similar)
         self._set_prototypes(np.union1d(old, new))
@@ -127,40 +123,6 @@ class Contrastive(Learner):
 
     def _rng(self, purpose: str) -> np.random.Generator:
         return np.random.default_rng(self.context.seed.of(purpose, self.context.task))
-
-    def _drawn(self) -> list[Batches]:
-        """Return step 2 under dynamic replay: one pass, as long as all epochs' budgets together."""
-        c = self.context
-        if c.task == 1:
-            return []
-        replay, training = c.settings.replay, c.settings.training
-        batches = training.epochs * int(replay.batches * replay.train_share)
-        pools = [c.stream.of("train", [t]) for t in range(1, c.task + 1)]
-        drawn = class_balanced_draw(
-            pools, c.stream.label, batches * training.batch_size, self.options.class_minimum,
-            self._rng("replay"),
-        )  # fmt: skip
-        return [cut(drawn, training.batch_size)]
-
-    def _old_samples(self, second: list[Batches]) -> np.ndarray:
-        c = self.context
-        if c.strategy == "none" or c.task == 1:
-            return np.empty(0, np.int64)
-        if c.strategy == "memory":
-            return np.unique(np.concatenate([m.train for m in c.memories]))
-        if c.strategy == "full":
-            return c.stream.of("train", range(1, c.task))
-        drawn = np.unique(np.concatenate([b for batches in second for b in batches]))
-        return drawn[c.stream.task[drawn] < c.task]
-
-    def _passes(self, old: np.ndarray, new: np.ndarray) -> list[Batches]:
-        """Return step 2 under a memory or full replay: epochs over old and new samples."""
-        training = self.context.settings.training
-        everything = np.concatenate([old, self.kept.train if self.kept is not None else new])
-        rng = self._rng("replay")
-        return [
-            cut(rng.permutation(everything), training.batch_size) for _ in range(training.epochs)
-        ]
 
     def _project(self, hidden: Tensor) -> Tensor:
         return F.normalize(self.projection(hidden), dim=1)

@@ -22,7 +22,7 @@ from conpet.errors import UserError
 from conpet.learners.base import LEARNER_FILE, Context, Learner, Prediction, mean_by_task
 from conpet.learners.head import Head
 from conpet.models.backbone import State
-from conpet.replay.plan import Plan
+from conpet.replay.base import Plan
 
 UNCHOSEN = -100.0  # the score of a class whose expert is not among a sample's top k
 RANKS = 3  # how many of the selector's tasks a prediction reports
@@ -63,7 +63,7 @@ class Experts(Learner):
     """Dynamic ConPET."""
 
     Options = Options
-    replays = ("none", "dynamic", "full")  # no head over all classes to choose exemplars by
+    has_memory_features = False  # no head over all classes to choose exemplars by
     experts = True
     redraw = False  # selector and expert see one plan, so frozen scores are computed once
 
@@ -136,12 +136,10 @@ class Experts(Learner):
                 (found == self.stream.task[unique])[inverse], self.stream.task[drawn]
             )
 
-        training = self.context.settings.training
-        clipped = training.model_copy(update={"clip_norm": self.options.selector_clip_norm})
-        settings = self.context.settings.model_copy(update={"training": clipped})
-        self.context.settings, before = settings, self.context.settings
-        self.fit(plan, loss, accuracy, self.parameters(), self.options.selector_untrained)
-        self.context.settings = before
+        clip = {"clip_norm": self.options.selector_clip_norm}
+        training = self.context.training.model_copy(update=clip)
+        untrained = self.options.selector_untrained
+        self.fit(plan, loss, accuracy, self.parameters(), training, untrained)
         self.selector_adapter = self.backbone.state()
         return plan
 

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from conpet.config.strict import Strict
 from conpet.learners.base import Classifier, Context
-from conpet.replay.plan import Plan
+from conpet.replay.base import Plan
 
 
 class Options(Strict):

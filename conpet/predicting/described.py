@@ -8,10 +8,10 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from conpet.config.settings import Tuning
+from conpet.config.source import ModelSource
 from conpet.config.strict import Strict, validate
 from conpet.errors import UserError
 from conpet.files import read_json
-from conpet.models.sources import ModelSource
 
 MODEL_FILE = "model.json"
 

@@ -1,91 +1,60 @@
-"""Exemplars: for every class the samples nearest to the centroids of its own data."""
+"""Replay of a memory: exemplars of every class, repeated until the budget is used (EMR).
+
+Wang et al. 2019 (arXiv 1903.02588); docs/methods.md, replay.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from pathlib import Path
+import math
+from collections.abc import Callable
 
 import numpy as np
 
 from conpet.errors import UserError
-from conpet.files import read_json, write_json
+from conpet.replay.base import Arrived, Plan, Replay, shuffled
+from conpet.replay.exemplars import Memory, choose_memory
 
 
-@dataclass(frozen=True)
-class Memory:
-    """What is kept of one task: stream indices for later training and validation."""
-
-    train: np.ndarray
-    valid: np.ndarray
+def frequency(budget: int, new: int, memory: int, base: int) -> int:
+    """Return how often the memory is repeated: to fill the budget, else ``base`` times."""
+    room = budget - new
+    return math.ceil(room / memory) if room > 0 else base
 
 
-def nearest_to_centroids(outputs: np.ndarray, count: int, seed: int) -> list[int]:
-    """Return the rows nearest to the ``count`` K-means centroids of ``outputs`` (n, d).
+class MemoryReplay(Replay):
+    """The new samples, and the exemplars so often that it costs as much as dynamic replay."""
 
-    A row that is nearest to two centroids serves the first; the second takes its next nearest.
-    Of rows that are equally near (as both of a cluster of two are) the first is taken.
-    """
-    from sklearn.cluster import KMeans
+    keeps = True
+    by_features = True
 
-    if len(outputs) <= count:
-        return list(range(len(outputs)))
-    means = KMeans(count, n_init=10, random_state=seed % 2**32).fit(outputs.astype(np.float64))
-    distance = means.transform(outputs.astype(np.float64))
-    # rounded, or the last bit would decide between the two rows of a small cluster
-    distance = np.round(distance / (distance.max() or 1.0), 6)
-    taken: list[int] = []
-    for centroid in range(count):
-        order = np.argsort(distance[:, centroid], kind="stable")
-        taken.append(next(int(row) for row in order if int(row) not in taken))
-    return taken
+    def mixed(self, arrived: Arrived, rng: np.random.Generator, redraw: bool) -> Plan:
+        """Return epochs over the new samples and the repeated exemplars."""
+        stream, training, memory = arrived.stream, arrived.training, arrived.memory
+        absent = set(range(1, arrived.task)) - set(stream.task[memory.train].tolist())
+        if absent:
+            raise UserError(f"task {arrived.task}: the memory holds nothing of task {min(absent)}")
+        new = stream.of("train", [arrived.task])
+        budget = int(self.budget.batches * self.budget.train_share) * training.batch_size
+        times = frequency(budget, len(new), len(memory.train), self.exemplars.base_frequency)
+        everything = np.concatenate([new, np.tile(memory.train, times)])
+        valid = np.concatenate([stream.of("valid", [arrived.task]), memory.valid])
+        batches = shuffled(everything, training.epochs, training.batch_size, rng)
+        return Plan(batches, [valid] * (training.epochs + 1))
 
+    def old(self, arrived: Arrived) -> np.ndarray:
+        """Return the exemplars that serve training, sorted."""
+        return np.unique(arrived.memory.train)
 
-def choose_memory(
-    outputs: np.ndarray,
-    labels: np.ndarray,
-    indices: np.ndarray,
-    per_class: int,
-    share: float,
-    seed: int,
-) -> Memory:
-    """Keep ``per_class`` samples a class; the share ``share`` of them serves training.
-
-    Args:
-        outputs: what the model says of each sample, shape (n, d).
-        labels: class numbers, shape (n,).
-        indices: stream indices of the samples, shape (n,).
-
-    Raises:
-        UserError: the outputs are not finite.
-    """
-    if not np.isfinite(outputs).all():
-        raise UserError("the model's outputs are not finite: training diverged: lower training.lr")
-    rng = np.random.default_rng(seed)
-    train: list[int] = []
-    valid: list[int] = []
-    for label in np.unique(labels):
-        rows = np.flatnonzero(labels == label)
-        kept = indices[rows[nearest_to_centroids(outputs[rows], per_class, seed)]]
-        kept = rng.permutation(kept)
-        n = max(1, round(share * len(kept)))
-        train += [int(i) for i in kept[:n]]
-        valid += [int(i) for i in kept[n:]]
-    return Memory(np.array(train, np.int64), np.array(valid, np.int64))
+    def keep(
+        self, arrived: Arrived, features: Callable[[np.ndarray], np.ndarray], seed: int
+    ) -> Memory:
+        """Return the memory with the newest task's exemplars, chosen by K-means, behind it."""
+        indices = arrived.stream.of("train", [arrived.task])
+        chosen = choose_memory(
+            features(indices), arrived.stream.label[indices], indices, self.exemplars.per_class,
+            self.exemplars.train_share, seed,
+        )  # fmt: skip
+        return arrived.memory.joined(chosen)
 
 
-def write_memory(path: Path, task: int, memory: Memory) -> None:
-    """Write a task's memory as JSON."""
-    content = {"task": task, "train": memory.train.tolist(), "valid": memory.valid.tolist()}
-    write_json(path, content)
-
-
-def read_memory(path: Path) -> Memory:
-    """Read what :func:`write_memory` wrote."""
-    value = read_json(path)
-    try:
-        memory = Memory(np.array(value["train"], np.int64), np.array(value["valid"], np.int64))
-    except (KeyError, TypeError, ValueError):
-        raise UserError(f"{path}: not a memory file: run `conpet remember` again") from None
-    if not len(memory.train):
-        raise UserError(f"{path}: a memory without a sample: run `conpet remember` again")
-    return memory
+REPLAY = MemoryReplay

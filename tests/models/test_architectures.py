@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from conpet.replay.plan import Plan
 from safetensors.torch import load_file
 from transformers import AutoModel
 
@@ -18,7 +19,6 @@ from conpet.data.stream import open_stream
 from conpet.jobs.data import longest
 from conpet.learners import base, names
 from conpet.models.backbone import collate
-from conpet.replay.plan import Plan
 from tests.models.architectures import ARCHITECTURES, CLASSES, COUNTS, Small
 
 REPLAY = {

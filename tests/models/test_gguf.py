@@ -12,7 +12,8 @@ import torch
 
 from conpet import files
 from conpet.errors import UserError
-from conpet.models.sources import GgufSource, fetch_model
+from conpet.config.source import GgufSource
+from conpet.models.sources import fetch_model
 from tests.models.snapshots import make_wheel
 
 WORDS = ["<unk>", "<s>", "</s>", *(chr(i) for i in range(97, 123)), "Ġ", "th", "the", "Ġthe"]

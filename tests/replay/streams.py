@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from conpet.replay.plan import Plan, make_plan
 
-from conpet.config.settings import Memory as MemorySettings
+from conpet.config.settings import Exemplars
 from conpet.config.settings import Replay, Training
 from conpet.data.stream import Stream
 from conpet.replay.memory import Memory
-from conpet.replay.plan import Plan, make_plan
 
 
 def make_stream(

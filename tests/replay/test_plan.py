@@ -7,11 +7,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from conpet.replay.plan import Plan, frequency
 
 from conpet.data.stream import open_stream
 from conpet.errors import UserError
 from conpet.replay.memory import Memory
-from conpet.replay.plan import Plan, frequency
 from tests.data.encoded_tiny import write_parts
 from tests.data.tokenizers_tiny import wordpiece
 from tests.replay.streams import flat, make_stream, memories, plan

@@ -6,11 +6,11 @@ from collections import Counter
 
 import numpy as np
 import pytest
+from conpet.replay.plan import class_balanced_draw, cut, draw_history
 from scipy.stats import chisquare  # type: ignore[import-untyped]
 
 from conpet.data.stream import Stream
 from conpet.errors import UserError
-from conpet.replay.plan import class_balanced_draw, cut, draw_history
 from tests.replay.streams import flat, make_stream, plan
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from conpet.data.raw import RawFile, Report
+from conpet.config.raw import RawFile
 from conpet.data.readers import (
     ace,
     authors,
@@ -23,6 +23,7 @@ from conpet.data.readers import (
     tacred,
 )
 from conpet.data.readers._common import Options, Record, build
+from conpet.data.report import Report
 from conpet.data.schema import Sample
 from conpet.errors import UserError
 
@@ -31,22 +32,25 @@ from conpet.errors import UserError
 class _Reader:
     records: Callable[..., Iterator[Record]]
     options: type[Options] = Options
+    kind: str | None = None  # where its texts can be of one kind only
 
 
 _READERS = {
-    "fewrel": _Reader(fewrel.records),
-    "fewnerd": _Reader(fewnerd.records),
-    "typing": _Reader(entity_typing.records),
-    "tacred": _Reader(tacred.records),
-    "ace": _Reader(ace.records),
-    "crossner": _Reader(crossner.records),
-    "clinc150": _Reader(clinc150.records, clinc150.Options),
-    "table": _Reader(table.records, table.Options),
+    "fewrel": _Reader(fewrel.records, kind="relation"),
+    "fewnerd": _Reader(fewnerd.records, kind="entity"),
+    "typing": _Reader(entity_typing.records, kind="entity"),
+    "tacred": _Reader(tacred.records, kind="relation"),
+    "ace": _Reader(ace.records, kind="relation"),
+    "crossner": _Reader(crossner.records, kind="entity"),
+    "clinc150": _Reader(clinc150.records, clinc150.Options, "sentence"),
+    "table": _Reader(table.records, table.Options, "sentence"),
     "marked": _Reader(marked.records),
     "authors": _Reader(authors.records, authors.Options),
 }
 
 FORMATS = tuple(_READERS)
+#: the kind of a format's texts, where there is only one
+KINDS = {name: reader.kind for name, reader in _READERS.items() if reader.kind}
 
 
 def check_options(format: str, options: dict[str, Any]) -> Options:

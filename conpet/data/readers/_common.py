@@ -19,8 +19,9 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from conpet.data.raw import RawFile, Report
+from conpet.config.raw import RawFile
 from conpet.data.readers._files import at_line
+from conpet.data.report import Report
 from conpet.data.schema import Mention, Sample
 from conpet.errors import UserError
 

@@ -8,7 +8,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from conpet.data.raw import RawFile, Report
+from conpet.config.raw import RawFile
+from conpet.data.report import Report
 from conpet.errors import UserError
 
 NO_LINE_END = "last line without line end"  # perhaps cut off inside its last value

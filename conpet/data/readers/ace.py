@@ -25,9 +25,10 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from conpet.data.raw import RawFile, Report
+from conpet.config.raw import RawFile
 from conpet.data.readers._common import Entry, Options, Record, check_entry, stem
 from conpet.data.readers._files import at_line, read_json_lines
+from conpet.data.report import Report
 from conpet.errors import UserError
 
 # lax, because JSON has lists only; what is inside stays strict

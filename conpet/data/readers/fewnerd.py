@@ -17,9 +17,10 @@ from collections.abc import Iterator, Sequence
 from itertools import groupby
 from pathlib import Path
 
-from conpet.data.raw import RawFile, Report
+from conpet.config.raw import RawFile
 from conpet.data.readers._common import Options, Record, mention_record
 from conpet.data.readers._files import read_sentences
+from conpet.data.report import Report
 
 
 def records(

@@ -19,7 +19,7 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from conpet.data.raw import RawFile, Report
+from conpet.config.raw import RawFile
 from conpet.data.readers._common import (
     Entry,
     Options,
@@ -30,6 +30,7 @@ from conpet.data.readers._common import (
     stem,
 )
 from conpet.data.readers._files import read_json
+from conpet.data.report import Report
 from conpet.errors import UserError
 
 # lax, because JSON has lists only; what is inside stays strict

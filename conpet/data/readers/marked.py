@@ -17,7 +17,7 @@ import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from conpet.data.raw import RawFile, Report
+from conpet.config.raw import RawFile
 from conpet.data.readers._common import (
     Entry,
     Options,
@@ -28,6 +28,7 @@ from conpet.data.readers._common import (
     stem,
 )
 from conpet.data.readers._files import at_line, read_json_lines
+from conpet.data.report import Report
 
 _TAG = re.compile(r"<(/?)(e[12]?)>")
 _ROLES = {"e1": "head", "e2": "tail", "e": "entity"}

@@ -23,10 +23,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pydantic import Field
 
-from conpet.data.raw import RawFile, Report
+from conpet.config.raw import RawFile
 from conpet.data.readers import _common
 from conpet.data.readers._common import Record, split_name, stem
 from conpet.data.readers._files import at_line, check_line_end, read_json_lines, read_text
+from conpet.data.report import Report
 from conpet.errors import UserError
 
 

@@ -17,9 +17,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from conpet.data.raw import RawFile, Report
+from conpet.config.raw import RawFile
 from conpet.data.readers._common import Entry, Options, Record, check_entry, check_list
 from conpet.data.readers._files import read_json
+from conpet.data.report import Report
 from conpet.errors import UserError
 
 _KINDS = {"org": "organization", "per": "person"}

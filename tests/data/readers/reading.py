@@ -5,7 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from conpet.data.raw import RawFile, Report
+from conpet.config.raw import RawFile
+from conpet.data.report import Report
+
 from conpet.data.readers import read
 from conpet.data.schema import Sample
 

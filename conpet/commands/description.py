@@ -10,17 +10,19 @@ from typing import Any
 
 import numpy as np
 
+from conpet.commands.checks import LibraryChecks
 from conpet.config import Dataset, Experiment
 from conpet.config.experiment import load_data
+from conpet.config.raw import MANIFEST, RawFile
 from conpet.config.strict import read_yaml, validate
+from conpet.data import steps
 from conpet.data.encoding import SPLITS, read_part
-from conpet.data.raw import MANIFEST, RawFile
 from conpet.data.schema import Sample, read_samples
 from conpet.data.sources import read_manifest
 from conpet.data.stream import Stream, open_stream
+from conpet.data.tokenizer import open_tokenizer
 from conpet.errors import UserError
 from conpet.files import read_json
-from conpet.jobs import data as jobs
 
 PERCENTILES = (5, 25, 50, 75, 95, 99, 100)
 RENDERED = 5
@@ -77,7 +79,7 @@ def _opened(
 ) -> list[tuple[Experiment, str]]:
     if max_length is not None:
         settings = {"encoding": {**settings.get("encoding", {}), "max_length": max_length}}
-    experiment = load_data(datasets, models, config_dir, where, settings)
+    experiment = load_data(datasets, models, config_dir, where, settings, LibraryChecks())
     return [(experiment, dataset) for dataset in experiment.datasets]
 
 
@@ -120,15 +122,17 @@ class _Work:
         found = self.results / place
         if source.generator is None and _is_current(found, source.sources(), self.mirror):
             return found
-        jobs.fetch_dataset(self.experiment, self.name, part, self.folder / place, self.mirror)
+        about = self.experiment.fetch_dataset(self.name, part)
+        steps.fetch_dataset(about, self.name, self.folder / place, self.mirror)
         return self.folder / place
 
     def _split(self, part: str) -> None:
         here = self.folder / part
         samples, report, tasks = here / "samples", here / "prepare.json", here / "tasks.json"
-        jobs.prepare(self.experiment, self.name, part, self.raw[part], samples, report)
+        names, raw = (self.name, part), self.raw[part]
+        steps.prepare(self.experiment.prepare(*names), names, raw, samples, report)
         before = [self.folder / p / "tasks.json" for p in self.splits]
-        jobs.split(self.experiment, self.name, part, samples, self.raw[part], before, tasks)
+        steps.split(self.experiment.split(*names), names, samples, raw, before, tasks)
         self.reports[part], self.splits[part] = read_json(report), read_json(tasks)
         self.samples[part] = read_samples(samples)
 
@@ -184,32 +188,32 @@ class _Work:
         from conpet.data.encoding import encode_part
         from conpet.data.template import encode, render, vocabulary
 
-        params = self.experiment.params("encode", self.name, model)
-        tokenizer = jobs.open_tokenizer(self._snapshot(model))
+        about = self.experiment.encode(self.name, model)
+        tokenizer = open_tokenizer(self._snapshot(model))
         vocab = vocabulary(tokenizer)
         paths = [self.folder / model / f"{part}.safetensors" for part in self.parts]
         for part, path in zip(self.parts, paths, strict=True):
-            encode_part(self.samples[part], self.splits[part]["tasks"], params, tokenizer, path)
+            encode_part(self.samples[part], self.splits[part]["tasks"], about, tokenizer, path)
         stream = open_stream(paths, self.experiment.tasks(self.name))
 
         def sample(index: int) -> Sample:
             return self.samples[self.parts[stream.part[index]]][stream.row[index]]
 
         def whole(index: int) -> int:
-            text, _ = encode(sample(index), params["template"], tokenizer, vocab, _ANY_LENGTH)
+            text, _ = encode(sample(index), about.template, tokenizer, vocab, _ANY_LENGTH)
             return len(text)
 
         lengths = stream.lengths.copy()
         # a text that was cut fills all the room there is
-        for index in np.flatnonzero(lengths == params["max_length"]).tolist():
+        for index in np.flatnonzero(lengths == about.max_length).tolist():
             lengths[index] = whole(index)
         values = np.percentile(lengths, PERCENTILES).round().astype(int).tolist()
         return {
-            "max_length": params["max_length"],
+            "max_length": about.max_length,
             "single_markers": vocab.single,
             "encoded": len(lengths),
             "percentiles": dict(zip(map(str, PERCENTILES), values, strict=True)),
-            "cut": int((lengths > params["max_length"]).sum()),
+            "cut": int((lengths > about.max_length).sum()),
             "dropped": _sum(read_part(path).about["dropped"] for path in paths),
             "rendered": [
                 {

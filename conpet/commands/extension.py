@@ -9,9 +9,10 @@ from typing import Any
 import yaml
 
 from conpet.config.dataset import Dataset
+from conpet.config.raw import RawFile
 from conpet.config.strict import choose, read_yaml, validate
 from conpet.data import readers
-from conpet.data.raw import RawFile, Report
+from conpet.data.report import Report
 from conpet.errors import UserError
 from conpet.files import read_json, sha256, write_text
 

@@ -12,7 +12,7 @@ WIDTH = 100
 
 
 def as_text(report: dict[str, Any]) -> str:
-    """Return what :func:`conpet.jobs.describe.describe` found, to read."""
+    """Return what :func:`conpet.commands.description.describe` found, to read."""
     blocks = [_head(report), _sizes(report["tasks"]), _dropped(report)]
     blocks.append(_lengths(report["models"]))
     blocks += [_rendered(name, model) for name, model in report["models"].items()]

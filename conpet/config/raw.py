@@ -1,4 +1,4 @@
-"""What a dataset's config says of its raw files, and what reading them reports."""
+"""What a dataset's config says of one raw file."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 MANIFEST = "manifest.json"
-_PLACES_KEPT = 5
 
 Split = Literal["", "train", "valid", "test"]
 
@@ -56,38 +55,3 @@ class RawFile(BaseModel):
         if parts.scheme == "file":
             return Path(urllib.request.url2pathname(parts.netloc + parts.path))
         return Path(self.url).expanduser() if self.url and parts.scheme == "" else None
-
-
-class Report:
-    """What was dropped on the way from raw files to samples, and what else is worth knowing."""
-
-    def __init__(self) -> None:
-        self._counts: dict[str, int] = {}
-        self._places: dict[str, list[str]] = {}
-        self._notes: dict[str, Any] = {}
-
-    def drop(self, reason: str, where: str) -> None:
-        """Count one dropped record; the first five places of each reason are kept."""
-        self._counts[reason] = self._counts.get(reason, 0) + 1
-        places = self._places.setdefault(reason, [])
-        if len(places) < _PLACES_KEPT:
-            places.append(where)
-
-    def note(self, key: str, value: Any) -> None:
-        """Keep one JSON-able fact; a later note of the same key replaces it."""
-        self._notes[key] = value
-
-    @property
-    def dropped(self) -> int:
-        """How many records were dropped in all."""
-        return sum(self._counts.values())
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return ``{"dropped": {reason: {"count", "first"}}, "notes": {...}}``, JSON-able."""
-        return {
-            "dropped": {
-                reason: {"count": count, "first": list(self._places[reason])}
-                for reason, count in self._counts.items()
-            },
-            "notes": dict(self._notes),
-        }

@@ -1,0 +1,59 @@
+"""What a config says, held against the readers, learners, replays and tunings that there are."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from conpet.config import Experiment, Method, load_experiment
+from conpet.config.checks import Checks
+from conpet.config.settings import Tuning
+from conpet.config.strict import choose
+
+
+class LibraryChecks(Checks):
+    """Asks this library; what concerns learners and tunings imports torch and PEFT: seconds."""
+
+    def kind(self, format: str, where: str) -> str | None:
+        """Return the kind of a format's texts where there is only one."""
+        from conpet.data.readers import FORMATS, KINDS
+
+        choose("format", format, list(FORMATS), where)
+        return KINDS.get(format)
+
+    def reading(self, format: str, options: dict[str, Any]) -> None:
+        """Raise a UserError unless a format has such options."""
+        from conpet.data.readers import check_options
+
+        check_options(format, options)
+
+    def method(self, method: Method, where: str) -> None:
+        """Raise a UserError unless learner and replay have such options and fit each other."""
+        from conpet.learners import check_method
+
+        check_method(method, where)
+
+    def tuning(self, tuning: Tuning, targets: list[str] | str) -> None:
+        """Raise a UserError unless there is such a tuning."""
+        from conpet.models.tuning import check_tuning
+
+        check_tuning(tuning, targets)
+
+
+class DataChecks(LibraryChecks):
+    """Asks the readers alone: enough where nothing is learnt, and quick."""
+
+    def method(self, method: Method, where: str) -> None:
+        """Let every method pass."""
+
+    def tuning(self, tuning: Tuning, targets: list[str] | str) -> None:
+        """Let every tuning pass."""
+
+
+def open_experiment(name: str, config_dir: Path, checks: Checks | None = None) -> Experiment:
+    """Load an experiment by name or path, held against all that there is.
+
+    Raises:
+        UserError: one line that says file, key and what would be right.
+    """
+    return load_experiment(name, config_dir, checks or LibraryChecks())

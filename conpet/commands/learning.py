@@ -1,0 +1,132 @@
+"""One task of one run: train, select, evaluate, represent."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from typer import Option
+
+from conpet.commands import options as o
+from conpet.config import Experiment
+from conpet.config.stages import Evaluate, Learn
+from conpet.errors import UserError
+
+app = typer.Typer()
+
+
+def _learn(keys: tuple[str, str, str, int], experiment: Experiment) -> Learn:
+    """Return an experiment's settings of a task, its keys checked."""
+    dataset, model, method, task = keys
+    o.known(experiment, dataset=dataset, model=model, method=method)
+    last = experiment.tasks(dataset)
+    if not 1 <= task <= last:
+        raise UserError(f"--task {task}: {dataset} has tasks 1 to {last}")
+    return experiment.learn(*keys)
+
+
+@app.command()
+def train(
+    experiment: o.Name,
+    dataset: o.Dataset,
+    model: o.Model,
+    method: o.Method,
+    seed: o.Seed,
+    task: o.Task,
+    snapshot: o.Snapshot,
+    encoded: o.Encoded,
+    out: o.Out,
+    state: o.States = None,
+    selector: o.Selector = None,
+    settings: o.Handed = None,
+    config_dir: o.ConfigDir = o.CONFIG,
+) -> None:
+    """Learn one task from the earlier states, and write the new one."""
+    from conpet.commands.jobs import Job, train_task
+
+    keys = dataset, model, method, task
+    about = o.told(Learn, settings, (experiment, config_dir), lambda e: _learn(keys, e))
+    job = Job(about, Path(experiment).stem, dataset, model, method, seed, task)
+    train_task(job, snapshot, encoded, state or [], selector, out)
+
+
+@app.command()
+def select(
+    experiment: o.Name,
+    dataset: o.Dataset,
+    model: o.Model,
+    method: o.Method,
+    seed: o.Seed,
+    task: o.Task,
+    snapshot: o.Snapshot,
+    encoded: o.Encoded,
+    out: o.Out,
+    state: o.States = None,
+    previous: Annotated[Path | None, Option(help="the previous task's selector")] = None,
+    settings: o.Handed = None,
+    config_dir: o.ConfigDir = o.CONFIG,
+) -> None:
+    """Train one task's selector (Dynamic ConPET) from the previous one."""
+    from conpet.commands.jobs import Job, train_selector
+
+    keys = dataset, model, method, task
+    about = o.told(Learn, settings, (experiment, config_dir), lambda e: _learn(keys, e))
+    job = Job(about, Path(experiment).stem, dataset, model, method, seed, task)
+    train_selector(job, snapshot, encoded, state or [], previous, out)
+
+
+@app.command()
+def evaluate(
+    snapshot: o.Snapshot,
+    encoded: o.Encoded,
+    state: o.States,
+    metrics: Annotated[Path, Option(help="metrics to write")],
+    predictions: Annotated[Path, Option(help="predictions to write")],
+    selector: o.Selector = None,
+    settings: o.Handed = None,
+) -> None:
+    """Test a state on all tasks that it has seen; what it is, it says itself."""
+    from conpet.commands.jobs import Asked, evaluate_state
+
+    asked = Asked(_asked(settings), snapshot, encoded, state or [], selector)
+    evaluate_state(asked, metrics, predictions)
+
+
+@app.command()
+def represent(
+    snapshot: o.Snapshot,
+    encoded: o.Encoded,
+    state: o.States,
+    out: o.Out,
+    selector: o.Selector = None,
+    settings: o.Handed = None,
+) -> None:
+    """Keep what the model makes of some test texts, before any training and after a state."""
+    from conpet.commands.jobs import Asked, represent_texts
+
+    represent_texts(Asked(_asked(settings), snapshot, encoded, state or [], selector), out)
+
+
+def _asked(settings: Path | None) -> Evaluate | None:
+    return None if settings is None else o.read_settings(Evaluate, settings)
+
+
+@app.command()
+def params(
+    models: Annotated[list[str] | None, typer.Argument(help="names in config/models")] = None,
+    config_dir: o.ConfigDir = o.CONFIG,
+) -> None:
+    """Count tunable parameters (LoRA r 4), without any weights."""
+    from conpet.config import Model, Settings
+    from conpet.config.strict import choose, read_yaml, validate
+    from conpet.models.count import count
+
+    folder = config_dir / "models"
+    known = sorted(p.stem for p in folder.glob("*.yaml"))
+    print(f"{'model':14}{'backbone':>16}{'LM head':>14}{'LoRA':>12}{'ratio':>8}")
+    for name in models or ["llama-7b", "minilm"]:
+        choose("model", name, known, "params")
+        model = validate(Model, read_yaml(folder / f"{name}.yaml"), f"{folder}/{name}.yaml")
+        n = count(name, model, Settings().tuning)
+        print(f"{name:14}{n.backbone:16,}{n.lm_head:14,}{n.tunable:12,}{n.ratio:8,.0f}")

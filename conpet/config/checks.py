@@ -1,0 +1,32 @@
+"""What the layers above know of the names and options that a config holds."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from conpet.config.method import Method
+from conpet.config.settings import Tuning
+
+
+class Checks:
+    """Asked while a config is read. This one knows nothing, and lets everything pass.
+
+    The config itself knows no reader, learner, replay or PEFT type: conpet.commands.checks does.
+    """
+
+    def kind(self, format: str, where: str) -> str | None:
+        """Return the kind of a format's texts where there is only one.
+
+        Raises:
+            UserError: there is no such format.
+        """
+        return None
+
+    def reading(self, format: str, options: dict[str, Any]) -> None:
+        """Raise a UserError unless a format has such options."""
+
+    def method(self, method: Method, where: str) -> None:
+        """Raise a UserError unless learner and replay have such options and fit each other."""
+
+    def tuning(self, tuning: Tuning, targets: list[str] | str) -> None:
+        """Raise a UserError unless there is such a tuning."""

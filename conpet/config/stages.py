@@ -1,0 +1,105 @@
+"""What each stage of the workflow depends on beside its input files: the values its job is told.
+
+A stage's text holds only what differs from the defaults, so a new key with its default changes no
+text, and reruns nothing. The experiment's hash is made of the same texts. In turn a default never
+changes: tests/config/test_defaults.py pins them.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Literal
+
+from conpet.config.dataset import Generator, GroupOrder, Outside, Partition, SeedOrder
+from conpet.config.raw import RawFile
+from conpet.config.settings import Compute, Settings
+from conpet.config.source import ModelSource
+from conpet.config.strict import Strict
+
+
+class Stage(Strict):
+    """The settings of one stage."""
+
+    def text(self) -> str:
+        """Return them as JSON, without what is a default; the same values give the same text."""
+        return json.dumps(self.model_dump(mode="json", exclude_defaults=True), sort_keys=True)
+
+
+class FetchModel(Stage):
+    """A model's snapshot."""
+
+    source: ModelSource
+
+
+class FetchDataset(Stage):
+    """A part's raw files: fetched, or written by the generator."""
+
+    files: list[RawFile] = []
+    generator: Generator | None = None
+
+    def sources(self) -> list[RawFile]:
+        """Return the raw files."""
+        return self.generator.files() if self.generator else self.files
+
+
+class Prepare(Stage):
+    """How a part's raw files are read; of the files, their names and splits alone."""
+
+    format: str
+    options: dict[str, Any] = {}
+    files: list[RawFile]
+
+
+class PublishedOrder(Strict):
+    """The classes of each task."""
+
+    tasks: list[list[str]]
+
+
+class Split(Stage):
+    """How a part's samples become tasks; ``classes`` are those of an addition."""
+
+    order: SeedOrder | GroupOrder | PublishedOrder | None = None
+    classes: list[str] | None = None
+    split: Partition
+
+
+class Encode(Stage):
+    """How a part's samples become token ids."""
+
+    kind: Literal["relation", "entity", "sentence"]
+    template: str
+    pooling: Literal["mask", "last", "mean"] = "mask"
+    max_length: int
+    max_cloze_words: int
+
+
+class Learn(Stage):
+    """How a task is learnt, or its selector: the method, and the run's settings at that task."""
+
+    learner: str
+    options: dict[str, Any] = {}
+    replay: str
+    replay_options: dict[str, Any] = {}
+    pooling: Literal["mask", "last", "mean"] = "mask"
+    lora_targets: list[str] | str
+    settings: Settings = Settings()
+
+
+class Evaluate(Stage):
+    """How a state is asked; what it is, it says itself."""
+
+    compute: Compute = Compute()
+
+
+class Package(Stage):
+    """What is written beside a run's states, so that it can be opened elsewhere."""
+
+    compute: Compute = Compute()
+    kind: Literal["relation", "entity", "sentence"]
+    template: str
+    max_length: int
+    outside: Outside | None = None
+    title: str
+    licence: str
+    source: ModelSource

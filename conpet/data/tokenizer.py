@@ -1,0 +1,29 @@
+"""The tokenizer of a model's snapshot, and how much the model reads."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+from conpet.errors import UserError
+from conpet.files import read_json
+
+
+def open_tokenizer(snapshot: Path) -> Any:
+    """Open the tokenizer of a model's snapshot."""
+    import transformers
+
+    transformers.logging.set_verbosity_error()
+    if not (snapshot / "tokenizer_config.json").is_file():
+        raise UserError(f"{snapshot}: no tokenizer here: run `conpet fetch-model` first")
+    return transformers.AutoTokenizer.from_pretrained(snapshot, use_fast=True)
+
+
+def longest(snapshot: Path) -> int:
+    """Return how many tokens a model can read at once."""
+    config = read_json(snapshot / "config.json")
+    most: int = config.get("max_position_embeddings", sys.maxsize)
+    if "roberta" in config.get("model_type", ""):
+        most -= 1 + config["pad_token_id"]  # its positions are counted from there
+    return most

@@ -1,0 +1,100 @@
+"""What a learnt state says of itself: which run's it is, of which task, and how it was learnt."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from conpet.config.stages import Learn
+from conpet.config.strict import validate
+from conpet.errors import UserError
+from conpet.files import read_json
+from conpet.learners.base import Learner
+
+STATE_FILE = "state.json"
+MEMORY_FILE = "memory.json"
+#: what all states of a run share; the learning rate may change from task to task
+_SHAPE = ("learner", "pooling", "lora_targets")
+
+
+class State(BaseModel):
+    """What is read of a state.json; its other keys are for who reads results."""
+
+    model_config = ConfigDict(frozen=True, strict=True)
+
+    experiment: str
+    dataset: str
+    model: str
+    method: str
+    seed: int
+    task: int
+    stage: Literal["train", "select"]
+    settings: Learn
+
+    @property
+    def run(self) -> tuple[str, str, str, int]:
+        """Dataset, model, method and seed."""
+        return self.dataset, self.model, self.method, self.seed
+
+    def shape(self) -> dict[str, Any]:
+        """Return what its weights fit: settings by their names."""
+        own = {name: getattr(self.settings, name) for name in _SHAPE}
+        settings = self.settings.settings
+        return {**own, "settings.tuning": settings.tuning, "settings.head": settings.head}
+
+
+def read_state(folder: Path, stage: Literal["train", "select"] = "train") -> State:
+    """Read what a state says of itself.
+
+    Raises:
+        UserError: no state there, or one of another stage.
+    """
+    path = folder / STATE_FILE
+    value = read_json(path)
+    if not isinstance(value, dict) or not isinstance(value.get("settings"), dict):
+        raise UserError(f"{path}: not a state: learn the task again")
+    if value.get("stage") != stage:
+        wanted = "a selector" if stage == "select" else "a state"
+        raise UserError(f"{folder}: is of stage {value.get('stage')!r}, not {wanted}")
+    fields = {name: value[name] for name in State.model_fields if name in value}
+    return validate(State, fields, str(path))
+
+
+def check_same_run(states: Sequence[tuple[Path, State]], wanted: State) -> None:
+    """Refuse states that are not of one run, or that were shaped by other settings.
+
+    Raises:
+        UserError: the folder, what differs, and both values.
+    """
+    for folder, state in states:
+        for name in ("dataset", "model", "method", "seed"):
+            if (one := getattr(state, name)) != (other := getattr(wanted, name)):
+                raise UserError(f"{folder}: a state of {name} {one}, not {other}")
+        shape, needed = state.shape(), wanted.shape()
+        for name, value in shape.items():
+            if value != needed[name]:
+                raise UserError(
+                    f"{folder}: learnt with {name} {_short(value)}, not {_short(needed[name])}: "
+                    "learn all tasks with the same"
+                )
+
+
+def check_tasks(states: Sequence[State], last: int, learner: type[Learner]) -> None:
+    """Refuse states that are not those of tasks 1..last, or, where it is enough, the last one.
+
+    Raises:
+        UserError: which tasks they are of, and which are needed.
+    """
+    tasks = [state.task for state in states]
+    wanted = list(range(1, last + 1))
+    if tasks != wanted and (learner.experts or tasks != wanted[-1:]):
+        raise UserError(
+            f"--state: they are of tasks {tasks}, but tasks {wanted} are needed, oldest first"
+        )
+
+
+def _short(value: Any) -> str:
+    return str(value if not isinstance(value, BaseModel) else value.model_dump())

@@ -1,0 +1,119 @@
+"""Exemplars: for every class the samples nearest to the centroids of its own data.
+
+A memory is cumulative: that of task t holds what is kept of tasks 1..t, and travels with the state.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from conpet.errors import UserError
+from conpet.files import read_json, write_json
+
+
+@dataclass(frozen=True)
+class Memory:
+    """What is kept of all tasks so far: stream indices for later training and validation."""
+
+    train: np.ndarray
+    valid: np.ndarray
+
+    @classmethod
+    def empty(cls) -> Memory:
+        """Return a memory of nothing: that before the first task."""
+        return cls(np.empty(0, np.int64), np.empty(0, np.int64))
+
+    def joined(self, newer: Memory) -> Memory:
+        """Return this memory and, behind it, a newer one."""
+        return Memory(
+            np.concatenate([self.train, newer.train]), np.concatenate([self.valid, newer.valid])
+        )
+
+    def of(self, task: int, tasks: np.ndarray) -> Memory:
+        """Return what is kept of one task; ``tasks`` holds the task of every sample, (samples,)."""
+        return Memory(self.train[tasks[self.train] == task], self.valid[tasks[self.valid] == task])
+
+
+def nearest_to_centroids(outputs: np.ndarray, count: int, seed: int) -> list[int]:
+    """Return the rows nearest to the ``count`` K-means centroids of ``outputs`` (n, d).
+
+    A row that is nearest to two centroids serves the first; the second takes its next nearest.
+    Of rows that are equally near (as both of a cluster of two are) the first is taken.
+    """
+    from sklearn.cluster import KMeans
+
+    if len(outputs) <= count:
+        return list(range(len(outputs)))
+    means = KMeans(count, n_init=10, random_state=seed % 2**32).fit(outputs.astype(np.float64))
+    distance = means.transform(outputs.astype(np.float64))
+    # rounded, or the last bit would decide between the two rows of a small cluster
+    distance = np.round(distance / (distance.max() or 1.0), 6)
+    taken: list[int] = []
+    for centroid in range(count):
+        order = np.argsort(distance[:, centroid], kind="stable")
+        taken.append(next(int(row) for row in order if int(row) not in taken))
+    return taken
+
+
+def choose_memory(
+    outputs: np.ndarray,
+    labels: np.ndarray,
+    indices: np.ndarray,
+    per_class: int,
+    share: float,
+    seed: int,
+) -> Memory:
+    """Keep ``per_class`` samples a class; the share ``share`` of them serves training.
+
+    Args:
+        outputs: what the model says of each sample, shape (n, d).
+        labels: class numbers, shape (n,).
+        indices: stream indices of the samples, shape (n,).
+
+    Raises:
+        UserError: the outputs are not finite.
+    """
+    if not np.isfinite(outputs).all():
+        raise UserError("the model's outputs are not finite: training diverged: lower training.lr")
+    rng = np.random.default_rng(seed)
+    train: list[int] = []
+    valid: list[int] = []
+    for label in np.unique(labels):
+        rows = np.flatnonzero(labels == label)
+        kept = indices[rows[nearest_to_centroids(outputs[rows], per_class, seed)]]
+        kept = rng.permutation(kept)
+        n = max(1, round(share * len(kept)))
+        train += [int(i) for i in kept[:n]]
+        valid += [int(i) for i in kept[n:]]
+    return Memory(np.array(train, np.int64), np.array(valid, np.int64))
+
+
+def write_memory(path: Path, memory: Memory) -> None:
+    """Write a memory as JSON."""
+    write_json(path, {"train": memory.train.tolist(), "valid": memory.valid.tolist()})
+
+
+def read_memory(path: Path, samples: int) -> Memory:
+    """Read what :func:`write_memory` wrote.
+
+    Args:
+        samples: how many samples the stream holds.
+
+    Raises:
+        UserError: no such file, not a memory, or one that does not fit the stream.
+    """
+    value = read_json(path)
+    again = "learn the task again"
+    try:
+        memory = Memory(np.array(value["train"], np.int64), np.array(value["valid"], np.int64))
+    except (KeyError, TypeError, ValueError, OverflowError):
+        raise UserError(f"{path}: not a memory file: {again}") from None
+    kept = np.concatenate([memory.train, memory.valid])
+    if not len(memory.train):
+        raise UserError(f"{path}: a memory without a sample: {again}")
+    if kept.min() < 0 or kept.max() >= samples:
+        raise UserError(f"{path}: keeps samples that the encoded files do not hold: {again}")
+    return memory
