@@ -17,7 +17,7 @@ from conpet import training
 from conpet.data.stream import open_stream
 from conpet.jobs.data import longest
 from conpet.learners import base, names
-from conpet.models.backbone import collate
+from conpet.models.batches import collate
 from conpet.replay.plan import Plan
 from tests.models.architectures import ARCHITECTURES, CLASSES, COUNTS, Small
 
