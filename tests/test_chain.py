@@ -14,7 +14,7 @@ import pytest
 import torch
 
 from conpet.data.stream import open_stream
-from conpet.models.backbone import collate
+from conpet.models.batches import collate
 from tests.chain import METHODS, Chain
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -15,7 +15,7 @@ import torch
 from conpet.bench.measure import Clock, Contender, alternate, timed
 from conpet.bench.setup import Setup
 from conpet.bench.steps import Steps
-from conpet.models import backbone, layout
+from conpet.models import backbone, packing
 from conpet.models.allocation import keep_freed_memory
 from conpet.models.unpadded import Unpadded
 
@@ -37,13 +37,13 @@ def _memory_given_back() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _shapes_as_they_come() -> Iterator[None]:
-    with mock.patch.object(layout, "ROW_STEP", 1), mock.patch.object(layout, "BLOCK_STEP", 1):
+    with mock.patch.object(packing, "ROW_STEP", 1), mock.patch.object(packing, "BLOCK_STEP", 1):
         yield
 
 
 def _one_group() -> Any:
-    each = layout.block_lengths
-    return mock.patch.object(layout, "block_lengths", lambda n: np.full_like(n, each(n).max()))
+    each = packing.block_lengths
+    return mock.patch.object(packing, "block_lengths", lambda n: np.full_like(n, each(n).max()))
 
 
 def _whole_last_layer() -> Any:

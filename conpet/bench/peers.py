@@ -24,7 +24,7 @@ from torch import Tensor, nn
 from conpet.bench.measure import Clock, Contender, timed
 from conpet.bench.setup import SEED, Setup
 from conpet.bench.texts import CLASSES, TASKS
-from conpet.models.backbone import collate
+from conpet.models.batches import collate
 from conpet.training import make_optimizer
 
 

@@ -16,7 +16,8 @@ from conpet.bench import changes, machine, ours, peers, profile
 from conpet.bench.measure import CLOCKS, Clock, Contender, alternate
 from conpet.bench.setup import Setup
 from conpet.errors import UserError
-from conpet.models.backbone import has_bfloat16, prepare_torch
+from conpet.models.device import has_bfloat16
+from conpet.models.process import prepare_process
 
 Maker = Callable[[Setup], Contender]
 #: what is measured -> who takes part
@@ -80,7 +81,7 @@ def run(
         raise UserError("--snapshot: two folders of one name: a model is called by its folder's")
     tick = CLOCKS[clock]
     first = Setup(snapshots[0], kinds[0], precisions[0], **sizes)
-    prepare_torch(first.settings().compute)
+    prepare_process(first.settings().compute)
     result: dict[str, Any] = {"about": {**_about(first, clock), "rounds": rounds}}
     for snapshot in snapshots:
         model: dict[str, Any] = {}

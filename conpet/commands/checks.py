@@ -35,9 +35,9 @@ class LibraryChecks(Checks):
 
     def tuning(self, tuning: Tuning, targets: list[str] | str) -> None:
         """Raise a UserError unless there is such a tuning."""
-        from conpet.models.tuning import check_tuning
+        from conpet.models.tuning import check
 
-        check_tuning(tuning, targets)
+        check(tuning, targets)
 
 
 class DataChecks(LibraryChecks):

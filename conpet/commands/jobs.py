@@ -31,6 +31,7 @@ from conpet.learners.states import (
     check_tasks,
     read_state,
 )
+from conpet.models.process import prepare_process
 from conpet.progress import Progress
 from conpet.provenance import commit
 from conpet.replay.base import Plan
@@ -81,7 +82,7 @@ def _open(encoded: Sequence[Path], task: int) -> Stream:
 
 def _learner(job: Job, snapshot: Path, stream: Stream, states: Sequence[Path], what: str) -> Learner:
     """Make a job's learner, with the memory that the newest state keeps."""
-    prepare_torch(job.about.settings.compute)
+    prepare_process(job.about.settings.compute)
     kept = states[-1] / MEMORY_FILE if states else None
     memory = read_memory(kept, len(stream.label)) if kept and kept.is_file() else None
     progress = Progress(f"{what} {job.name}", live=_live(job, what))

@@ -41,12 +41,17 @@ class Training(Strict):
 
 
 class Compute(Strict):
-    """Where and how the arithmetic is done; results are bit-equal only for equal values."""
+    """Where and how the arithmetic is done; results are bit-equal only for equal values.
+
+    ``fast``: on a CPU, texts pass without padding, and plain LoRA is computed in one step (on a GPU
+    too). ``false`` leaves all to transformers and PEFT: the same up to rounding, and slower.
+    """
 
     device: Literal["auto", "cpu", "cuda"] = "auto"
     precision: Literal["auto", "float32", "bfloat16"] = "float32"
     threads: Count = 1
     eval_batch_size: Count = 64
+    fast: bool = True
 
 
 class Budget(Strict):

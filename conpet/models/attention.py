@@ -11,98 +11,131 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from conpet.models.layout import Group, Layout
+from conpet.models.packing import Group, Packing
 
 
-class Attention(torch.autograd.Function):
-    """softmax(q·kᵀ + mask)·v of every text."""
+class _Scores(torch.autograd.Function):
+    """q·kᵀ + mask of every text: a tensor a group, (texts·heads, block, block)."""
 
     @staticmethod
     def forward(
-        ctx: Any,
-        query: Tensor,
-        key: Tensor,
-        value: Tensor,
-        layout: Layout,
-        causal: bool,
-        scale: float,
-    ) -> Tensor:
-        """(row, heads, d), twice (row, kv heads, d) -> (row, heads, d)."""
-        _, heads, d = query.shape
-        shared = key.shape[1]
-        q = _blocks(query, layout, heads)
-        k, v = (_blocks(x, layout, shared, heads // shared) for x in (key, value))
-        out, kept = torch.empty_like(q), []
-        for group in layout.groups:
-            mask = layout.mask(group, heads, causal, False, query)
-            scores = torch.baddbmm(
-                mask, _of(q, group, heads), _of(k, group, heads).transpose(1, 2), alpha=scale
+        ctx: Any, query: Tensor, key: Tensor, packing: Packing, causal: bool, scale: float
+    ) -> tuple[Tensor, ...]:
+        """(row, heads, d), (row, kv heads, d) -> the scores of each group."""
+        heads, shared = query.shape[1], key.shape[1]
+        q = _blocks(query, packing, heads)
+        k = _blocks(key, packing, shared, heads // shared)
+        ctx.save_for_backward(q, k)
+        ctx.packing, ctx.heads, ctx.times, ctx.scale = packing, heads, heads // shared, scale
+        return tuple(
+            torch.baddbmm(
+                packing.mask(group, heads, causal, False, query),
+                _of(q, group, heads),
+                _of(k, group, heads).transpose(1, 2),
+                alpha=scale,
             )
-            kept.append(scores.softmax(-1))
-            torch.bmm(kept[-1], _of(v, group, heads), out=_of(out, group, heads))
-        ctx.save_for_backward(q, k, v, *kept)
-        ctx.layout, ctx.shared, ctx.scale = layout, shared, scale
-        return _rows(out, layout, heads, 1).view(-1, heads, d)
+            for group in packing.groups
+        )
 
     @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> tuple[Any, ...]:
-        """Return the gradients of query, key and value."""
-        q, k, v, *kept = ctx.saved_tensors
-        layout, shared, heads = ctx.layout, ctx.shared, grad.shape[1]
-        times = heads // shared
-        g = _blocks(grad, layout, heads)
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Any, ...]:
+        """Return the gradients of query and key."""
+        q, k = ctx.saved_tensors
+        packing, heads = ctx.packing, ctx.heads
         wanted = ctx.needs_input_grad  # fixed keys of the first layer want none
-        g_q, g_k, g_v = (torch.empty_like(q) if wanted[i] else None for i in range(3))
-        for group, weights in zip(layout.groups, kept, strict=True):
-            one_g = _of(g, group, heads)
-            if g_v is not None:
-                torch.bmm(weights.transpose(1, 2), one_g, out=_of(g_v, group, heads))
-            if g_q is None and g_k is None:
-                continue
-            g_scores = torch._softmax_backward_data(
-                torch.bmm(one_g, _of(v, group, heads).transpose(1, 2)), weights, -1, weights.dtype
-            )
+        g_q, g_k = (torch.empty_like(q) if wanted[i] else None for i in range(2))
+        for group, grad in zip(packing.groups, grads, strict=True):
             if g_q is not None:
-                torch.bmm(g_scores, _of(k, group, heads), out=_of(g_q, group, heads))
+                torch.bmm(grad, _of(k, group, heads), out=_of(g_q, group, heads))
             if g_k is not None:
                 of_k = _of(g_k, group, heads)
-                torch.bmm(g_scores.transpose(1, 2), _of(q, group, heads), out=of_k)
+                torch.bmm(grad.transpose(1, 2), _of(q, group, heads), out=of_k)
         return (
-            None if g_q is None else _rows(g_q, layout, heads, 1).mul_(ctx.scale),
-            None if g_k is None else _rows(g_k, layout, heads, times).mul_(ctx.scale),
-            None if g_v is None else _rows(g_v, layout, heads, times),
+            None if g_q is None else _rows(g_q, packing, heads, 1).mul_(ctx.scale),
+            None if g_k is None else _rows(g_k, packing, heads, ctx.times).mul_(ctx.scale),
             None,
             None,
             None,
         )
 
 
+class _Weighted(torch.autograd.Function):
+    """Values added up by the weights of every text."""
+
+    @staticmethod
+    def forward(
+        ctx: Any, value: Tensor, heads: int, packing: Packing, *weights: Tensor
+    ) -> Tensor:
+        """(row, kv heads, d), the weights of each group -> (row, heads, d)."""
+        shared, d = value.shape[1:]
+        v = _blocks(value, packing, shared, heads // shared)
+        out = torch.empty_like(v)
+        for group, one in zip(packing.groups, weights, strict=True):
+            torch.bmm(one, _of(v, group, heads), out=_of(out, group, heads))
+        ctx.save_for_backward(v, *weights)
+        ctx.packing, ctx.heads, ctx.times = packing, heads, heads // shared
+        return _rows(out, packing, heads, 1).view(-1, heads, d)
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Any, ...]:
+        """Return the gradients of the values and of each group's weights."""
+        v, *weights = ctx.saved_tensors
+        packing, heads = ctx.packing, ctx.heads
+        g = _blocks(grad, packing, heads)
+        g_v = torch.empty_like(v) if ctx.needs_input_grad[0] else None
+        g_weights: list[Tensor | None] = []
+        for nth, (group, one) in enumerate(zip(packing.groups, weights, strict=True)):
+            one_g = _of(g, group, heads)
+            if g_v is not None:
+                torch.bmm(one.transpose(1, 2), one_g, out=_of(g_v, group, heads))
+            wanted = ctx.needs_input_grad[3 + nth]
+            g_weights.append(
+                torch.bmm(one_g, _of(v, group, heads).transpose(1, 2)) if wanted else None
+            )
+        of_value = None if g_v is None else _rows(g_v, packing, heads, ctx.times)
+        return of_value, None, None, *g_weights
+
+
+def attend(
+    query: Tensor, key: Tensor, value: Tensor, packing: Packing, causal: bool, scale: float
+) -> Tensor:
+    """softmax(q·kᵀ + mask)·v of every text.
+
+    (row, heads, d), twice (row, kv heads, d) -> (row, heads, d). The softmax between the two
+    products is torch's own, backward too.
+    """
+    scores = _Scores.apply(query, key, packing, causal, scale)
+    weights = [one.softmax(-1) for one in scores]
+    result: Tensor = _Weighted.apply(value, query.shape[1], packing, *weights)
+    return result
+
+
 class _IntoBlocks(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, rows: Tensor, layout: Layout, heads: int) -> Tensor:
+    def forward(ctx: Any, rows: Tensor, packing: Packing, heads: int) -> Tensor:
         """(row, kv heads, d) -> all blocks' rows, (places·heads, d)."""
-        ctx.layout, ctx.heads, ctx.times = layout, heads, heads // rows.shape[1]
-        return _blocks(rows, layout, rows.shape[1], ctx.times)
+        ctx.packing, ctx.heads, ctx.times = packing, heads, heads // rows.shape[1]
+        return _blocks(rows, packing, rows.shape[1], ctx.times)
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Any, ...]:
         """Return the gradient of the rows."""
-        return _rows(grad, ctx.layout, ctx.heads, ctx.times), None, None
+        return _rows(grad, ctx.packing, ctx.heads, ctx.times), None, None
 
 
 def attend_at_read(
-    query: Tensor, key: Tensor, value: Tensor, layout: Layout, causal: bool, scale: float
+    query: Tensor, key: Tensor, value: Tensor, packing: Packing, causal: bool, scale: float
 ) -> Tensor:
     """Do the same for one query a text, at its read position; the other rows are 0."""
     _, heads, d = query.shape
-    sizes = [len(group.texts) * group.block * heads for group in layout.groups]
-    keys, values = (_IntoBlocks.apply(x, layout, heads).split(sizes) for x in (key, value))
-    read = layout.read[layout.order]
-    queries = query.index_select(0, read).split([len(group.texts) for group in layout.groups])
+    sizes = [len(group.texts) * group.block * heads for group in packing.groups]
+    keys, values = (_IntoBlocks.apply(x, packing, heads).split(sizes) for x in (key, value))
+    read = packing.read[packing.order]
+    queries = query.index_select(0, read).split([len(group.texts) for group in packing.groups])
     found = []
-    for group, q, k, v in zip(layout.groups, queries, keys, values, strict=True):
+    for group, q, k, v in zip(packing.groups, queries, keys, values, strict=True):
         shape = (-1, group.block, d)
-        mask = layout.mask(group, heads, causal, True, query)
+        mask = packing.mask(group, heads, causal, True, query)
         keys_t = k.view(shape).transpose(1, 2)
         scores = torch.baddbmm(mask, q.reshape(-1, 1, d), keys_t, alpha=scale)
         found.append(torch.bmm(scores.softmax(-1), v.view(shape)).view(-1, heads, d))
@@ -114,22 +147,22 @@ def _of(blocks: Tensor, group: Group, heads: int) -> Tensor:
     return blocks[group.rows(heads)].view(-1, group.block, blocks.shape[-1])
 
 
-def _blocks(rows: Tensor, layout: Layout, heads: int, times: int = 1) -> Tensor:
+def _blocks(rows: Tensor, packing: Packing, heads: int, times: int = 1) -> Tensor:
     """(row, heads, d) -> all blocks' rows, (places·heads·times, d)."""
-    index = layout.into_blocks(heads, times)
+    index = packing.into_blocks(heads, times)
     return rows.reshape(-1, rows.shape[-1]).index_select(0, index)
 
 
-def _rows(blocks: Tensor, layout: Layout, heads: int, times: int) -> Tensor:
+def _rows(blocks: Tensor, packing: Packing, heads: int, times: int) -> Tensor:
     """All blocks' rows -> (row, heads / times, d); heads that share one are added up."""
     d = blocks.shape[-1]
     if times > 1:
         parts = []
-        for group in layout.groups:
+        for group in packing.groups:
             part = _of(blocks, group, heads).view(-1, heads // times, times, group.block, d)
             parts.append(part.sum(2).view(-1, d))
         blocks = torch.cat(parts)
-    rows = blocks.index_select(0, layout.into_row(heads // times))
-    rows = rows.view(layout.row, heads // times, d)
-    rows[layout.tokens :] = 0  # nobody's
+    rows = blocks.index_select(0, packing.into_row(heads // times))
+    rows = rows.view(packing.row, heads // times, d)
+    rows[packing.tokens :] = 0  # nobody's
     return rows

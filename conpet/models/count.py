@@ -9,7 +9,7 @@ from typing import Any
 from conpet.config import Model
 from conpet.config.settings import Tuning
 from conpet.errors import UserError
-from conpet.models.backbone import peft_config
+from conpet.models.tuning import tune
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,6 @@ def count(name: str, model: Model, tuning: Tuning) -> Count:
         UserError: the model's YAML gives no architecture, or one transformers does not know.
     """
     import torch
-    from peft import get_peft_model
     from transformers import AutoConfig, AutoModel
 
     if not model.architecture:
@@ -47,7 +46,7 @@ def count(name: str, model: Model, tuning: Tuning) -> Count:
         warnings.simplefilter("ignore")
         backbone = AutoModel.from_config(config)
         total = sum(p.numel() for p in backbone.parameters())
-        tuned = get_peft_model(backbone, peft_config(tuning, model.lora_targets))
+        tuned = tune(backbone.requires_grad_(False), name, tuning, model.lora_targets)
         tunable = sum(p.numel() for p in tuned.parameters() if p.requires_grad)
     head = 0 if config.tie_word_embeddings else config.vocab_size * config.hidden_size
     return Count(total, head, tunable)

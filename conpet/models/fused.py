@@ -7,12 +7,16 @@ which sum in float32 inside; weights and gradients of the adapter stay float32.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from types import MethodType
 from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+
+from conpet.models.fallback import say_once
+
+ADAPTER = "default"  # PEFT's name for the one adapter that there is
 
 
 class _LoraLinear(torch.autograd.Function):
@@ -49,30 +53,45 @@ def _is_plain(module: Any) -> bool:
 
     if type(module) is not Linear or type(module.get_base_layer()) is not nn.Linear:
         return False
-    name = "default"
     return (
-        list(module.lora_A) == [name]
-        and isinstance(module.lora_dropout[name], nn.Identity)
-        and not module.lora_bias[name]
-        and name not in module.lora_variant
+        list(module.lora_A) == [ADAPTER]
+        and isinstance(module.lora_dropout[ADAPTER], nn.Identity)
+        and not module.lora_bias[ADAPTER]
+        and ADAPTER not in module.lora_variant
         and not module.fan_in_fan_out
         and not module.merged
     )
 
 
-def _forward(module: Any) -> Callable[[Tensor], Tensor]:
-    base, low, high = module.get_base_layer(), module.lora_A["default"], module.lora_B["default"]
-    scale = float(module.scaling["default"])
-
-    def forward(x: Tensor) -> Tensor:
-        return _LoraLinear.apply(x, base.weight, base.bias, low.weight, high.weight, scale)
-
-    return forward
+def _forward(module: Any, x: Tensor, *args: Any, **kwargs: Any) -> Tensor:
+    """Stand in for a PEFT layer's forward, as long as it is set to plain LoRA."""
+    if (
+        args
+        or kwargs
+        or module.disable_adapters
+        or module.merged
+        or module.active_adapters != [ADAPTER]
+    ):
+        peft: Tensor = type(module).forward(module, x, *args, **kwargs)
+        return peft
+    base, low, high = module.get_base_layer(), module.lora_A[ADAPTER], module.lora_B[ADAPTER]
+    scale = float(module.scaling[ADAPTER])
+    fused: Tensor = _LoraLinear.apply(x, base.weight, base.bias, low.weight, high.weight, scale)
+    return fused
 
 
 def fuse(model: nn.Module) -> int:
-    """Let every plain LoRA layer of a PEFT model compute in one step; return how many there are."""
-    plain: list[Any] = [module for module in model.modules() if _is_plain(module)]
+    """Let every plain LoRA layer of a PEFT model compute in one step; return how many there are.
+
+    What PEFT can do to a layer later (disable the adapter, merge it, set another one active) has
+    PEFT compute the layer, as long as it lasts. If PEFT's layers are not made as they were when
+    this was written, PEFT computes all of them: the results are the same, and it takes longer.
+    """
+    try:
+        plain: list[Any] = [module for module in model.modules() if _is_plain(module)]
+    except (ImportError, AttributeError) as error:
+        say_once(f"LoRA is left to PEFT, which is slower: its layers are new here ({error})")
+        return 0
     for module in plain:
-        module.forward = _forward(module)
+        module.forward = MethodType(_forward, module)  # bound, so that a deep copy has its own
     return len(plain)

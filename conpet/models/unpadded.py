@@ -7,7 +7,7 @@ last layer computes queries, attention and what follows for those alone.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -15,33 +15,67 @@ import torch
 from torch import Tensor, nn
 
 from conpet.data.stream import Stream
-from conpet.models.attention import Attention, attend_at_read
-from conpet.models.layout import Layout
+from conpet.models.attention import attend, attend_at_read
+from conpet.models.fallback import say_once
+from conpet.models.packing import Packing
 
 NAME = "conpet_unpadded"
-#: architectures that hand keyword arguments down to attention, and where their layers are
-LAYERS = {
-    "bert": "encoder.layer",
-    "roberta": "encoder.layer",
-    "xlm-roberta": "encoder.layer",
-    "gpt_neox": "layers",
-    "llama": "layers",
-    "mistral": "layers",
-    "qwen2": "layers",
-    "qwen3": "layers",
+
+
+@dataclass(frozen=True)
+class Parts:
+    """Where the parts of an architecture are, by the paths that its checkpoints use too.
+
+    Attributes:
+        layers: all layers, first to last.
+        attention: a layer's attention, within the layer.
+        stretches: what of a layer works position by position, within the layer: from the module
+            that gets states in to the one that puts them out.
+    """
+
+    layers: str
+    attention: str
+    stretches: tuple[tuple[str, str], ...]
+
+
+_BERT = Parts(
+    "encoder.layer",
+    "attention.self",
+    (
+        ("attention.self.query", "attention.self.query"),
+        ("attention.output", "attention.output"),
+        ("intermediate", "output"),
+    ),
+)
+_LLAMA = Parts(
+    "layers",
+    "self_attn",
+    (
+        ("self_attn.q_proj", "self_attn.q_proj"),
+        ("self_attn.o_proj", "self_attn.o_proj"),
+        ("mlp", "mlp"),
+    ),
+)
+_NEOX = Parts(
+    "layers", "attention", (("attention.dense", "attention.dense"), ("mlp", "mlp"))
+)  # queries, keys and values are one projection
+#: architectures that hand keyword arguments down to attention
+PARTS = {
+    "bert": _BERT,
+    "roberta": _BERT,
+    "xlm-roberta": _BERT,
+    "gpt_neox": _NEOX,
+    "llama": _LLAMA,
+    "mistral": _LLAMA,
+    "qwen2": _LLAMA,
+    "qwen3": _LLAMA,
 }
-#: what of a layer works position by position: paths of functions; and where its attention is
-_BERT = ("attention.self", ["attention.self.query.forward", "attention.output.forward",
-                            "feed_forward_chunk"])  # fmt: skip
-_LLAMA = ("self_attn", ["self_attn.q_proj.forward", "self_attn.o_proj.forward", "mlp.forward"])
-_NEOX = ("attention", ["attention.dense.forward", "mlp.forward"])
-PARTS = {"bert": _BERT, "roberta": _BERT, "xlm-roberta": _BERT, "gpt_neox": _NEOX}
 
 
 def suits(config: Any, device: torch.device) -> bool:
     """Say whether a model can go without padding here (measured on CPUs only, so only there)."""
     windowed = getattr(config, "sliding_window", None) is not None
-    return device.type == "cpu" and config.model_type in LAYERS and not windowed
+    return device.type == "cpu" and config.model_type in PARTS and not windowed
 
 
 def _attend(
@@ -52,7 +86,7 @@ def _attend(
     _: Any,
     scaling: float | None = None,
     *,
-    layout: Layout,
+    packing: Packing,
     **__: Any,
 ) -> tuple[Tensor, None]:
     """What transformers calls for attention: (1, heads, row, d) -> (1, row, heads, d)."""
@@ -60,9 +94,24 @@ def _attend(
     causal = bool(getattr(module, "is_causal", False))
     # views whose gradients are views too; an index's would be a block of zeros, filled
     q, k, v = (x.squeeze(0).transpose(0, 1) for x in (query, key, value))
-    if getattr(module, NAME, False):
-        return attend_at_read(q, k, v, layout, causal, scale).unsqueeze(0), None
-    return Attention.apply(q, k, v, layout, causal, scale).unsqueeze(0), None
+    attend_here = attend_at_read if getattr(module, NAME, False) else attend
+    return attend_here(q, k, v, packing, causal, scale).unsqueeze(0), None
+
+
+def _last_layer(model: Any) -> tuple[nn.Module, list[tuple[nn.Module, nn.Module]]] | None:
+    """Return the last layer's attention and stretches; None if they are not where they were."""
+    parts = PARTS[model.config.model_type]
+    try:
+        layer = model.get_submodule(parts.layers)[-1]
+        attention = layer.get_submodule(parts.attention)
+        stretches = [
+            (layer.get_submodule(first), layer.get_submodule(last))
+            for first, last in parts.stretches
+        ]
+    except AttributeError as error:
+        say_once(f"the last layer is computed whole, which is slower: it is new here ({error})")
+        return None
+    return attention, stretches
 
 
 class Unpadded:
@@ -82,39 +131,47 @@ class Unpadded:
         offset = model.config.model_type in ("roberta", "xlm-roberta")
         self._first: int = model.config.pad_token_id + 1 if offset else 0
         self._read = torch.empty(0, dtype=torch.int64)
-        if narrow:
-            layer = model.get_submodule(LAYERS[model.config.model_type])[-1]
-            attention, functions = PARTS.get(model.config.model_type, _LLAMA)
-            setattr(layer.get_submodule(attention), NAME, True)
-            for path in functions:
-                module, _, name = path.rpartition(".")
-                self._narrow(layer.get_submodule(module), name)
+        self._row = 0
+        last = _last_layer(model) if narrow else None
+        if last is not None:
+            attention, stretches = last
+            setattr(attention, NAME, True)
+            for first, end in stretches:
+                self._narrow(first, end)
 
-    def _narrow(self, owner: nn.Module, name: str) -> None:
-        """Give a function of (1, row, width) only the positions that are read; the rest is 0."""
-        whole: Callable[..., Tensor] = getattr(owner, name)
+    def _narrow(self, first: nn.Module, last: nn.Module) -> None:
+        """Give modules with states (1, row, width) only the positions read; the rest is 0."""
 
-        def at_read(*states: Tensor) -> Tensor:
-            read = whole(*(s.index_select(1, self._read) for s in states))
-            rows = read.new_zeros(1, states[0].shape[1], read.shape[-1])
+        def cut(value: Any) -> Any:
+            # what is not as long as the row was cut by a module before
+            whole = isinstance(value, Tensor) and value.shape[1] == self._row
+            return value.index_select(1, self._read) if whole else value
+
+        def select(_: nn.Module, args: Any, kwargs: Any) -> tuple[Any, Any]:
+            return tuple(map(cut, args)), {name: cut(value) for name, value in kwargs.items()}
+
+        def put_back(_: nn.Module, __: Any, read: Tensor) -> Tensor:
+            rows = read.new_zeros(1, self._row, read.shape[-1])
             return rows.index_copy(1, self._read, read)
 
-        setattr(owner, name, at_read)
+        for module in {first, last}:
+            module.register_forward_pre_hook(select, with_kwargs=True)
+        last.register_forward_hook(put_back)
 
     def __call__(
         self, model: nn.Module, stream: Stream, indices: np.ndarray
-    ) -> tuple[Tensor, Layout]:
+    ) -> tuple[Tensor, Packing]:
         """Return the last hidden states (tokens, width) of samples, and where the texts lie."""
         lengths = stream.lengths[indices]
-        layout = Layout(lengths, stream.pool[indices])
-        self._read = layout.read
-        ids = np.full(layout.row, stream.pad, np.int64)
-        ids[: layout.tokens] = np.concatenate(
+        packing = Packing(lengths, stream.pool[indices])
+        self._read, self._row = packing.read, packing.row
+        ids = np.full(packing.row, stream.pad, np.int64)
+        ids[: packing.tokens] = np.concatenate(
             [stream.ids[a : a + n] for a, n in zip(stream.offsets[indices], lengths, strict=True)]
         )
         output = model(
             input_ids=torch.from_numpy(ids)[None],
-            position_ids=layout.positions + self._first,
-            layout=layout,
+            position_ids=packing.positions + self._first,
+            packing=packing,
         )
-        return output.last_hidden_state[0, : layout.tokens], layout
+        return output.last_hidden_state[0, : packing.tokens], packing

@@ -18,7 +18,6 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
-from unittest import mock
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
@@ -28,7 +27,8 @@ import torch.nn.functional as F
 
 from conpet.config.settings import Compute, Training, Tuning
 from conpet.files import atomic, write_json
-from conpet.models import backbone as backbones
+from conpet.models.backbone import Backbone
+from conpet.models.batches import collate
 from conpet.training import make_optimizer
 from tests.gpu.shapes import CLASSES_PER_TASK, SHAPES, Shape, make_model, make_stream
 
@@ -84,10 +84,9 @@ class Ours:
 
         tuning = Tuning(config=dict(LORA))
         compute = Compute(device="cuda" if device.type == "cuda" else "cpu", precision="bfloat16")
-        with mock.patch.object(backbones, "_load", load):
-            self.backbone = backbones.Backbone(
-                Path(), "random", "last", shape.targets, tuning, compute, 1
-            )
+        self.backbone = Backbone(
+            Path(), "random", "last", shape.targets, tuning, compute, 1, load=load
+        )  # fmt: skip
         self.stream = stream
         self.head = torch.nn.Linear(self.backbone.width, stream.seen, device=device)
         self.parameters = [*self.backbone.parameters(), *self.head.parameters()]
@@ -126,7 +125,7 @@ class Plain:
     def step(self, batch: np.ndarray) -> None:
         """Train on one batch."""
         self.optimizer.zero_grad()
-        ids, mask, pool = (t.to(self.device) for t in backbones.collate(self.stream, batch))
+        ids, mask, pool = (t.to(self.device) for t in collate(self.stream, batch))
         found = self.model(input_ids=ids, attention_mask=mask, output_hidden_states=True)
         hidden = found.hidden_states[-1][torch.arange(len(ids), device=self.device), pool]
         labels = torch.from_numpy(self.stream.label[batch].astype(np.int64)).to(self.device)

@@ -10,15 +10,16 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from conpet.replay.plan import Plan
+from conpet.replay.base import Plan
 from safetensors.torch import load_file
 from transformers import AutoModel
 
 from conpet import training
 from conpet.data.stream import open_stream
-from conpet.jobs.data import longest
+from conpet.data.tokenizer import longest
 from conpet.learners import base, names
-from conpet.models.backbone import collate
+from conpet.models.batches import collate
+from conpet.replay.base import Plan
 from tests.models.architectures import ARCHITECTURES, CLASSES, COUNTS, Small
 
 REPLAY = {

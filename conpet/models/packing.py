@@ -44,7 +44,7 @@ class Group:
 
 
 @dataclass(frozen=True)
-class Layout:
+class Packing:
     """Where the tokens of n texts lie.
 
     Attributes:

@@ -1,0 +1,54 @@
+"""What a process is set to, so that equal settings give equal bits: threads, algorithms, memory.
+
+A job sets its own process once (:func:`prepare_process`). A library sets its caller's for as long
+as it computes (:func:`computing`).
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+
+from conpet.config.settings import Compute
+from conpet.models.allocation import keep_freed_memory
+
+_WORKSPACE = "CUBLAS_WORKSPACE_CONFIG"  # cuBLAS repeats its bits only with a fixed workspace
+
+
+def prepare_process(compute: Compute) -> None:
+    """Set this process for good: what a job calls once, before it makes a backbone."""
+    os.environ.setdefault(_WORKSPACE, ":4096:8")
+    _set(compute.threads, deterministic=True, warn_only=False, fill=False)
+    keep_freed_memory()
+
+
+@contextmanager
+def computing(compute: Compute) -> Iterator[None]:
+    """Set threads and algorithms for a block, then put back what the caller had.
+
+    Determinism belongs to the whole process: blocks that overlap in several threads may put back
+    what another has set.
+    """
+    threads = torch.get_num_threads()
+    deterministic = torch.are_deterministic_algorithms_enabled()
+    warn_only = torch.is_deterministic_algorithms_warn_only_enabled()
+    fill: bool = torch.utils.deterministic.fill_uninitialized_memory  # type: ignore[attr-defined]
+    workspace = os.environ.get(_WORKSPACE)
+    os.environ.setdefault(_WORKSPACE, ":4096:8")
+    try:
+        _set(compute.threads, deterministic=True, warn_only=False, fill=False)
+        yield
+    finally:
+        _set(threads, deterministic, warn_only, fill)
+        if workspace is None:
+            os.environ.pop(_WORKSPACE, None)
+
+
+def _set(threads: int, deterministic: bool, warn_only: bool, fill: bool) -> None:
+    torch.set_num_threads(threads)
+    torch.use_deterministic_algorithms(deterministic, warn_only=warn_only)
+    # nothing reads memory that was not written: filling it first takes time and changes no bit
+    torch.utils.deterministic.fill_uninitialized_memory = fill  # type: ignore[attr-defined]
