@@ -20,7 +20,7 @@ report: "workflow/report/workflow.rst"
 localrules:
     all, demo, tables, figures, report, mlflow, models, publish, verify,
     fetch_model, fetch_dataset, prepare, split, table, figure, page, store, track,
-    track_summary, keep, verify, partial, log_model,
+    track_summary, keep, partial, log_model,
 
 
 rule all:

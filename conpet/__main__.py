@@ -1,6 +1,6 @@
 """`python -m conpet` is `conpet`."""
 
-from conpet.cli import main
+from conpet.commands import main
 
 if __name__ == "__main__":
     main()

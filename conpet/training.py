@@ -26,8 +26,6 @@ class History:
     epochs: list[dict[str, Any]] = field(default_factory=list)
     best_epoch: int = -1
     steps: int = 0
-    samples_passed: int = 0
-    tokens_passed: int = 0
     losses: list[float] = field(default_factory=list)
 
     def loss_curve(self) -> list[list[float]]:

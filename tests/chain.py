@@ -7,7 +7,7 @@ from pathlib import Path
 
 import yaml
 
-from conpet.cli import main
+from conpet.commands import main
 from tests.tiny import CLASSES, make_samples, make_snapshot
 
 METHODS = {

@@ -90,7 +90,7 @@ class Hide:
         hidden = name.split('.')[0] in ('snakemake', 'mlflow')
         return None if hidden else self.finder.find_spec(name, path, target)
 sys.meta_path = [Hide(finder) for finder in sys.meta_path]
-from conpet.cli import main
+from conpet.commands import main
 main(sys.argv[1:])
 needless = {'sklearn', 'matplotlib'} & set(sys.modules)
 assert not needless, f'a training job loads {needless}'
@@ -142,7 +142,7 @@ def test_a_broken_encoded_file_is_one_line(chain: Chain, tmp_path: Path) -> None
 
 
 def test_params_counts_without_weights(capsys: pytest.CaptureFixture[str]) -> None:
-    from conpet.cli import main
+    from conpet.commands import main
 
     main(["params", "llama-7b", "--config-dir", str(ROOT / "config")])
     row = capsys.readouterr().out.splitlines()[1].split()

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from conpet.cli import main
+from conpet.commands import main
 from conpet.data.encoding import SPLITS
 from conpet.files import read_json
 from tests.chain import Chain

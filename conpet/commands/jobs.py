@@ -80,7 +80,9 @@ def _open(encoded: Sequence[Path], task: int) -> Stream:
     return stream
 
 
-def _learner(job: Job, snapshot: Path, stream: Stream, states: Sequence[Path], what: str) -> Learner:
+def _learner(
+    job: Job, snapshot: Path, stream: Stream, states: Sequence[Path], what: str
+) -> Learner:
     """Make a job's learner, with the memory that the newest state keeps."""
     prepare_process(job.about.settings.compute)
     kept = states[-1] / MEMORY_FILE if states else None
@@ -101,7 +103,11 @@ def _live(job: Job, what: str) -> Any:
 
 
 def _take_up(
-    job: Job, learner: Learner, states: Sequence[Path], selector: Path | None, tasks: tuple[int, int]
+    job: Job,
+    learner: Learner,
+    states: Sequence[Path],
+    selector: Path | None,
+    tasks: tuple[int, int],
 ) -> None:
     """Have a learner take up states of tasks 1..n (or n alone), and the selector of a task.
 
@@ -166,7 +172,7 @@ def _write_state(
     begun: tuple[float, str],
 ) -> None:
     """Write a state's folder; everything but timing.json is the same bytes every time."""
-    history, (start, stage) = learner.history, begun
+    history, passed, (start, stage) = learner.history, learner.backbone.passed, begun
     with atomic_folder(out) as folder:
         learner.save(folder)
         if stage == "train" and learner.context.replay.keeps:
@@ -186,8 +192,10 @@ def _write_state(
             "trainable_parameters": sum(p.numel() for p in learner.parameters()),
             "total_parameters": learner.backbone.total_parameters,
             "stored_bytes": sum(p.stat().st_size for p in folder.rglob("*.safetensors")),
-            "samples_passed": history.samples_passed,
-            "tokens_passed": history.tokens_passed,
+            "samples_passed": passed.trained_samples,
+            "tokens_passed": passed.trained_tokens,
+            "forward_samples": passed.forward_samples,
+            "forward_tokens": passed.forward_tokens,
             "steps": history.steps,
             "epochs": history.epochs,
             "loss_curve": history.loss_curve(),
@@ -226,7 +234,11 @@ class Asked:
         if not self.states:
             raise UserError("--state: give the states to ask, oldest first")
         newest = read_state(self.states[-1])
-        about = _with_compute(newest.settings, self.settings.compute) if self.settings else newest.settings
+        about = (
+            _with_compute(newest.settings, self.settings.compute)
+            if self.settings
+            else newest.settings
+        )
         job = Job(about, newest.experiment, *newest.run, newest.task)
         learner = _learner(job, self.snapshot, _open(self.encoded, job.task), [], what)
         _take_up(job, learner, self.states, self.selector, (job.task, job.task))
@@ -240,7 +252,9 @@ class Asked:
         """
         indices = stream.of("test", range(1, job.task + 1))
         if not len(indices):
-            raise UserError(f"{job.dataset}: no test sample in tasks 1..{job.task}: check the split")
+            raise UserError(
+                f"{job.dataset}: no test sample in tasks 1..{job.task}: check the split"
+            )
         return indices
 
 

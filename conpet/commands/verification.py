@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from conpet.config import Experiment
+from conpet.config.matrix import Matrix
 from conpet.errors import UserError
 from conpet.files import read_json
 from conpet.reporting.compare import diff
@@ -39,8 +39,8 @@ class Comparison:
         return f"the same as published{within}{exact}; {self.inputs}"
 
 
-def verify(
-    experiment: Experiment, results: Path, published: Path, tolerance: float | None = None
+def compare_published(
+    matrix: Matrix, results: Path, published: Path, tolerance: float | None = None
 ) -> Comparison:
     """Compare an experiment's tables with the published ones, cell by cell.
 
@@ -50,13 +50,13 @@ def verify(
     Raises:
         UserError: nothing is published of this experiment, or it was published of other settings.
     """
-    kept, made = published / experiment.name / "tables", results / experiment.name / "tables"
+    kept, made = published / matrix.name / "tables", results / matrix.name / "tables"
     if not kept.is_dir():
-        raise UserError(f"{kept}: nothing is published of experiment {experiment.name}")
+        raise UserError(f"{kept}: nothing is published of experiment {matrix.name}")
     old, new = _record(kept), _record(made)
-    if old and old.get("config_sha256") != experiment.sha256():
+    if old and old.get("config_sha256") != matrix.config_sha256:
         raise UserError(
-            f"{kept}: published of other settings than {experiment.name} has now: publish it again"
+            f"{kept}: published of other settings than {matrix.name} has now: publish it again"
         )
     platform = list(_differences(old, new))
     allowed = (ELSEWHERE if platform else 0.0) if tolerance is None else tolerance

@@ -92,9 +92,16 @@ class Experiment:
         self.methods, self._method_places = load_methods(file.methods, config_dir, where)
         self._orders = {n: self._published(n) for n in file.datasets}
         self._settings: dict[tuple[str, str, str], Settings] = {}
-        self._check()
+        self.check(checks)
 
-    def _check(self) -> None:
+    def check(self, checks: Checks) -> None:
+        """Hold the whole matrix against what the layers above know.
+
+        Raises:
+            UserError: one line that says file, key and what would be right.
+        """
+        self._checks = checks
+        self._settings.clear()
         for number, override in enumerate(self._file.overrides):
             for kind, names, known in (
                 ("dataset", override.datasets, self.datasets),

@@ -183,9 +183,7 @@ class Learner(ABC):
         )  # fmt: skip
 
     def hidden(self, batch: np.ndarray) -> Tensor:
-        """Return a training batch's representations, and count what passes the model."""
-        self.history.samples_passed += len(batch)
-        self.history.tokens_passed += self.backbone.tokens(self.stream.lengths[batch])
+        """Return a training batch's representations, shape (n, width)."""
         return self.backbone.hidden(self.stream, batch)
 
     def targets(self, batch: np.ndarray) -> Tensor:

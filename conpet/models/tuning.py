@@ -97,4 +97,6 @@ def tune(model: Any, name: str, tuning: Tuning, targets: list[str] | str) -> Any
             return get_peft_model(model, peft_config(tuning, targets))
         except (TypeError, ValueError) as error:
             reason = str(error).splitlines()[0]
-            raise UserError(f"tuning.config: {tuning.type} refuses it on {name}: {reason}") from None
+            raise UserError(
+                f"tuning.config: {tuning.type} refuses it on {name}: {reason}"
+            ) from None

@@ -7,8 +7,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from conpet.config.settings import Tuning
+from conpet.config.settings import Compute, Settings, Tuning
 from conpet.config.source import ModelSource
+from conpet.config.stages import Learn
 from conpet.config.strict import Strict, validate
 from conpet.errors import UserError
 from conpet.files import read_json
@@ -71,6 +72,14 @@ class Described(Strict):
     states: list[str]
     selector: str | None
     calibration: Calibration | None = None
+
+    def learn(self, compute: Compute) -> Learn:
+        """Return what its learner is put together from, to compute as said."""
+        return Learn(
+            learner=self.learner, options=self.options, replay="none",
+            pooling=self.backbone.pooling, lora_targets=self.backbone.lora_targets,
+            settings=Settings(tuning=self.tuning, head=self.head, compute=compute),
+        )  # fmt: skip
 
 
 def read(folder: Path) -> Described:

@@ -9,20 +9,22 @@ from typing import Any
 
 import numpy as np
 
+from conpet.config.stages import Package
 from conpet.data.stream import Stream, open_stream
+from conpet.data.tokenizer import longest
 from conpet.errors import UserError
 from conpet.files import atomic_folder, read_json, write_json
-from conpet.jobs.data import longest
-from conpet.jobs.learn import Cell
-from conpet.learners import find
+from conpet.learners import learner_class
+from conpet.learners.assembly import needed_states
 from conpet.learners.base import Prediction
+from conpet.learners.states import MEMORY_FILE, STATE_FILE, State, check_same_run, read_state
 from conpet.predicting import calibration
 from conpet.predicting.described import MODEL_FILE, Backbone, Calibration, Described
 from conpet.predicting.predictor import Predictor
 
 
 def package(
-    cell: Cell,
+    about: Package,
     snapshot: Path,
     encoded: Sequence[Path],
     states: Sequence[Path],
@@ -36,61 +38,57 @@ def package(
         states: all states up to the task, oldest first.
         outside: texts of none of the classes, to measure how well they can be told apart.
     """
-    about = _describe(cell, snapshot, states, selector)
-    stream = open_stream(encoded, cell.task)
-    keep = states if find(about.learner).experts else states[-1:]
+    newest = read_state(states[-1])
+    keep = needed_states(learner_class(newest.settings.learner), states)
+    found = [read_state(folder) for folder in keep]
+    check_same_run(list(zip(keep, found, strict=True)), newest)
+    card = _describe(about, newest, snapshot, [state.task for state in found], selector)
+    stream = open_stream(encoded, newest.task)
+    card = card.model_copy(update={"classes": stream.classes})
     with atomic_folder(out) as folder:
-        for name, state in zip(about.states, keep, strict=True):
+        for name, state in zip(card.states, keep, strict=True):
             _copy(state, folder / name)
         if selector is not None:
             _copy(selector, folder / "selector")
-        write_json(folder / MODEL_FILE, about.model_dump())
-        predictor = Predictor(folder, snapshot)
-        measured = measure(predictor, stream, outside)
-        write_json(
-            folder / MODEL_FILE, about.model_copy(update={"calibration": measured}).model_dump()
-        )
+        write_json(folder / MODEL_FILE, card.model_dump())
+        measured = measure(Predictor(folder, snapshot), stream, outside)
+        card = card.model_copy(update={"calibration": measured})
+        write_json(folder / MODEL_FILE, card.model_dump())
 
 
 def _copy(state: Path, to: Path) -> None:
     """Copy what a learner loads from a state: its tensors, not how they came to be."""
-    kept = shutil.ignore_patterns("state.json", "timing.json", ".snakemake_timestamp")
+    kept = shutil.ignore_patterns(STATE_FILE, "timing.json", MEMORY_FILE, ".snakemake_timestamp")
     shutil.copytree(state, to, ignore=kept)
 
 
 def _describe(
-    cell: Cell, snapshot: Path, states: Sequence[Path], selector: Path | None
+    about: Package, newest: State, snapshot: Path, tasks: Sequence[int], selector: Path | None
 ) -> Described:
-    experiment = cell.experiment
-    method, model = experiment.methods[cell.method], experiment.models[cell.model]
-    settings = experiment.settings(cell.dataset, cell.model, cell.method)
-    newest = read_json(states[-1] / "state.json")
-    if newest["task"] != cell.task:
-        raise UserError(f"{states[-1]}: the state of task {newest['task']}, not {cell.task}")
     source = snapshot / "source.json"
     if not source.is_file():
         raise UserError(f"{snapshot}: no model here: run `conpet fetch-model` first")
-    numbers = range(1, cell.task + 1) if find(method.learner).experts else [cell.task]
+    learnt = newest.settings
     return Described(
-        **cell.key(),
-        learner=method.learner,
-        options=method.options,
-        head=settings.head,
-        tuning=settings.tuning,
-        kind=experiment.datasets[cell.dataset].kind,
-        template=experiment.datasets[cell.dataset].template,
-        max_length=min(settings.encoding.max_length, longest(snapshot)),
-        classes=newest["classes"],
+        **newest.model_dump(exclude={"stage", "settings"}),
+        learner=learnt.learner,
+        options=learnt.options,
+        head=learnt.settings.head,
+        tuning=learnt.settings.tuning,
+        kind=about.kind,
+        template=about.template,
+        max_length=min(about.max_length, longest(snapshot)),
+        classes=[],
         backbone=Backbone(
-            name=cell.model,
-            title=model.title,
-            licence=model.licence,
-            source=model.source,
+            name=newest.model,
+            title=about.title,
+            licence=about.licence,
+            source=about.source,
             files=read_json(source)["files"],
-            pooling=model.pooling,
-            lora_targets=model.lora_targets,
+            pooling=learnt.pooling,
+            lora_targets=learnt.lora_targets,
         ),
-        states=[f"task{number:02d}" for number in numbers],
+        states=[f"task{number:02d}" for number in tasks],
         selector="selector" if selector is not None else None,
     )
 

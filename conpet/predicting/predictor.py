@@ -9,15 +9,14 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from conpet.config.settings import Compute, Settings
-from conpet.config.strict import validate
+from conpet.config.settings import Compute
 from conpet.data.stream import Stream
 from conpet.data.template import vocabulary
+from conpet.data.tokenizer import open_tokenizer
 from conpet.errors import UserError
-from conpet.jobs.data import open_tokenizer
-from conpet.learners import find as find_learner
-from conpet.learners.base import Context, Prediction, Seeds
-from conpet.models.backbone import Backbone
+from conpet.learners.assembly import assemble
+from conpet.learners.base import Prediction, Seeds
+from conpet.models.process import computing
 from conpet.predicting import backbones
 from conpet.predicting.calibration import log_probabilities
 from conpet.predicting.described import Described, read
@@ -100,33 +99,13 @@ class Predictor:
             if snapshot
             else backbones.find(self.about.backbone, package, Path(mirror) if mirror else None)
         )
-        settings = Settings(
-            tuning=self.about.tuning,
-            head=self.about.head,
-            compute=Compute(device=device, precision=precision, threads=threads),
-        )
         self._tokenizer = open_tokenizer(found)
         self._vocabulary = vocabulary(self._tokenizer)
-        backbone = Backbone(
-            found,
-            self.about.model,
-            self.about.backbone.pooling,
-            self.about.backbone.lora_targets,
-            settings.tuning,
-            settings.compute,
-            self.about.seed,
-        )
-        learner = find_learner(self.about.learner)
-        self.learner = learner(
-            Context(
-                backbone=backbone,
-                stream=self.samples([])[0],
-                settings=settings,
-                strategy="none",
-                options=validate(learner.Options, self.about.options, f"{package}: options"),
-                seed=Seeds(self.about.seed, self.about.dataset),
-            )
-        )
+        self._compute = Compute(device=device, precision=precision, threads=threads)
+        self.learner = assemble(
+            self.about.learn(self._compute), (self.about.model, found), self.samples([])[0],
+            Seeds(self.about.seed, self.about.dataset),
+        )  # fmt: skip
         selector = package / self.about.selector if self.about.selector else None
         self.learner.load([package / name for name in self.about.states], selector)
         self.classes = [name for names in self.about.classes for name in names]
@@ -161,7 +140,8 @@ class Predictor:
     def ask(self, stream: Stream, indices: np.ndarray) -> Prediction:
         """Return what the learner says of a stream's samples."""
         self.learner.stream = stream
-        return self.learner.predict(indices)
+        with computing(self._compute):
+            return self.learner.predict(indices)
 
     def probabilities(self, found: Prediction) -> np.ndarray:
         """Return calibrated probabilities over classes, shape (n, classes)."""

@@ -9,7 +9,7 @@ import pytest
 
 from conpet.bench.scale import Curve, Row, measure, near
 from conpet.bench.scale_report import markdown, write
-from conpet.cli import main
+from conpet.commands import main
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import yaml
 
-from conpet.cli import main
+from conpet.commands import main
 from conpet.config.dataset import RawFile
 from conpet.data.sources import fetch_files
 from conpet.data.stream import open_stream

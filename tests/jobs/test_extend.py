@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from conpet.cli import main
+from conpet.commands import main
 from conpet.config.strict import read_yaml
 from conpet.files import write_json
 from tests.chain import Chain

@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 
 import conpet
-from conpet.cli import main
+from conpet.commands import main
 from conpet.errors import UserError
 from conpet.predicting.predictor import NONE
 from conpet.predicting.texts import as_sample

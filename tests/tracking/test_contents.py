@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from conpet.cli import main
+from conpet.commands import main
 from conpet.tracking.contents import contents, differences
 from tests.chain import Chain
 from tests.predicting.conftest import Packaged, learnt, packaged

@@ -2,8 +2,8 @@
 
 import fcntl
 import functools
+import hashlib
 import itertools
-import json
 import os
 import shlex
 import socket
@@ -14,14 +14,13 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(workflow.basedir) / "workflow" / "scripts"))
 
-# learners are asked what they are once, not at every call: that takes the import of torch
-os.environ["CONPET_MEMO"] = str(Path.cwd() / ".snakemake" / "conpet.json")
 import console
 import leftovers
-from conpet.config import load_experiment
+from checked import facts_of
+from conpet.commands.checks import DataChecks, open_experiment
 from conpet.config.strict import choose
 from conpet.errors import UserError
-from conpet.learners import keeps_experts
+from conpet.files import write_text
 from conpet.reporting.figures import FIGURES
 from conpet.reporting.tables import TABLES
 
@@ -36,12 +35,13 @@ NAME = (
     "{wildcards.dataset} {wildcards.model} {wildcards.method} seed {wildcards.seed}"
     " task {wildcards.task}"
 )
-# what every command about one task of one run is told
+# what every command that learns a task of a run is told
 KEYS = (
-    "--experiment {params.experiment:q} --dataset {wildcards.dataset} --model {wildcards.model}"
+    "--experiment {wildcards.experiment} --dataset {wildcards.dataset} --model {wildcards.model}"
     " --method {wildcards.method} --seed {wildcards.seed} --task {wildcards.task}"
-    " --snapshot {input.snapshot} --encoded {input.encoded}"
 )
+# the settings that a job computes with are those that trigger it: it reads no config
+TOLD = " --settings {params.settings:q}"
 
 
 def stop(error):
@@ -66,7 +66,8 @@ try:
     for option in config:
         choose("option", option, ["experiment", "mirror", "store", "artifacts", "tolerance"], "--config")
     TOLERANCE = tolerance_option(config.get("tolerance"))
-    named = load_experiment(str(config.get("experiment", "demo")))
+    named = open_experiment(str(config.get("experiment", "demo")), Path("config"), DataChecks())
+    FACTS = {named.name: facts_of(named, workflow.is_main_process)}
 except UserError as error:
     stop(error)
 
@@ -113,7 +114,8 @@ def experiment_of(name):
     """Return an experiment by name, loaded once."""
     if name not in _loaded:
         try:
-            _loaded[name] = load_experiment(name)
+            _loaded[name] = open_experiment(name, Path("config"), DataChecks())
+            FACTS[name] = facts_of(_loaded[name], workflow.is_main_process)
         except UserError as error:
             stop(error)
     return _loaded[name]
@@ -155,28 +157,57 @@ def owner(wildcards):
     stop(f"{kind} {wildcards[kind]}: in none of config/experiments: add it to one")
 
 
-def reference(wildcards, output):
-    """Return what --experiment is told. Taking ``output`` keeps it out of what reruns a job."""
-    return _references.get(chosen(wildcards).name, chosen(wildcards).name)
-
-
 def mirror(wildcards, output):
-    """Return the mirror option; like ``reference`` it reruns nothing."""
+    """Return the mirror option. Taking ``output`` keeps it out of what reruns a job."""
     return f"--mirror {shlex.quote(MIRROR)}" if MIRROR else ""
 
 
+def handed(text):
+    """Return a file that holds a job's settings, named by their hash, so that a change reruns it."""
+    path = Path(".snakemake/conpet") / f"{hashlib.sha256(text.encode()).hexdigest()}.json"
+    if not path.is_file():
+        if not workflow.is_main_process:
+            stop("config: changed while the workflow runs: run the same command again")
+        write_text(path, text)
+    return str(path)
+
+
 def settings(stage):
-    """Return a function of wildcards: what the stage depends on, so that a change reruns it."""
+    """Return a function of wildcards: the file with what a stage of the experiment depends on."""
+    names = {
+        "fetch_model": ["model"],
+        "fetch_dataset": ["dataset", "part"],
+        "prepare": ["dataset", "part"],
+        "split": ["dataset", "part"],
+        "encode": ["dataset", "model"],
+        "learn": ["dataset", "model", "method", "task"],
+        "evaluate": ["dataset", "model", "method"],
+        "package": ["dataset", "model", "method"],
+        "matrix": [],
+    }[stage]
 
     @functools.cache
-    def params(experiment, keys):
-        return json.dumps(experiment.params(stage, **dict(keys)), sort_keys=True)
+    def told(experiment, *keys):
+        return handed(getattr(experiment, stage)(*keys).text())
 
     def resolve(wildcards):
-        keys = {k: v for k, v in wildcards.items() if k in ("dataset", "model", "method", "part")}
-        if "task" in wildcards.keys():
-            keys["task"] = int(wildcards.task)
-        return params(chosen(wildcards), tuple(keys.items()))
+        keys = [int(wildcards.task) if name == "task" else wildcards[name] for name in names]
+        return told(chosen(wildcards), *keys)
+
+    return resolve
+
+
+def each(option, files):
+    """Return an option given once for each file."""
+    return " ".join(f"{option} {shlex.quote(str(file))}" for file in files)
+
+
+def given(option, name):
+    """Return a function: the input called ``name`` as an option, once a file."""
+
+    def resolve(wildcards, input):
+        found = input.get(name, [])
+        return each(option, [found] if isinstance(found, str) else found)
 
     return resolve
 
@@ -192,12 +223,7 @@ def threads(wildcards):
 
 def has_experts(wildcards):
     """Say whether the method keeps an expert and a selector a task."""
-    return keeps_experts(chosen(wildcards).methods[wildcards.method].learner)
-
-
-def has_memory(wildcards):
-    """Say whether the method replays exemplars."""
-    return chosen(wildcards).methods[wildcards.method].replay == "memory"
+    return FACTS[chosen(wildcards).name][wildcards.method]["experts"]
 
 
 def at(wildcards, tasks, name):
@@ -237,12 +263,6 @@ def states(wildcards):
     """Return what answers after task t: all experts, or the last state alone."""
     task = int(wildcards.task)
     return at(wildcards, range(1 if has_experts(wildcards) else task, task + 1), "state")
-
-
-def memories(wildcards):
-    """Return the exemplars of the earlier tasks."""
-    earlier = range(1, int(wildcards.task))
-    return at(wildcards, earlier, "memory.json") if has_memory(wildcards) else []
 
 
 def selector(wildcards):
@@ -286,18 +306,15 @@ def last_task(wildcards):
 def runs(experiment):
     """Return each run of the matrix: its folder and the files that say what it did."""
     found = {}
-    for dataset, model, (name, method), seed in itertools.product(
-        experiment.datasets, experiment.models, experiment.methods.items(), experiment.seeds
+    for dataset, model, name, seed in itertools.product(
+        experiment.datasets, experiment.models, experiment.methods, experiment.seeds
     ):
         keys = {"experiment": experiment.name, "dataset": dataset, "model": model}
         run = RUN.format(**keys, method=name, seed=seed)
         tasks = [f"{run}/task{task:02d}" for task in range(1, experiment.tasks(dataset) + 1)]
-        selected = tasks[1:] if keeps_experts(method.learner) else []
-        # the last task's exemplars too: a task that is added later finds all it needs
-        remembered = tasks if method.replay == "memory" else []
+        selected = tasks[1:] if FACTS[experiment.name][name]["experts"] else []
         found[run] = [f"{task}/{file}" for task in tasks for file in ("metrics.json", "state")]
         found[run] += [f"{task}/selector" for task in selected]
-        found[run] += [f"{task}/memory.json" for task in remembered]
     return found
 
 

@@ -7,12 +7,10 @@ rule fetch_model:
     benchmark: "results/models/{model}.benchmark.tsv"
     params:
         settings=settings("fetch_model"),
-        experiment=reference,
         mirror=mirror,
     message: "fetch model {wildcards.model}"
     shell:
-        JOB + " fetch-model --experiment {params.experiment:q} --model {wildcards.model}"
-        " --out {output} {params.mirror}"
+        JOB + " fetch-model --model {wildcards.model} --out {output} {params.mirror}" + TOLD
 
 
 rule fetch_dataset:
@@ -22,12 +20,11 @@ rule fetch_dataset:
     benchmark: "results/data/{dataset}/{part}/fetch.benchmark.tsv"
     params:
         settings=settings("fetch_dataset"),
-        experiment=reference,
         mirror=mirror,
     message: "fetch dataset {wildcards.dataset} ({wildcards.part})"
     shell:
-        JOB + " fetch-dataset --experiment {params.experiment:q}"
-        " --dataset {wildcards.dataset} --part {wildcards.part} --out {output} {params.mirror}"
+        JOB + " fetch-dataset --dataset {wildcards.dataset} --part {wildcards.part}"
+        " --out {output} {params.mirror}" + TOLD
 
 
 rule prepare:
@@ -39,12 +36,10 @@ rule prepare:
     benchmark: "results/data/{dataset}/{part}/prepare.benchmark.tsv"
     params:
         settings=settings("prepare"),
-        experiment=reference,
     message: "prepare {wildcards.dataset} ({wildcards.part})"
     shell:
-        JOB + " prepare --experiment {params.experiment:q} --dataset {wildcards.dataset}"
-        " --part {wildcards.part} --raw {input.raw} --out {output.samples}"
-        " --report {output.report}"
+        JOB + " prepare --dataset {wildcards.dataset} --part {wildcards.part} --raw {input.raw}"
+        " --out {output.samples} --report {output.report}" + TOLD
 
 
 rule split:
@@ -57,12 +52,11 @@ rule split:
     benchmark: "results/{experiment}/benchmarks/{dataset}/{part}.split.tsv"
     params:
         settings=settings("split"),
-        experiment=reference,
+        before=given("--before", "before"),
     message: "split {wildcards.dataset} ({wildcards.part})"
     shell:
-        JOB + " split --experiment {params.experiment:q} --dataset {wildcards.dataset}"
-        " --part {wildcards.part} --samples {input.samples} --raw {input.raw}"
-        " --before {input.before} --out {output}"
+        JOB + " split --dataset {wildcards.dataset} --part {wildcards.part}"
+        " --samples {input.samples} --raw {input.raw} {params.before} --out {output}" + TOLD
 
 
 rule encode:
@@ -75,9 +69,8 @@ rule encode:
     benchmark: "results/{experiment}/benchmarks/{dataset}/{model}/{part}.encode.tsv"
     params:
         settings=settings("encode"),
-        experiment=reference,
     message: "encode {wildcards.dataset} ({wildcards.part}) for {wildcards.model}"
     shell:
-        JOB + " encode --experiment {params.experiment:q} --dataset {wildcards.dataset}"
-        " --model {wildcards.model} --part {wildcards.part} --snapshot {input.snapshot}"
-        " --samples {input.samples} --tasks {input.tasks} --out {output}"
+        JOB + " encode --dataset {wildcards.dataset} --model {wildcards.model}"
+        " --snapshot {input.snapshot} --samples {input.samples} --tasks {input.tasks}"
+        " --out {output}" + TOLD

@@ -15,12 +15,13 @@ rule evaluate:
     threads: threads
     params:
         settings=settings("evaluate"),
-        experiment=reference,
-        selector=lambda wildcards, input: f"--selector {input.selector}" if input.selector else "",
+        encoded=given("--encoded", "encoded"),
+        states=given("--state", "states"),
+        selector=given("--selector", "selector"),
     message: "evaluate " + NAME
     shell:
-        JOB + " evaluate " + KEYS + " --states {input.states} {params.selector}"
-        " --metrics {output.metrics} --predictions {output.predictions}"
+        JOB + " evaluate --snapshot {input.snapshot} {params.encoded} {params.states}"
+        " {params.selector} --metrics {output.metrics} --predictions {output.predictions}" + TOLD
 
 
 rule represent:
@@ -34,14 +35,12 @@ rule represent:
     benchmark: "results/{experiment}/benchmarks/{dataset}/{model}/{method}/seed{seed}/represent.tsv"
     threads: threads
     params:
-        settings=last(settings("evaluate")),
-        experiment=reference,
-        task=last_task,
-        selector=lambda wildcards, input: f"--selector {input.selector}" if input.selector else "",
+        settings=settings("evaluate"),
+        encoded=given("--encoded", "encoded"),
+        states=given("--state", "states"),
+        selector=given("--selector", "selector"),
     message:
         "represent {wildcards.dataset} {wildcards.model} {wildcards.method} seed {wildcards.seed}"
     shell:
-        JOB + " represent --experiment {params.experiment:q} --dataset {wildcards.dataset}"
-        " --model {wildcards.model} --method {wildcards.method} --seed {wildcards.seed}"
-        " --task {params.task} --snapshot {input.snapshot} --encoded {input.encoded}"
-        " --states {input.states} {params.selector} --out {output}"
+        JOB + " represent --snapshot {input.snapshot} {params.encoded} {params.states}"
+        " {params.selector} --out {output}" + TOLD

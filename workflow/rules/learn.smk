@@ -1,11 +1,11 @@
-"""One learner state a task: the selector first, where there is one, then the state, then memory."""
+"""One learner state a task: the selector first, where there is one, then the state."""
+
 
 rule train:
     input:
         snapshot="results/models/{model}",
         encoded=encoded,
         states=earlier_states,
-        memories=memories,
         selector=selector,
     output: directory(CELL + "/state")
     log: LOGS + "/train.log"
@@ -13,13 +13,14 @@ rule train:
     threads: threads
     priority: 1
     params:
-        settings=settings("train"),
-        experiment=reference,
-        selector=lambda wildcards, input: f"--selector {input.selector}" if input.selector else "",
+        settings=settings("learn"),
+        encoded=given("--encoded", "encoded"),
+        states=given("--state", "states"),
+        selector=given("--selector", "selector"),
     message: "train " + NAME
     shell:
-        JOB + " train " + KEYS + " --states {input.states} --memories {input.memories}"
-        " {params.selector} --out {output}"
+        JOB + " train " + KEYS + " --snapshot {input.snapshot} {params.encoded} {params.states}"
+        " {params.selector} --out {output}" + TOLD
 
 
 rule select:
@@ -34,27 +35,11 @@ rule select:
     threads: threads
     priority: 1
     params:
-        settings=settings("select"),
-        experiment=reference,
-        previous=lambda wildcards, input: f"--previous {input.previous}" if input.previous else "",
+        settings=settings("learn"),
+        encoded=given("--encoded", "encoded"),
+        states=given("--state", "states"),
+        previous=given("--previous", "previous"),
     message: "select " + NAME
     shell:
-        JOB + " select " + KEYS + " --states {input.states} {params.previous} --out {output}"
-
-
-rule remember:
-    input:
-        snapshot="results/models/{model}",
-        encoded=encoded,
-        states=states,
-    output: CELL + "/memory.json"
-    log: LOGS + "/remember.log"
-    benchmark: BENCHMARKS + "/remember.tsv"
-    threads: threads
-    priority: 1
-    params:
-        settings=settings("remember"),
-        experiment=reference,
-    message: "remember " + NAME
-    shell:
-        JOB + " remember " + KEYS + " --states {input.states} --out {output}"
+        JOB + " select " + KEYS + " --snapshot {input.snapshot} {params.encoded} {params.states}"
+        " {params.previous} --out {output}" + TOLD

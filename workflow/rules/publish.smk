@@ -16,13 +16,12 @@ rule table:
     log: "results/{experiment}/logs/tables/{table}.log"
     benchmark: "results/{experiment}/benchmarks/tables/{table}.tsv"
     params:
-        experiment=reference,
+        settings=settings("matrix"),
         prefix=lambda wildcards, output: output.csv.removesuffix(".csv"),
         about=lambda wildcards: TABLES[wildcards.table][1],
     message: "table {wildcards.table} of {wildcards.experiment}"
     shell:
-        JOB + " table {wildcards.table} --experiment {params.experiment:q} --results results"
-        " --out {params.prefix}"
+        JOB + " table {wildcards.table} --results results --out {params.prefix}" + TOLD
 
 
 rule figure:
@@ -38,13 +37,12 @@ rule figure:
     log: "results/{experiment}/logs/figures/{figure}.log"
     benchmark: "results/{experiment}/benchmarks/figures/{figure}.tsv"
     params:
-        experiment=reference,
+        settings=settings("matrix"),
         prefix=lambda wildcards, output: output.svg.removesuffix(".svg"),
         about=lambda wildcards: FIGURES[wildcards.figure][1],
     message: "figure {wildcards.figure} of {wildcards.experiment}"
     shell:
-        JOB + " plot {wildcards.figure} --experiment {params.experiment:q} --results results"
-        " --out {params.prefix}"
+        JOB + " plot {wildcards.figure} --results results --out {params.prefix}" + TOLD
 
 
 rule page:
@@ -62,12 +60,11 @@ rule page:
     log: "results/{experiment}/logs/report.log"
     benchmark: "results/{experiment}/benchmarks/report.tsv"
     params:
-        experiment=reference,
+        settings=settings("matrix"),
         store=STORE,
     message: "report of {wildcards.experiment}"
     shell:
-        JOB + " report --experiment {params.experiment:q} --results results"
-        " --store {params.store:q} --out {output}"
+        JOB + " report --results results --store {params.store:q} --out {output}" + TOLD
 
 
 rule store:
@@ -91,16 +88,16 @@ rule track:
     log: "results/{experiment}/logs/{dataset}/{model}/{method}/seed{seed}/track.log"
     benchmark: "results/{experiment}/benchmarks/{dataset}/{model}/{method}/seed{seed}/track.tsv"
     params:
-        experiment=reference,
+        settings=settings("matrix"),
         store=STORE,
         artifacts=ARTIFACTS,
         run=lambda wildcards, output: str(Path(output[0]).parent),
     message:
         "track {wildcards.dataset} {wildcards.model} {wildcards.method} seed {wildcards.seed}"
     shell:
-        JOB + " track --experiment {params.experiment:q} --dataset {wildcards.dataset}"
-        " --model {wildcards.model} --method {wildcards.method} --seed {wildcards.seed}"
-        " --run {params.run} --store {params.store:q} --artifacts {params.artifacts:q} --out {output}"
+        JOB + " track --dataset {wildcards.dataset} --model {wildcards.model}"
+        " --method {wildcards.method} --seed {wildcards.seed} --run {params.run}"
+        " --store {params.store:q} --artifacts {params.artifacts:q} --out {output}" + TOLD
 
 
 rule track_summary:
@@ -113,13 +110,13 @@ rule track_summary:
     log: "results/{experiment}/logs/track_summary.log"
     benchmark: "results/{experiment}/benchmarks/track_summary.tsv"
     params:
-        experiment=reference,
+        settings=settings("matrix"),
         store=STORE,
         artifacts=ARTIFACTS,
     message: "track tables and figures of {wildcards.experiment}"
     shell:
-        JOB + " track-summary --experiment {params.experiment:q} --results results"
-        " --store {params.store:q} --artifacts {params.artifacts:q} --out {output}"
+        JOB + " track-summary --results results --store {params.store:q}"
+        " --artifacts {params.artifacts:q} --out {output}" + TOLD
 
 
 rule keep:
@@ -128,8 +125,6 @@ rule keep:
         figures=lambda wildcards: figure_files(wildcards.experiment),
     output: directory("results/published/{experiment}")
     log: "results/{experiment}/logs/publish.log"
-    params:
-        experiment=reference,
     message: "publish {wildcards.experiment}"
     shell:
-        JOB + " publish --experiment {params.experiment:q} --results results --out {output}"
+        JOB + " publish --experiment {wildcards.experiment} --results results --out {output}"

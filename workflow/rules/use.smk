@@ -7,19 +7,6 @@ def outside(wildcards):
     return [f"results/data/{wildcards.dataset}/base/raw"] if texts else []
 
 
-def package_settings(wildcards):
-    """Return what a package depends on beside the states."""
-    experiment = chosen(wildcards)
-    return json.dumps(
-        {
-            "evaluate": last(settings("evaluate"))(wildcards),
-            "model": experiment.models[wildcards.model].model_dump(),
-            "encode": experiment.params("encode", wildcards.dataset, wildcards.model),
-        },
-        sort_keys=True,
-    )
-
-
 rule package:
     input:
         snapshot="results/models/{model}",
@@ -32,18 +19,16 @@ rule package:
     benchmark: "results/{experiment}/benchmarks/{dataset}/{model}/{method}/seed{seed}/package.tsv"
     threads: threads
     params:
-        settings=package_settings,
-        experiment=reference,
-        task=last_task,
-        selector=lambda wildcards, input: f"--selector {input.selector}" if input.selector else "",
-        raw=lambda wildcards, input: f"--raw {input.raw}" if input.raw else "",
+        settings=settings("package"),
+        encoded=given("--encoded", "encoded"),
+        states=given("--state", "states"),
+        selector=given("--selector", "selector"),
+        raw=given("--raw", "raw"),
     message:
         "package {wildcards.dataset} {wildcards.model} {wildcards.method} seed {wildcards.seed}"
     shell:
-        JOB + " package --experiment {params.experiment:q} --dataset {wildcards.dataset}"
-        " --model {wildcards.model} --method {wildcards.method} --seed {wildcards.seed}"
-        " --task {params.task} --snapshot {input.snapshot} --encoded {input.encoded}"
-        " --states {input.states} {params.selector} {params.raw} --out {output}"
+        JOB + " package --snapshot {input.snapshot} {params.encoded} {params.states}"
+        " {params.selector} {params.raw} --out {output}" + TOLD
 
 
 rule log_model:

@@ -1,0 +1,73 @@
+"""The command `conpet`: one sub-command a rule of the workflow, with explicit paths."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+import typer
+
+from conpet import __version__
+from conpet.commands import data, keeping, learning, publishing, tracking, using
+from conpet.errors import UserError
+
+app = typer.Typer(
+    name="conpet",
+    help="Continual parameter-efficient tuning, step by step.",
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"max_content_width": 100, "help_option_names": ["-h", "--help"]},
+)
+for group in (data, learning, publishing, keeping, tracking, using):
+    app.registered_commands += group.app.registered_commands
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        print(f"conpet {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _top(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="say which")
+    ] = False,
+) -> None:
+    """Continual parameter-efficient tuning, step by step."""
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Run the command; a user's mistake is one line and exit status 1, or 2 for a wrong option."""
+    # before torch is imported: OpenMP threads that spin starve a second job on the same machine
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+    try:
+        app(argv, prog_name="conpet", standalone_mode=False)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # `conpet ... | head`
+    except UserError as error:
+        sys.exit(f"conpet: error: {error}")
+    except typer.Abort:
+        sys.exit(130)
+    except Exception as error:
+        _end_if_usage(error)
+        raise
+
+
+def _end_if_usage(error: Any) -> None:
+    """End with one line where the command line itself has a mistake.
+
+    Typer's own exceptions for that are known by what they do: their class is not public.
+    """
+    if not hasattr(error, "format_message"):
+        return
+    context = getattr(error, "ctx", None)
+    command = context.command_path if context else "conpet"
+    message = " ".join(error.format_message().split())
+    print(f"{command}: error: {message} (see {command} --help)", file=sys.stderr)
+    sys.exit(2)

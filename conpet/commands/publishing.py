@@ -1,0 +1,176 @@
+"""Finished runs to tables, figures and the page that shows everything."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from typer import Option
+
+from conpet.commands import options as o
+from conpet.commands.checks import DataChecks
+from conpet.config.matrix import Matrix
+from conpet.config.strict import choose, read_yaml
+from conpet.provenance import commit
+from conpet.reporting.collect import Results, collect_experiment
+
+app = typer.Typer()
+Thing = Annotated[str, typer.Argument(help="see `conpet targets`")]
+Prefix = Annotated[Path, Option(help="prefix of the files to write")]
+Reported = Annotated[Path, Option(help="CSV with figures of others, for the main table")]
+REPORTED = Path("config/author_results.csv")
+
+TARGETS = {
+    "all": "tables, figures, report and MLflow: what is made where no target is named",
+    "demo": "the same of the demo, whatever experiment is set",
+    "tables": "all tables",
+    "figures": "all figures",
+    "report": "the page that shows everything",
+    "mlflow": "every run in MLflow; a lost store is filled again",
+    "models": "the trained learners, packaged and in MLflow's model registry",
+    "partial": "tables, figures and page of what is finished by now",
+    "publish": "tables and figures copied to results/published",
+    "verify": "everything made again in a scratch folder, compared with what is published",
+}
+
+
+def matrix_of(settings: Path | None, experiment: str, config_dir: Path) -> Matrix:
+    """Return the matrix that a command was handed, or that of an experiment."""
+    return o.told(Matrix, settings, (experiment, config_dir), lambda e: e.matrix(), DataChecks())
+
+
+def _collected(matrix: Matrix, results: Path, reported: Path) -> Results:
+    return collect_experiment(matrix, results, reported if reported.is_file() else None)
+
+
+@app.command()
+def table(
+    name: Thing,
+    out: Prefix,
+    experiment: o.Name = "",
+    settings: o.Handed = None,
+    results: o.Results = o.RESULTS,
+    reported: Reported = REPORTED,
+    config_dir: o.ConfigDir = o.CONFIG,
+) -> None:
+    """Make one table: OUT.csv, .md, .tex, .json."""
+    from conpet.reporting.tables import TABLES, write_table
+
+    choose("table", name, list(TABLES), "table")
+    matrix = matrix_of(settings, experiment, config_dir)
+    made = TABLES[name][0](_collected(matrix, results, reported))
+    write_table(made, out, matrix.config_sha256)
+
+
+@app.command()
+def plot(
+    name: Thing,
+    out: Prefix,
+    experiment: o.Name = "",
+    settings: o.Handed = None,
+    results: o.Results = o.RESULTS,
+    config_dir: o.ConfigDir = o.CONFIG,
+) -> None:
+    """Make one figure: OUT.svg, .png."""
+    from conpet.reporting.figures import FIGURES, write_figure
+
+    choose("figure", name, list(FIGURES), "plot")
+    matrix = matrix_of(settings, experiment, config_dir)
+    write_figure(FIGURES[name][0](_collected(matrix, results, REPORTED)), out)
+
+
+@app.command()
+def report(
+    out: o.Out,
+    experiment: o.Name = "",
+    settings: o.Handed = None,
+    results: o.Results = o.RESULTS,
+    reported: Reported = REPORTED,
+    store: Annotated[str, Option(help="MLflow's store, for links to its pages")] = "",
+    config_dir: o.ConfigDir = o.CONFIG,
+) -> None:
+    """Make the page that shows everything."""
+    matrix = matrix_of(settings, experiment, config_dir)
+    _write_page(matrix, _collected(matrix, results, reported), out, store)
+
+
+def _write_page(matrix: Matrix, found: Results, out: Path, store: str = "") -> None:
+    from conpet.reporting.collect import describe
+    from conpet.reporting.graph import job_counts
+    from conpet.reporting.page import About, write_page
+
+    about = About(
+        jobs=job_counts(matrix),
+        store=store if not store or store.startswith("http") else "http://127.0.0.1:5000",
+        config=describe(matrix),
+        config_hash=matrix.config_sha256,
+        commit=commit(Path.cwd()),
+    )
+    write_page(found, out, about)
+
+
+@app.command()
+def tables(
+    experiment: o.Name,
+    out: Annotated[
+        Path | None, Option(help="folder to write (default: RESULTS/EXPERIMENT/partial)")
+    ] = None,
+    settings: o.Handed = None,
+    results: o.Results = o.RESULTS,
+    reported: Reported = REPORTED,
+    config_dir: o.ConfigDir = o.CONFIG,
+) -> None:
+    """Make every table and figure of what is finished, also while a workflow runs."""
+    from conpet.reporting.figures import FIGURES, write_figure
+    from conpet.reporting.tables import TABLES, terminal, write_table
+
+    matrix = matrix_of(settings, experiment, config_dir)
+    found = _collected(matrix, results, reported)
+    folder = out or results / matrix.name / "partial"
+    for name, (make_table, _) in TABLES.items():
+        write_table(make_table(found), folder / "tables" / name, matrix.config_sha256)
+    for name, (make_figure, _) in FIGURES.items():
+        write_figure(make_figure(found), folder / "figures" / name)
+    _write_page(matrix, found, folder / "report.html")
+    print(terminal(TABLES["main"][0](found)))
+    print(f"\ntables, figures and report of what is there: {folder}")
+
+
+@app.command()
+def show(
+    experiment: o.Name,
+    results: o.Results = o.RESULTS,
+    reported: Reported = REPORTED,
+    config_dir: o.ConfigDir = o.CONFIG,
+) -> None:
+    """Print the main table and where the rest lies."""
+    from conpet.reporting.tables import TABLES, terminal
+
+    matrix = matrix_of(None, experiment, config_dir)
+    print(terminal(TABLES["main"][0](_collected(matrix, results, reported))))
+    here = results / matrix.name
+    print(f"\ntables   {here / 'tables'}\nfigures  {here / 'figures'}/accuracy.png and more")
+    print(f"report   {here / 'report.html'}")
+    conpet = Path(sys.executable).parent / "conpet"
+    near = conpet.is_relative_to(Path.cwd())
+    print(f"MLflow   {conpet.relative_to(Path.cwd()) if near else 'conpet'} ui")
+
+
+@app.command()
+def targets(config_dir: o.ConfigDir = o.CONFIG) -> None:
+    """List experiments, tables and figures, a line each."""
+    from conpet.reporting.figures import FIGURES
+    from conpet.reporting.tables import TABLES
+
+    print("experiments: snakemake --config experiment=NAME")
+    for path in sorted((config_dir / "experiments").glob("*.yaml")):
+        print(f"  {path.stem:16} {read_yaml(path).get('title', '')}")
+    print("targets")
+    for name, meaning in TARGETS.items():
+        print(f"  {name:16} {meaning}")
+    print("  or a file:")
+    for folder, things, end in (("tables", TABLES, "md"), ("figures", FIGURES, "png")):
+        for name, (_, meaning) in things.items():
+            print(f"  {f'results/EXPERIMENT/{folder}/{name}.{end}':44} {meaning}")

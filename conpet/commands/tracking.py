@@ -1,0 +1,148 @@
+"""Finished runs to MLflow, and MLflow stores looked at and compared."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from typer import Option
+
+from conpet.commands import options as o
+from conpet.commands.publishing import matrix_of
+from conpet.files import read_json
+
+app = typer.Typer()
+Where = Annotated[str, typer.Argument(help="a store, or a dump-store's .json")]
+
+
+@app.command()
+def track_store(out: o.Out, store: o.Store = o.STORE, artifacts: o.Artifacts = o.ARTIFACTS) -> None:
+    """Make MLflow's store."""
+    from conpet.tracking import create_store
+
+    create_store(store, artifacts, out)
+
+
+@app.command()
+def track(
+    dataset: o.Dataset,
+    model: o.Model,
+    method: o.Method,
+    seed: o.Seed,
+    run: Annotated[Path, Option(help="the run's folder")],
+    out: o.Out,
+    experiment: o.Name = "",
+    settings: o.Handed = None,
+    store: o.Store = o.STORE,
+    artifacts: o.Artifacts = o.ARTIFACTS,
+    config_dir: o.ConfigDir = o.CONFIG,
+) -> None:
+    """Log one finished run to MLflow; an older one is replaced."""
+    from conpet.tracking import RunKey, track_run
+
+    matrix = matrix_of(settings, experiment, config_dir)
+    tasks, chosen = matrix.tasks(dataset), matrix.methods[method]
+    params: dict[str, Any] = {
+        "learner": chosen.learner,
+        "replay": chosen.replay,
+        "options": chosen.options,
+        "settings": matrix.settings(dataset, model, method).model_dump(mode="json"),
+    }
+    last = run / f"task{tasks:02d}" / "state"
+    # of the training, not of today: a store rebuilt later says the same
+    tags = {
+        "git_commit": read_json(last / "timing.json").get("git_commit", ""),
+        "data_sha256": read_json(last / "state.json")["encoded_sha256"],
+        "config_sha256": matrix.config_sha256,
+    }
+    key = RunKey(matrix.name, dataset, model, method, seed)
+    track_run(run, key, params, tags, store, artifacts, out, tasks)
+
+
+@app.command()
+def track_summary(
+    out: o.Out,
+    experiment: o.Name = "",
+    settings: o.Handed = None,
+    results: o.Results = o.RESULTS,
+    store: o.Store = o.STORE,
+    artifacts: o.Artifacts = o.ARTIFACTS,
+    config_dir: o.ConfigDir = o.CONFIG,
+) -> None:
+    """Log an experiment's tables, figures and report."""
+    from conpet import tracking
+    from conpet.reporting.figures import FIGURES
+    from conpet.reporting.tables import TABLES
+
+    matrix = matrix_of(settings, experiment, config_dir)
+    here = results / matrix.name
+    params = {
+        "seeds": matrix.seeds,
+        "tasks": matrix.task_counts,
+        "models": list(matrix.models),
+        "methods": list(matrix.methods),
+    }
+    tracking.track_summary(
+        matrix.name,
+        [here / "tables" / f"{name}.{end}" for name in TABLES for end in ("csv", "md", "tex")],
+        [here / "figures" / f"{name}.{end}" for name in FIGURES for end in ("svg", "png")],
+        params,
+        {"config_sha256": matrix.config_sha256},
+        store,
+        artifacts,
+        out,
+        matrix.title,
+        others=[here / "report.html"],
+    )
+
+
+@app.command()
+def log_model(
+    package: Annotated[Path, Option(help="packaged learner")],
+    tracked: Annotated[Path, Option(help="the run's tracked.json")],
+    out: o.Out,
+    store: o.Store = o.STORE,
+) -> None:
+    """Log a packaged learner to its run in MLflow, and register it."""
+    from conpet.tracking.models import log_package
+
+    log_package(package, tracked, store, out)
+
+
+@app.command()
+def ui(
+    store: o.Store = o.STORE,
+    artifacts: o.Artifacts = o.ARTIFACTS,
+    port: Annotated[int, Option(help="where it listens, on this machine alone")] = 5000,
+) -> None:
+    """Open MLflow's pages on this machine."""
+    from conpet.tracking import ui_command, ui_pages
+
+    command = ui_command(store, artifacts, port)
+    print(f"MLflow at http://127.0.0.1:{port} (stop with Ctrl-C)")
+    for name, address in ui_pages(store, port).items():
+        print(f"  {name}: {address}")
+    print(end="", flush=True)
+    # in this process's place: what stops it stops the server
+    os.execvp(command[0], command)
+
+
+@app.command()
+def diff_stores(a: Where, b: Where) -> None:
+    """Compare all that two MLflow stores hold, but for ids."""
+    from conpet.tracking.contents import differences
+
+    lines = differences(a, b)
+    print("\n".join(lines) if lines else "identical")
+    if lines:
+        raise SystemExit(1)
+
+
+@app.command()
+def dump_store(out: o.Out, store: o.Store = o.STORE, artifacts: o.Artifacts = o.ARTIFACTS) -> None:
+    """Write all that an MLflow store holds, but for ids, as JSON."""
+    from conpet.tracking.contents import dump
+
+    print(f"{out}: {dump(store, out):,} things")

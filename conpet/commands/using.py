@@ -1,0 +1,168 @@
+"""A trained run put to use: packaged, asked, and extended; a dataset looked at."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import typer
+from typer import Argument, Option
+
+from conpet.commands import options as o
+from conpet.config import Experiment
+from conpet.config.stages import Package
+from conpet.errors import UserError
+from conpet.files import write_json, write_text
+
+app = typer.Typer()
+
+
+@app.command()
+def package(
+    snapshot: o.Snapshot,
+    encoded: o.Encoded,
+    state: o.States,
+    out: o.Out,
+    selector: o.Selector = None,
+    raw: Annotated[
+        Path | None, Option(help="raw files, for the dataset's texts of no class")
+    ] = None,
+    experiment: o.Name = "",
+    settings: o.Handed = None,
+    config_dir: o.ConfigDir = o.CONFIG,
+) -> None:
+    """Put a trained run into one folder that can be used elsewhere."""
+    from conpet.learners.states import read_state
+    from conpet.predicting.outside import read_outside
+    from conpet.predicting.package import package
+
+    newest = read_state((state or [])[-1]) if state else None
+    if newest is None:
+        raise UserError("--state: give the run's states, oldest first")
+
+    def resolve(found: Experiment) -> Package:
+        o.known(found, dataset=newest.dataset, model=newest.model, method=newest.method)
+        return found.package(newest.dataset, newest.model, newest.method)
+
+    about = o.told(Package, settings, (experiment, config_dir), resolve)
+    outside = read_outside(raw, about.outside) if raw and about.outside else []
+    package(about, snapshot, encoded, state or [], selector, outside, out)
+
+
+@app.command()
+def predict(
+    run: Annotated[str, Option(help="a run's or package's folder, or an MLflow address")],
+    file: Annotated[
+        Path | None, Argument(help=".csv, .tsv, .jsonl, .parquet or .txt (a line a text)")
+    ] = None,
+    text: Annotated[list[str] | None, Option(help="a text; may be given again")] = None,
+    column: Annotated[str, Option(help="the file's column")] = "text",
+    out: Annotated[Path | None, Option(help="CSV to write (default: print)")] = None,
+    probabilities: Annotated[bool, Option("--probabilities", help="a column a class")] = False,
+    threshold: Annotated[
+        float | None, Option(help="confidence below which no class is given")
+    ] = None,
+    refuse: Annotated[bool, Option("--refuse", help="take the calibrated threshold")] = False,
+    snapshot: Annotated[
+        Path | None, Option(help="the backbone's folder, if not to be found")
+    ] = None,
+    mirror: o.Mirror = None,
+    device: Annotated[Literal["auto", "cpu", "cuda"], Option(help="where")] = "auto",
+    precision: Annotated[Literal["auto", "float32", "bfloat16"], Option(help="of numbers")] = (
+        "float32"
+    ),
+    threads: Annotated[int, Option(help="of the processor", min=1)] = 1,
+) -> None:
+    """Classify texts with a trained run; print CSV, or write it whole."""
+    from conpet.predicting.outside import read_texts
+    from conpet.predicting.predictor import load
+
+    if bool(text) == bool(file):
+        raise UserError("predict: give either --text (once or more) or a file")
+    texts = list(text) if text else read_texts(file or Path(), column)
+    predictor = load(
+        run, snapshot=snapshot, mirror=mirror, device=device, precision=precision, threads=threads
+    )
+    wanted = threshold if threshold is not None else refuse
+    frame = predictor.predict(texts, wanted).frame(probabilities)
+    frame.insert(0, "text", texts)
+    written = frame.to_csv(index=False, lineterminator="\n")
+    if out:
+        write_text(out, written)
+    else:
+        sys.stdout.write(written)
+
+
+@app.command()
+def extend(
+    dataset: Annotated[str, Argument(help="a name in config/datasets")],
+    file: Annotated[Path, Argument(help="texts with labels that the stream does not have yet")],
+    format: Annotated[
+        str | None, Option(help="a reader (default: table, or marked for relations, entities)")
+    ] = None,
+    option: Annotated[list[str] | None, Option(help="KEY=VALUE of the reader")] = None,
+    results: o.Results = o.RESULTS,
+    config_dir: o.ConfigDir = o.CONFIG,
+) -> None:
+    """Make a labelled file of new classes a dataset's next task."""
+    from conpet.commands.extension import extend
+    from conpet.data.report import Report
+
+    given = option or []
+    if wrong := [pair for pair in given if "=" not in pair]:
+        raise UserError(f"--option {wrong[0]}: give KEY=VALUE")
+    options = dict(pair.split("=", 1) for pair in given)
+    report = Report()
+    classes = extend(dataset, file, config_dir, results, format, options, report)
+    print(f"{dataset}: a new task of {len(classes)} classes: {', '.join(classes)}")
+    for reason, dropped in report.as_dict()["dropped"].items():
+        print(f"left out: {dropped['count']} rows, {reason}: {', '.join(dropped['first'])}")
+    print("learn it: snakemake models --config experiment=NAME")
+
+
+@app.command()
+def describe(
+    dataset: Annotated[
+        str, Argument(help="a name in config/datasets, a YAML, or with --format a data file")
+    ],
+    model: Annotated[list[str] | None, Option(help="a model; again for each")] = None,
+    mirror: o.Mirror = None,
+    format: Annotated[
+        str | None, Option(help="the file's format: fewrel, crossner, table, ...")
+    ] = None,
+    kind: Annotated[
+        str | None, Option(help="where the format leaves it open: relation or entity")
+    ] = None,
+    tasks: Annotated[
+        int | None, Option(help="tasks to cut a file's classes into (default: 5)")
+    ] = None,
+    seed: Annotated[int | None, Option(help="of a file's class order (default: 100)")] = None,
+    max_length: Annotated[int | None, Option(help="tokens a text may have (default: 128)")] = None,
+    json: Annotated[Path | None, Option(help="file to write the same to")] = None,
+    results: o.Results = o.RESULTS,
+    config_dir: o.ConfigDir = o.CONFIG,
+) -> None:
+    """Show a dataset: sizes, lengths, samples, what was dropped."""
+    from conpet.commands import description
+    from conpet.commands.description_text import as_text
+
+    models = model or ["minilm"]
+    if format:
+        about: dict[str, Any] = {
+            "format": format,
+            "order": {
+                "seed": 100 if seed is None else seed,
+                "tasks": 5 if tasks is None else tasks,
+            },
+            **({"kind": kind} if kind else {}),
+        }
+        opened = description.open_file(Path(dataset), about, models, config_dir, max_length)
+    elif (kind, tasks, seed) != (None, None, None):
+        raise UserError("--kind, --tasks, --seed: the YAML says them: they go with --format only")
+    else:
+        opened = description.open_dataset(dataset, models, config_dir, max_length)
+    reports = [description.describe(*pair, results, mirror) for pair in opened]
+    print("\n".join(as_text(report) for report in reports), end="")
+    if json:
+        write_json(json, reports[0] if len(reports) == 1 else reports)
