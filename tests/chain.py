@@ -61,38 +61,27 @@ class Chain:
 
     def __call__(self, *words: str | Path) -> None:
         """Run one command."""
-        command, *rest = [str(w) for w in words]
-        keys = ["--config-dir", str(self.config), "--experiment", "tiny"]
-        main([command, *keys, *rest])
+        main([str(w) for w in words])
+
+    @property
+    def of(self) -> list[str]:
+        """The options that name the experiment."""
+        return ["--config-dir", str(self.config), "--experiment", "tiny"]
 
     def prepare(self) -> None:
         """Run everything up to the encoded file."""
-        data, of = self.results / "data", ["--dataset", "tiny", "--part", "base"]
-        self("fetch-model", "--model", "tiny", "--out", self.snapshot)
-        self("fetch-dataset", *of, "--out", data / "raw")
+        data, part = self.results / "data", [*self.of, "--dataset", "tiny"]
+        base = [*part, "--part", "base"]
+        samples, tasks = data / "s.parquet", data / "t.json"
+        self("fetch-model", *self.of, "--model", "tiny", "--out", self.snapshot)
+        self("fetch-dataset", *base, "--out", data / "raw")
         self(
-            "prepare",
-            *of,
-            "--raw",
-            data / "raw",
-            "--out",
-            data / "s.parquet",
-            "--report",
-            data / "r.json",
+            "prepare", *base, "--raw", data / "raw", "--out", samples, "--report", data / "r.json"
         )
+        self("split", *base, "--samples", samples, "--raw", data / "raw", "--out", tasks)
         self(
-            "split",
-            *of,
-            "--samples",
-            data / "s.parquet",
-            "--raw",
-            data / "raw",
-            "--out",
-            data / "t.json",
-        )
-        self(
-            "encode", *of, "--model", "tiny", "--snapshot", self.snapshot, "--samples",
-            data / "s.parquet", "--tasks", data / "t.json", "--out", self.encoded,
+            "encode", *part, "--model", "tiny", "--snapshot", self.snapshot,
+            "--samples", samples, "--tasks", tasks, "--out", self.encoded,
         )  # fmt: skip
 
     @property
@@ -105,34 +94,30 @@ class Chain:
         """The encoded file."""
         return self.results / "encoded.safetensors"
 
+    def ask(self, command: str, *words: str | Path) -> None:
+        """Run a command about states."""
+        self(command, "--snapshot", self.snapshot, "--encoded", self.encoded, *words)
+
     def job(self, command: str, method: str, task: int, *words: str | Path) -> None:
         """Run a learning command."""
-        self(
-            command, "--dataset", "tiny", "--model", "tiny", "--method", method, "--seed", "1",
-            "--task", str(task), "--snapshot", self.snapshot, "--encoded", self.encoded, *words,
+        self.ask(
+            command, *self.of, "--dataset", "tiny", "--model", "tiny", "--method", method,
+            "--seed", "1", "--task", str(task), *words,
         )  # fmt: skip
 
     def learn(self, method: str, tasks: int, out: Path) -> None:
         """Learn and evaluate tasks 1..tasks into ``out``."""
-        learner, replay = METHODS[method]
-        states: list[Path] = []
-        memories: list[Path] = []
+        experts = METHODS[method][0] == "experts"
+        states: list[str | Path] = []
         for task in range(1, tasks + 1):
             here, selector = out / f"task{task:02d}", list[str | Path]()
-            if learner == "experts" and task > 1:
+            if experts and task > 1:
                 previous = ["--previous", out / f"task{task - 1:02d}/selector"] if task > 2 else []
                 self.job("select", method, task, *previous, "--out", here / "selector")
                 selector = ["--selector", here / "selector"]
-            memory = ["--memories", *memories] if memories else []
-            before = ["--states", *states] if states else []
-            self.job("train", method, task, *before, *memory, *selector, "--out", here / "state")
-            states.append(here / "state")
-            if replay == "memory":
-                self.job(
-                    "remember", method, task, "--states", *states, "--out", here / "memory.json"
-                )
-                memories.append(here / "memory.json")
-            self.job(
-                "evaluate", method, task, "--states", *states, *selector, "--metrics",
-                here / "metrics.json", "--predictions", here / "predictions.parquet",
+            self.job("train", method, task, *states, *selector, "--out", here / "state")
+            states = [*(states if experts else []), "--state", here / "state"]
+            self.ask(
+                "evaluate", *states, *selector, "--metrics", here / "metrics.json",
+                "--predictions", here / "predictions.parquet",
             )  # fmt: skip

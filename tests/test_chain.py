@@ -7,15 +7,20 @@ import os
 import re
 import subprocess
 import sys
+import types
 from pathlib import Path
 
 import pandas as pd
 import pytest
 import torch
+import yaml
 
 from conpet.data.stream import open_stream
+from conpet.learners.assembly import assemble
+from conpet.learners.base import Seeds
+from conpet.learners.states import read_state
 from conpet.models.batches import collate
-from tests.chain import METHODS, Chain
+from tests.chain import METHODS, Chain, write_yaml
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -67,12 +72,9 @@ def test_stock_peft_loads_the_adapter_and_gives_the_same_logits(
         hidden = model(input_ids=ids, attention_mask=mask).last_hidden_state
     logits = hidden[torch.arange(len(ids)), pool] @ head["head.weight"].T + head["head.bias"]
 
-    from conpet.config import load_experiment
-    from conpet.jobs.learn import Cell, build
-
-    experiment = load_experiment("tiny", chain.config)
-    cell = Cell(experiment, "tiny", "tiny", "static_emr", 1, 1)
-    learner = build(cell, chain.snapshot, [chain.encoded], [], "test")
+    learner = assemble(
+        read_state(state).settings, ("tiny", chain.snapshot), stream, Seeds(1, "tiny")
+    )
     learner.load([state], None)
     ours = learner.predict(order).scores
     torch.testing.assert_close(logits.log_softmax(1), ours, rtol=1e-5, atol=1e-6)
@@ -92,7 +94,7 @@ class Hide:
 sys.meta_path = [Hide(finder) for finder in sys.meta_path]
 from conpet.commands import main
 main(sys.argv[1:])
-needless = {'sklearn', 'matplotlib'} & set(sys.modules)
+needless = {'sklearn', 'matplotlib', 'pandas', 'pyarrow'} & set(sys.modules)
 assert not needless, f'a training job loads {needless}'
 """
     command = [
@@ -134,8 +136,8 @@ def test_a_broken_encoded_file_is_one_line(chain: Chain, tmp_path: Path) -> None
     broken.write_bytes(chain.encoded.read_bytes()[:100])
     with pytest.raises(SystemExit, match="not an encoded file"):
         chain(
-            "train", "--dataset", "tiny", "--model", "tiny", "--method", "emr", "--seed", "1",
-            "--task", "1", "--snapshot", chain.snapshot, "--encoded", broken,
+            "train", *chain.of, "--dataset", "tiny", "--model", "tiny", "--method", "emr",
+            "--seed", "1", "--task", "1", "--snapshot", chain.snapshot, "--encoded", broken,
             "--out", tmp_path / "state",
         )  # fmt: skip
     assert list(tmp_path.iterdir()) == [broken]
@@ -153,12 +155,81 @@ def test_states_of_other_tasks_or_methods_are_refused(chain: Chain, tmp_path: Pa
     chain.learn("dynamic", 1, tmp_path / "dynamic")
     expert, out = tmp_path / "dynamic/task01/state", tmp_path / "out"
     for method, states, said in (
-        ("dynamic", [], "--states: they are of tasks [], but tasks [1] are needed"),
-        ("static_emr", [], "--states: they are of tasks [], but tasks [1] are needed"),
-        ("dynamic", [expert, expert], "--states: they are of tasks [1, 1], but tasks [1] are"),
-        ("static_emr", [expert], f"{expert}: a state of learner experts, not linear"),
+        ("dynamic", [], "--state: they are of tasks [], but tasks [1] are needed"),
+        ("static_emr", [], "--state: they are of tasks [], but tasks [1] are needed"),
+        ("dynamic", [expert, expert], "--state: they are of tasks [1, 1], but tasks [1] are"),
+        ("static_emr", [expert], f"{expert}: a state of method dynamic, not static_emr"),
         ("static_emr", [tmp_path / "none"], f"{tmp_path}/none/state.json: no such file"),
     ):
+        given = [word for state in states for word in ("--state", state)]
         with pytest.raises(SystemExit, match=re.escape(said)):
-            chain.job("train", method, 2, "--states", *states, "--memories", "--out", out)
+            chain.job("train", method, 2, *given, "--out", out)
         assert not out.exists()
+
+
+def test_a_state_shaped_by_other_settings_is_refused(chain: Chain, tmp_path: Path) -> None:
+    chain.learn("emr", 1, tmp_path)
+    state = tmp_path / "task01/state"
+    about = read_state(state).settings
+    other = about.settings.tuning.model_copy(update={"config": {"r": 8}})
+    settings = about.settings.model_copy(update={"tuning": other})
+    told = tmp_path / "settings.json"
+    told.write_text(about.model_copy(update={"settings": settings}).text())
+    with pytest.raises(SystemExit, match=r"learnt with settings\.tuning .*'r': 4.*, not .*'r': 8"):
+        chain.job("train", "emr", 2, "--state", state, "--settings", told, "--out", tmp_path / "x")
+
+
+def test_a_job_computes_with_what_it_was_handed(chain: Chain, tmp_path: Path) -> None:
+    """Whatever the config says meanwhile: it is not read."""
+    config = chain.config / "methods/emr.yaml"
+    chain.learn("emr", 1, tmp_path / "a")
+    about = read_state(tmp_path / "a/task01/state").settings
+    told = tmp_path / "settings.json"
+    told.write_text(about.text())
+    before = config.read_text()
+    config.write_text("not: [yaml")
+    try:
+        chain.job("train", "emr", 1, "--settings", told, "--out", tmp_path / "b")
+    finally:
+        config.write_text(before)
+    first, again = (tmp_path / name / "state.json" for name in ("a/task01/state", "b"))
+    assert first.read_bytes() == again.read_bytes()
+
+
+def test_settings_that_are_not_those_of_their_name_are_refused(
+    chain: Chain, tmp_path: Path
+) -> None:
+    told = tmp_path / f"{'0' * 64}.json"
+    told.write_text("{}")
+    with pytest.raises(SystemExit, match=r"0\.json: was changed: run the workflow again"):
+        chain.job("train", "emr", 1, "--settings", told, "--out", tmp_path / "state")
+
+
+def test_a_renamed_experts_learner_is_what_it_is(
+    chain: Chain, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Flags decide what a state needs, never the learner's name."""
+    from conpet import learners
+
+    copy = learners.learner_class("experts")
+    known = learners.names()
+    monkeypatch.setattr(learners, "names", lambda: [*known, "mine"])
+    monkeypatch.setitem(sys.modules, "conpet.learners.mine", types.SimpleNamespace(LEARNER=copy))  # type: ignore[misc]
+    monkeypatch.setitem(METHODS, "mine", ("experts", "dynamic"))
+    write_yaml(
+        chain.config / "methods/mine.yaml", {"title": "M", "learner": "mine", "replay": "dynamic"}
+    )
+    experiment = yaml.safe_load((chain.config / "experiments/tiny.yaml").read_text())
+    write_yaml(
+        chain.config / "experiments/tiny.yaml",
+        {**experiment, "methods": [*experiment["methods"], "mine"]},
+    )
+    for method in ("dynamic", "mine"):
+        chain.learn(method, 2, tmp_path / method)
+    ours, theirs = (
+        json.loads((tmp_path / method / "task02/state/state.json").read_text())
+        for method in ("dynamic", "mine")
+    )
+    assert ours["needs"] == theirs["needs"] == {"states": "all", "selector": True}
+    weights = [tmp_path / m / "task02/state/learner.safetensors" for m in ("dynamic", "mine")]
+    assert weights[0].read_bytes() == weights[1].read_bytes()

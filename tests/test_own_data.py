@@ -48,16 +48,17 @@ def test_one_yaml_makes_a_benchmark(tmp_path: Path) -> None:
     run("prepare", *part, "--raw", raw, "--out", samples, "--report", data / "prepare.json")
     run("split", *part, "--samples", samples, "--raw", raw, "--out", tasks)
     files = ("--snapshot", snapshot, "--samples", samples, "--tasks", tasks, "--out", encoded)
-    run("encode", *part, "--model", "tiny", *files)
-    states: list[Path] = []
+    run("encode", "--dataset", "topics", "--model", "tiny", *files)
+    state: list[str | Path] = []
+    opened = ("--snapshot", snapshot, "--encoded", encoded)
     for task in ("1", "2"):
         out = here / "tiny" / "finetune" / "seed100" / f"task0{task}"
         cell = ("--dataset", "topics", "--model", "tiny", "--method", "finetune", "--seed", "100",
-                "--task", task, "--snapshot", snapshot, "--encoded", encoded)  # fmt: skip
-        run("train", *cell, "--states", *states, "--out", out / "state")
-        states = [out / "state"]
+                "--task", task)  # fmt: skip
+        run("train", *cell, *opened, *state, "--out", out / "state")
+        state = ["--state", out / "state"]
         wanted = ("--metrics", out / "metrics.json", "--predictions", out / "predictions.parquet")
-        run("evaluate", *cell, "--states", *states, *wanted)
+        main([str(word) for word in ("evaluate", *opened, *state, *wanted)])
     run("table", "main", "--results", results, "--out", tmp_path / "main")
     found = [len(task["classes"]) for task in read_json(tasks)["tasks"]]
     assert found == [3, 3]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from pathlib import Path
 from typing import Annotated, Any
@@ -11,6 +12,8 @@ from typer import Option
 
 from conpet.commands import options as o
 from conpet.commands.publishing import matrix_of
+from conpet.commands.checks import DataChecks
+from conpet.config.stages import Track
 from conpet.files import read_json
 
 app = typer.Typer()
@@ -27,13 +30,13 @@ def track_store(out: o.Out, store: o.Store = o.STORE, artifacts: o.Artifacts = o
 
 @app.command()
 def track(
+    experiment: o.Name,
     dataset: o.Dataset,
     model: o.Model,
     method: o.Method,
     seed: o.Seed,
     run: Annotated[Path, Option(help="the run's folder")],
     out: o.Out,
-    experiment: o.Name = "",
     settings: o.Handed = None,
     store: o.Store = o.STORE,
     artifacts: o.Artifacts = o.ARTIFACTS,
@@ -42,23 +45,26 @@ def track(
     """Log one finished run to MLflow; an older one is replaced."""
     from conpet.tracking import RunKey, track_run
 
-    matrix = matrix_of(settings, experiment, config_dir)
-    tasks, chosen = matrix.tasks(dataset), matrix.methods[method]
+    keys = {"dataset": dataset, "model": model, "method": method}
+    about = o.told(
+        Track, settings, (experiment, config_dir),
+        lambda e: o.known(e, **keys).track(dataset, model, method), DataChecks(),
+    )  # fmt: skip
     params: dict[str, Any] = {
-        "learner": chosen.learner,
-        "replay": chosen.replay,
-        "options": chosen.options,
-        "settings": matrix.settings(dataset, model, method).model_dump(mode="json"),
+        "learner": about.learner,
+        "replay": about.replay,
+        "options": about.options,
+        "settings": about.settings.model_dump(mode="json"),
     }
-    last = run / f"task{tasks:02d}" / "state"
+    last = run / f"task{about.tasks:02d}" / "state"
     # of the training, not of today: a store rebuilt later says the same
     tags = {
         "git_commit": read_json(last / "timing.json").get("git_commit", ""),
         "data_sha256": read_json(last / "state.json")["encoded_sha256"],
-        "config_sha256": matrix.config_sha256,
+        "config_sha256": hashlib.sha256(about.text().encode()).hexdigest(),
     }
-    key = RunKey(matrix.name, dataset, model, method, seed)
-    track_run(run, key, params, tags, store, artifacts, out, tasks)
+    key = RunKey(Path(experiment).stem, dataset, model, method, seed)
+    track_run(run, key, params, tags, store, artifacts, out, about.tasks)
 
 
 @app.command()

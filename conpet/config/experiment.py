@@ -29,6 +29,7 @@ from conpet.config.stages import (
     PublishedOrder,
     Split,
     Stage,
+    Track,
 )
 from conpet.config.strict import Strict, choose, merge, read_yaml, validate, within
 from conpet.errors import UserError
@@ -247,6 +248,15 @@ class Experiment:
             compute=settings.compute, kind=data.kind, template=data.template,
             max_length=settings.encoding.max_length, outside=data.outside, title=chosen.title,
             licence=chosen.licence, source=chosen.source,
+        )  # fmt: skip
+
+    def track(self, dataset: str, model: str, method: str) -> Track:
+        """Return what MLflow is told of a run."""
+        chosen = self.methods[method]
+        return Track(
+            tasks=self.tasks(dataset), learner=chosen.learner, options=chosen.options,
+            replay=chosen.replay, replay_options=chosen.replay_options,
+            settings=self.settings(dataset, model, method), look=chosen.look,
         )  # fmt: skip
 
     def matrix(self) -> Matrix:

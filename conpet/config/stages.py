@@ -11,6 +11,7 @@ import json
 from typing import Any, Literal
 
 from conpet.config.dataset import Generator, GroupOrder, Outside, Partition, SeedOrder
+from conpet.config.method import Look
 from conpet.config.raw import RawFile
 from conpet.config.settings import Compute, Settings
 from conpet.config.source import ModelSource
@@ -103,3 +104,15 @@ class Package(Stage):
     title: str
     licence: str
     source: ModelSource
+
+
+class Track(Stage):
+    """What MLflow is told of a run beside its files."""
+
+    tasks: int
+    learner: str
+    options: dict[str, Any] = {}
+    replay: str
+    replay_options: dict[str, Any] = {}
+    settings: Settings = Settings()
+    look: Look | None = None

@@ -187,7 +187,7 @@ def test_with_one_expert_old_samples_give_no_gradient_and_do_not_pass(
     plan = learner.train()
     batches = [b for epoch in plan.epochs for b in epoch]
     new = sum(int((learner.stream.task[b] == 2).sum()) for b in batches)
-    assert learner.history.samples_passed == new
+    assert learner.backbone.passed.trained_samples == new
     assert sum(len(b) for b in batches) == 2 * new
     assert new > 0
 
@@ -228,7 +228,7 @@ def test_two_experts_pass_old_samples_that_ask_for_both(world: World, tmp_path: 
     learner: Any = world.learner("experts", 2, replay="dynamic", options={"top_k": 2})
     learner.load(states, tmp_path / "s")
     plan = learner.train()
-    assert learner.history.samples_passed == sum(len(b) for e in plan.epochs for b in e)
+    assert learner.backbone.passed.trained_samples == sum(len(b) for e in plan.epochs for b in e)
 
 
 def test_frozen_experts_do_not_change_and_unchosen_classes_score_low(

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from conpet.replay.plan import Plan, make_plan
 
-from conpet.config.settings import Exemplars
-from conpet.config.settings import Replay, Training
+from conpet.config.settings import Budget, Exemplars, Settings, Training
 from conpet.data.stream import Stream
-from conpet.replay.memory import Memory
+from conpet.replay import replay_class
+from conpet.replay.base import Arrived, Plan
+from conpet.replay.exemplars import Memory
 
 
 def make_stream(
@@ -41,23 +41,29 @@ def make_stream(
     )
 
 
-def memories(stream: Stream, per_task: int = 5) -> list[Memory]:
+def memory(stream: Stream, per_task: int = 5) -> Memory:
     """Return the first samples of each earlier task, 4 of 5 for training."""
-    kept = [stream.of("train", [t])[:per_task] for t in range(1, stream.tasks)]
+    found = Memory.empty()
     n = per_task * 4 // 5
-    return [Memory(k[:n], k[n:]) for k in kept]
+    for t in range(1, stream.tasks):
+        kept = stream.of("train", [t])[:per_task]
+        found = found.joined(Memory(kept[:n], kept[n:]))
+    return found
 
 
-def plan(stream: Stream, strategy: str, seed: int = 1, **keys: Any) -> Plan:
+def plan(stream: Stream, replay: str, seed: int = 1, **keys: Any) -> Plan:
+    """Return a plan; ``keys`` are epochs, size, redraw, base, kept, or of the budget."""
     training = Training(epochs=keys.pop("epochs", 3), batch_size=keys.pop("size", 8))
     redraw = keys.pop("redraw", True)
     base = keys.pop("base", 5)
     kept = keys.pop("kept", None)
-    return make_plan(
-        stream, stream.tasks, strategy, training, Replay(**({"batches": 20} | keys)),
-        MemorySettings(base_frequency=base), memories(stream) if kept is None else kept, seed,
-        redraw=redraw,
+    settings = Settings(
+        training=training, replay=Budget(**({"batches": 20} | keys)),
+        memory=Exemplars(base_frequency=base),
     )  # fmt: skip
+    kind = replay_class(replay)
+    arrived = Arrived(stream, training, memory(stream) if kept is None else kept)
+    return kind(kind.Options(), settings).plan(arrived, seed, redraw)
 
 
 def flat(batches: Sequence[np.ndarray]) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import warnings
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import pytest
 from sklearn.cluster import KMeans
 
 from conpet.errors import UserError
-from conpet.replay.memory import (
+from conpet.replay.exemplars import (
     Memory,
     choose_memory,
     nearest_to_centroids,
@@ -134,13 +135,13 @@ def test_outputs_of_a_run_that_diverged(bad: float) -> None:
 def test_written_and_read(tmp_path: Path) -> None:
     memory = Memory(np.array([5, 3, 9]), np.array([], np.int64))
     path = tmp_path / "memory.json"
-    write_memory(path, 2, memory)
+    write_memory(path, memory)
     first = path.read_bytes()
-    found = read_memory(path)
+    found = read_memory(path, 10)
     assert found.train.tolist() == [5, 3, 9]
     assert found.valid.tolist() == []
     assert found.train.dtype == found.valid.dtype == np.int64
-    write_memory(path, 2, found)
+    write_memory(path, found)
     assert path.read_bytes() == first
 
 
@@ -150,15 +151,33 @@ def test_written_and_read(tmp_path: Path) -> None:
 def test_what_is_no_memory_file(tmp_path: Path, text: str) -> None:
     path = tmp_path / "memory.json"
     path.write_text(text)
-    with pytest.raises(UserError, match=r"memory\.json: not a memory file: run `conpet remember`"):
-        read_memory(path)
+    with pytest.raises(UserError, match=r"memory\.json: not a memory file: learn the task"):
+        read_memory(path, 10)
     path.write_text("{")
     with pytest.raises(UserError, match=r"memory\.json: not a JSON file"):
-        read_memory(path)
+        read_memory(path, 10)
 
 
 def test_a_memory_without_a_sample(tmp_path: Path) -> None:
     path = tmp_path / "memory.json"
     path.write_text('{"train": [], "valid": []}')
     with pytest.raises(UserError, match=r"memory\.json: a memory without a sample"):
-        read_memory(path)
+        read_memory(path, 10)
+
+
+@pytest.mark.parametrize("index", [-1, 10, 2**40])
+def test_a_memory_of_samples_that_are_not_there(tmp_path: Path, index: int) -> None:
+    path = tmp_path / "memory.json"
+    path.write_text(json.dumps({"train": [1, index], "valid": []}))
+    with pytest.raises(UserError, match=r"memory\.json: keeps samples that the encoded files do not"):
+        read_memory(path, 10)
+
+
+def test_a_memory_grows_and_knows_whose_its_samples_are() -> None:
+    tasks = np.array([1, 1, 1, 2, 2, 2])
+    first = Memory(np.array([2, 0]), np.array([1]))
+    both = first.joined(Memory(np.array([4]), np.array([3, 5])))
+    assert both.train.tolist() == [2, 0, 4]
+    assert both.valid.tolist() == [1, 3, 5]
+    for task, expected in ((1, first.train), (2, np.array([4]))):
+        assert both.of(task, tasks).train.tolist() == expected.tolist()

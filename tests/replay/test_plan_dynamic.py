@@ -6,7 +6,8 @@ from collections import Counter
 
 import numpy as np
 import pytest
-from conpet.replay.plan import class_balanced_draw, cut, draw_history
+from conpet.replay.base import cut, draw_history
+from conpet.replay.dynamic import class_balanced_draw
 from scipy.stats import chisquare  # type: ignore[import-untyped]
 
 from conpet.data.stream import Stream

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import collections
+import hashlib
+import itertools
+import json
 import re
+from pathlib import Path
+from typing import Any
 
 from conpet.config import load_experiment
-from conpet.jobs.publish import TARGETS
-from conpet.learners import find
+from conpet.commands.publishing import TARGETS
+from conpet.learners import learner_class
 from conpet.reporting.figures import FIGURES
 from conpet.reporting.graph import EDGES, job_counts
 from conpet.reporting.tables import TABLES
@@ -19,23 +24,28 @@ SUMMARY = "tables and figures of tiny"
 
 
 def option(call: list[str], name: str) -> list[str]:
-    """Return the values of one option of a call."""
-    if f"--{name}" not in call:
-        return []
-    rest = call[call.index(f"--{name}") + 1 :]
-    end = next((i for i, word in enumerate(rest) if word.startswith("--")), len(rest))
-    return rest[:end]
+    """Return the values of one option of a call, which may be given more than once."""
+    return [value for word, value in itertools.pairwise(call) if word == f"--{name}"]
 
 
 def call_of(workspace: Workspace, rule: str, method: str, task: int) -> list[str]:
-    keys = {"method": [method], "task": [f"{task:02d}"]}
+    """Return the one call of a rule that writes into a task of a method's run."""
+    place = f"results/tiny/tiny/minilm/{method}/seed7/task{task:02d}/"
     found = [
         call
         for call in workspace.calls()
-        if call[0] == rule and all(option(call, name) == value for name, value in keys.items())
+        if call[0] == rule
+        and any(v.startswith(place) for name in ("out", "metrics") for v in option(call, name))
     ]
     assert len(found) == 1
     return found[0]
+
+
+def told(workspace: Workspace, call: list[str]) -> dict[str, Any]:
+    """Return the settings that a call was handed."""
+    (name,) = option(call, "settings")
+    value: dict[str, Any] = json.loads((workspace.folder / name).read_text())
+    return value
 
 
 def files(call: list[str], name: str, method: str) -> list[str]:
@@ -48,8 +58,7 @@ def test_demo_is_the_whole_matrix_whatever_the_config_says(fresh: Workspace) -> 
     tasks = demo.tasks("demo")
     methods = demo.methods.values()
     runs = len(methods) * len(demo.seeds)
-    experts = sum(find(m.learner).experts for m in methods) * len(demo.seeds)
-    memory = sum(m.replay == "memory" for m in methods) * len(demo.seeds)
+    experts = sum(learner_class(m.learner).experts for m in methods) * len(demo.seeds)
     counts = {rule: len(jobs) for rule, jobs in fresh.planned("demo").items()}
     assert counts.pop("fetch") == 2  # a model and a dataset
     assert counts.pop("make") == 1  # the store
@@ -60,7 +69,6 @@ def test_demo_is_the_whole_matrix_whatever_the_config_says(fresh: Workspace) -> 
         "train": runs * tasks,
         "evaluate": runs * tasks,
         "select": experts * (tasks - 1),
-        "remember": memory * tasks,
         "track": runs + 1,  # the tables and figures too
         "table": len(TABLES),
         "figure": len(FIGURES),
@@ -131,29 +139,26 @@ def test_what_differs_is_kept_for_a_look_and_made_anew(finished: Workspace) -> N
 
 def test_each_job_is_given_what_it_needs_and_no_more(finished: Workspace) -> None:
     simple = call_of(finished, "train", "simple", 3)
-    assert files(simple, "states", "simple") == ["task02/state"]
-    assert files(simple, "memories", "simple") == []
+    assert files(simple, "state", "simple") == ["task02/state"]
     assert "--selector" not in simple
     assert option(simple, "snapshot") == ["results/models/minilm"]
     assert option(simple, "encoded") == ["results/tiny/tiny/minilm/base.safetensors"]
     recall = call_of(finished, "train", "recall", 3)
-    assert files(recall, "states", "recall") == ["task02/state"]
-    assert files(recall, "memories", "recall") == ["task01/memory.json", "task02/memory.json"]
+    assert files(recall, "state", "recall") == ["task02/state"]
     expert = call_of(finished, "train", "expert", 3)
-    assert files(expert, "states", "expert") == ["task01/state", "task02/state"]
+    assert files(expert, "state", "expert") == ["task01/state", "task02/state"]
     assert files(expert, "selector", "expert") == ["task03/selector"]
     second, third = (call_of(finished, "select", "expert", task) for task in (2, 3))
     assert "--previous" not in second
     assert files(third, "previous", "expert") == ["task02/selector"]
-    assert files(third, "states", "expert") == []
+    assert files(third, "state", "expert") == []
     tested = call_of(finished, "evaluate", "expert", 3)
-    assert files(tested, "states", "expert") == ["task01/state", "task02/state", "task03/state"]
+    assert files(tested, "state", "expert") == ["task01/state", "task02/state", "task03/state"]
     assert files(tested, "selector", "expert") == ["task03/selector"]
     assert "--selector" not in call_of(finished, "evaluate", "expert", 1)
-    assert files(call_of(finished, "evaluate", "recall", 3), "states", "recall") == ["task03/state"]
-    assert files(call_of(finished, "remember", "recall", 2), "states", "recall") == ["task02/state"]
+    assert files(call_of(finished, "evaluate", "recall", 3), "state", "recall") == ["task03/state"]
     counts = collections.Counter(call[0] for call in finished.calls())
-    assert (counts["select"], counts["remember"], counts["track-store"]) == (2, 3, 1)
+    assert (counts["select"], counts["track-store"]) == (2, 1)
 
 
 def test_logs_and_benchmarks_lie_beside_the_results(finished: Workspace) -> None:
@@ -179,7 +184,7 @@ def test_a_learning_rate_reruns_its_method_alone(finished: Workspace) -> None:
     jobs = finished.planned("all")
     published = {rule: jobs.pop(rule) for rule in ("table", "figure", "report", "track")}
     assert jobs.pop("represent") == ["tiny minilm recall seed 7"]
-    assert set(jobs) == {"train", "remember", "evaluate"}
+    assert set(jobs) == {"train", "evaluate"}
     assert len(jobs["train"]) == 3
     assert {name.rpartition(" task")[0] for names in jobs.values() for name in names} == {
         "tiny minilm recall seed 7"
@@ -193,10 +198,33 @@ def test_a_rate_of_a_later_task_leaves_the_earlier_ones(finished: Workspace) -> 
     assert jobs["train"] == jobs["evaluate"] == ["tiny minilm simple seed 7 task 03"]
 
 
-def test_a_reworded_title_reruns_nothing(finished: Workspace) -> None:
+def test_a_reworded_title_is_shown_and_nothing_is_learnt_again(finished: Workspace) -> None:
     path = finished.folder / "config" / "methods" / "recall.yaml"
     finished.write("methods/recall.yaml", path.read_text().replace("Recall", "Recalling"))
+    jobs = finished.planned("all")
+    assert jobs.pop("track") == [SUMMARY]
+    assert set(jobs) == {"table", "figure", "report"}
+
+
+def test_a_new_key_with_its_default_reruns_nothing(finished: Workspace) -> None:
+    """As after an update of this package: what was never said is what it was."""
+    finished.append("methods/recall.yaml", "options: {}\nreplay_options: {}\nagainst: []\n")
+    finished.append("experiments/tiny.yaml", "settings: {head: grow, compute: {fast: true}}\n")
     assert finished.planned("all") == {}
+
+
+def test_a_job_is_handed_the_settings_that_trigger_it(finished: Workspace) -> None:
+    train = told(finished, call_of(finished, "train", "expert", 2))
+    assert (train["learner"], train["replay"]) == ("experts", "dynamic")
+    assert train["lora_targets"] == ["query", "value"]
+    assert told(finished, call_of(finished, "evaluate", "expert", 2)) == {}
+    for call in finished.calls():
+        assert "--config-dir" not in call
+        if call[0] in ("publish", "track-store", "log-model"):
+            continue
+        (path,) = option(call, "settings")
+        text = (finished.folder / path).read_bytes()
+        assert Path(path).stem == hashlib.sha256(text).hexdigest()
 
 
 def test_an_appended_task_runs_itself_and_what_follows(finished: Workspace) -> None:
@@ -207,7 +235,6 @@ def test_an_appended_task_runs_itself_and_what_follows(finished: Workspace) -> N
     for rule in ("table", "figure", "report"):
         jobs.pop(rule)
     assert set(jobs.pop("track")) == {*RUNS, SUMMARY}
-    assert jobs.pop("remember") == ["tiny minilm recall seed 7 task 04"]
     assert set(jobs.pop("train")) == set(jobs.pop("evaluate")) == {f"{run} task 04" for run in RUNS}
     assert jobs.pop("select") == ["tiny minilm expert seed 7 task 04"]
     assert jobs == {
@@ -245,7 +272,7 @@ def test_a_selector_may_start_from_the_experts(finished: Workspace) -> None:
     finished.forget_calls()
     assert finished.run("all").returncode == 0
     third = call_of(finished, "select", "expert", 3)
-    assert files(third, "states", "expert") == ["task01/state", "task02/state"]
+    assert files(third, "state", "expert") == ["task01/state", "task02/state"]
 
 
 def test_an_experiment_may_be_any_file(fresh: Workspace) -> None:
@@ -253,13 +280,14 @@ def test_an_experiment_may_be_any_file(fresh: Workspace) -> None:
     (fresh.folder / "mine.yaml").write_text(text)
     target = "results/mine/tiny/base.tasks.json"
     assert fresh.run(target, experiment="mine.yaml").returncode == 0
-    assert all(option(call, "experiment") == ["mine.yaml"] for call in fresh.calls())
+    assert [call[0] for call in fresh.calls()] == ["fetch-dataset", "prepare", "split"]
 
 
 def test_a_path_brings_its_own_experiment(fresh: Workspace) -> None:
     target = "results/tiny/tiny/base.tasks.json"
     assert fresh.run(target, experiment="demo").returncode == 0
-    assert {tuple(option(call, "experiment")) for call in fresh.calls()} == {("tiny",)}
+    split = told(fresh, fresh.calls()[-1])
+    assert split["order"] == {"seed": 1, "tasks": 3}
 
 
 def test_models_are_packaged_from_the_last_task_and_logged(finished: Workspace) -> None:
@@ -267,12 +295,16 @@ def test_models_are_packaged_from_the_last_task_and_logged(finished: Workspace) 
     assert set(jobs) == {"package", "log"}
     assert {name.removeprefix("model ") for name in jobs["log"]} == RUNS == set(jobs["package"])
     assert finished.run("models").returncode == 0
-    made = {option(call, "method")[0]: call for call in finished.calls() if call[0] == "package"}
+    made = {
+        method: call
+        for call in finished.calls()
+        for method in ("simple", "recall", "expert")
+        if call[0] == "package" and f"/{method}/" in option(call, "out")[0]
+    }
     tasks = ["task01/state", "task02/state", "task03/state"]
-    assert files(made["expert"], "states", "expert") == tasks
+    assert files(made["expert"], "state", "expert") == tasks
     assert files(made["expert"], "selector", "expert") == ["task03/selector"]
-    assert files(made["recall"], "states", "recall") == ["task03/state"]
-    assert option(made["recall"], "task") == ["03"]
+    assert files(made["recall"], "state", "recall") == ["task03/state"]
     assert "--selector" not in made["recall"]
     assert "--raw" not in made["recall"]
     assert finished.planned("models") == {}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -10,6 +11,7 @@ import time
 import pytest
 
 from tests.workflow.conftest import Workspace, said
+from tests.workflow.test_dag import told
 
 TARGETS = ("tables", "mlflow")
 
@@ -136,3 +138,22 @@ def test_a_second_run_in_the_same_folder_is_refused(
     assert f"process {reaped[0].pid}" in last
     assert fresh.planned("tables")["train"]  # to look is always allowed
     assert reaped[0].poll() is None
+
+
+def test_a_config_edited_meanwhile_does_not_reach_the_jobs(
+    fresh: Workspace, reaped: list[subprocess.Popen[str]]
+) -> None:
+    """What was asked for is what is learnt, and what is recorded."""
+    path = fresh.folder / "config/methods/simple.yaml"
+    before = path.read_text()
+    reaped.append(fresh.start("tables", FAKE_SLEEP="fetch-dataset:3"))
+    fresh.slow_job()
+    fresh.append("methods/simple.yaml", "settings: {training: {lr: 0.05}}\n")
+    output, _ = reaped[0].communicate(timeout=300)
+    assert reaped[0].returncode == 0, output
+    trained = [call for call in fresh.calls() if call[0] == "train" and "simple" in call]
+    assert len(trained) == 3
+    assert all("0.05" not in json.dumps(told(fresh, call)) for call in trained)
+    assert len(fresh.planned("tables")["train"]) == 3  # the config says another rate now
+    path.write_text(before)
+    assert fresh.planned("tables") == {}

@@ -183,6 +183,7 @@ def settings(stage):
         "learn": ["dataset", "model", "method", "task"],
         "evaluate": ["dataset", "model", "method"],
         "package": ["dataset", "model", "method"],
+        "track": ["dataset", "model", "method"],
         "matrix": [],
     }[stage]
 

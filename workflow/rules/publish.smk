@@ -88,14 +88,14 @@ rule track:
     log: "results/{experiment}/logs/{dataset}/{model}/{method}/seed{seed}/track.log"
     benchmark: "results/{experiment}/benchmarks/{dataset}/{model}/{method}/seed{seed}/track.tsv"
     params:
-        settings=settings("matrix"),
+        settings=settings("track"),
         store=STORE,
         artifacts=ARTIFACTS,
         run=lambda wildcards, output: str(Path(output[0]).parent),
     message:
         "track {wildcards.dataset} {wildcards.model} {wildcards.method} seed {wildcards.seed}"
     shell:
-        JOB + " track --dataset {wildcards.dataset} --model {wildcards.model}"
+        JOB + " track --experiment {wildcards.experiment} --dataset {wildcards.dataset} --model {wildcards.model}"
         " --method {wildcards.method} --seed {wildcards.seed} --run {params.run}"
         " --store {params.store:q} --artifacts {params.artifacts:q} --out {output}" + TOLD
 
