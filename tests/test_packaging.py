@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
+import sys
 import tomllib
+import zipfile
 from importlib import metadata
 from pathlib import Path
 
@@ -115,6 +118,18 @@ def tracked() -> list[str]:
     if found.returncode != 0:
         pytest.skip("not a git checkout")
     return found.stdout.splitlines()
+
+
+def test_a_wheel_holds_every_file_of_the_package(tmp_path: Path) -> None:
+    names = [name for name in tracked() if name.startswith("conpet/") and (ROOT / name).is_file()]
+    for name in [*names, "pyproject.toml", "README.md"]:
+        (tmp_path / "source" / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / name, tmp_path / "source" / name)
+    build = "from setuptools import build_meta; build_meta.build_wheel('..')"
+    command = [sys.executable, "-c", build]
+    subprocess.run(command, cwd=tmp_path / "source", check=True, capture_output=True)
+    (wheel,) = tmp_path.glob("*.whl")
+    assert set(names) <= set(zipfile.ZipFile(wheel).namelist())
 
 
 def test_no_file_names_a_package_index_or_a_machines_folder() -> None:
