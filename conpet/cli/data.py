@@ -10,7 +10,7 @@ from conpet.errors import UserError
 
 
 def _fetch_model(args: argparse.Namespace) -> None:
-    from conpet.models.sources import fetch_model
+    from conpet.models.fetching import fetch_model
 
     fetch_model(experiment_of(args).models[args.model].source, args.out, args.mirror)
 

@@ -6,8 +6,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
+from conpet.config.model_source import ModelSource
 from conpet.config.strict import Strict
-from conpet.models.sources import ModelSource
 
 
 class Model(Strict):

@@ -63,9 +63,7 @@ class _Weighted(torch.autograd.Function):
     """Values added up by the weights of every text."""
 
     @staticmethod
-    def forward(
-        ctx: Any, value: Tensor, heads: int, packing: Packing, *weights: Tensor
-    ) -> Tensor:
+    def forward(ctx: Any, value: Tensor, heads: int, packing: Packing, *weights: Tensor) -> Tensor:
         """(row, kv heads, d), the weights of each group -> (row, heads, d)."""
         shared, d = value.shape[1:]
         v = _blocks(value, packing, shared, heads // shared)

@@ -14,20 +14,9 @@ from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 
 from conpet import files
+from conpet.config.model_source import inside
 from conpet.errors import UserError
 from conpet.models import snapshot
-
-
-def inside(path: str) -> str:
-    """Return ``path`` tidied; it must stay inside the archive.
-
-    Raises:
-        ValueError: it is absolute, climbs with '..', or is not written with forward slashes.
-    """
-    parts = PurePosixPath(path).parts
-    if not parts or path.startswith("/") or "\\" in path or ".." in parts or ":" in parts[0]:
-        raise ValueError("must be a relative path with forward slashes and no '..'")
-    return str(PurePosixPath(path))
 
 
 @contextmanager

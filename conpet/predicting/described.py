@@ -7,11 +7,11 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
+from conpet.config.model_source import ModelSource
 from conpet.config.settings import Tuning
 from conpet.config.strict import Strict, validate
 from conpet.errors import UserError
 from conpet.files import read_json
-from conpet.models.sources import ModelSource
 
 MODEL_FILE = "model.json"
 

