@@ -28,7 +28,7 @@ PIP = $(BIN)python -m pip install -qq --disable-pip-version-check $(PIP_ARGS)
 SNAKEMAKE = $(BIN)snakemake --cores $(CORES)
 CONFIG = $(if $(MIRROR),--config mirror=$(MIRROR))
 
-.PHONY: demo test lint bench setup list clean-results lock help
+.PHONY: demo test test-oldest lint bench setup list clean-results lock help
 
 demo: $(READY)
 	@$(SNAKEMAKE) demo $(ARGS) $(CONFIG)
@@ -36,6 +36,14 @@ demo: $(READY)
 
 test: $(READY)
 	@$(BIN)python -m pytest $(ARGS)
+
+# The same with the oldest versions that pyproject.toml allows, in an environment of its own.
+# Torch goes in first: OLDEST_TORCH=2.14.1 takes another one, PIP_ARGS says where from.
+OLDEST ?= .venv-oldest
+OLDEST_TORCH ?= $(shell sed -n 's/.*"torch>=\([^,]*\),.*/\1/p' pyproject.toml)
+OLDEST_PIP = $(OLDEST)/bin/python -m pip install -qq --disable-pip-version-check $(PIP_ARGS)
+test-oldest: $(OLDEST)/.ready
+	@PATH="$(abspath $(OLDEST))/bin:$$PATH" $(OLDEST)/bin/python -m pytest $(ARGS)
 
 lint: $(READY)
 	@$(BIN)ruff check .
@@ -67,6 +75,7 @@ lock: $(READY)
 
 help:
 	@sed -n '/^#/!q; s/^# \{0,1\}//p' Makefile
+	@echo "make test-oldest     the tests with the oldest versions allowed"
 	@echo "make lint   ruff and mypy"
 	@echo "make bench  how fast this is, against the plain ways (ARGS=... for conpet bench)"
 	@echo "make list   experiments and what can be made of them"
@@ -89,4 +98,20 @@ $(VENV)/.ready: requirements.lock pyproject.toml
 	@echo "3/3 $$(grep -c == requirements.lock) packages, exact versions"
 	@$(PIP) --requirement requirements.lock
 	@$(PIP) --no-deps --no-build-isolation --editable .
+	@touch $@
+
+# The oldest Python that there is, of those that will do.
+$(OLDEST)/.ready: tests/oldest.py pyproject.toml
+	@for python in $(or $(PYTHON),python3.11 python3.12 python3.13 python3.14 python3); do \
+	    if "$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then \
+	        found=$$python; break; fi; \
+	done; \
+	if [ -z "$${found:-}" ]; then \
+	    echo "conpet: error: no Python 3.11 or later: install one, or make test-oldest PYTHON=PATH" >&2; \
+	    exit 1; fi; \
+	"$$found" -m venv --clear $(OLDEST)
+	@$(OLDEST_PIP) "torch==$(OLDEST_TORCH)"
+	@$(OLDEST)/bin/python tests/oldest.py --but torch > $(OLDEST)/oldest.txt
+	@$(OLDEST_PIP) --requirement $(OLDEST)/oldest.txt "torch==$(OLDEST_TORCH)" "setuptools>=77"
+	@$(OLDEST_PIP) --no-deps --no-build-isolation --editable .
 	@touch $@

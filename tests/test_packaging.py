@@ -18,6 +18,7 @@ from packaging.requirements import Requirement
 from packaging.version import Version
 
 from tests.conftest import ROOT
+from tests.oldest import oldest
 
 # conda's names for the same packages
 CONDA = {
@@ -61,6 +62,14 @@ def test_every_dependency_is_locked_within_its_range() -> None:
     for name, requirement in wanted().items():
         assert name in lock, f"{name} is not in requirements.lock"
         assert requirement.specifier.contains(lock[name]), f"{requirement}: locked at {lock[name]}"
+
+
+def test_every_dependency_ends_before_a_major_version() -> None:
+    assert set(map(normal, oldest())) == set(wanted())  # each says its oldest version
+    for name, requirement in wanted().items():
+        (upper,) = (s.version for s in requirement.specifier if s.operator == "<")
+        assert upper.isdigit(), f"{requirement}: the next major version is one number"
+        assert Version(locked()[name]).major < int(upper)
 
 
 def test_conda_has_the_same_packages_at_the_same_versions() -> None:

@@ -25,7 +25,7 @@ def fetch_model(
     config_dir: o.ConfigDir = o.CONFIG,
 ) -> None:
     """Fetch a model's snapshot, verified."""
-    from conpet.models.sources import fetch_model
+    from conpet.models.fetching import fetch_model
 
     about = o.told(
         FetchModel, settings, (experiment, config_dir),

@@ -137,7 +137,7 @@ class _Work:
         self.samples[part] = read_samples(samples)
 
     def _snapshot(self, model: str) -> Path:
-        from conpet.models.sources import fetch_model
+        from conpet.models.fetching import fetch_model
 
         source = self.experiment.models[model].source
         found = self.results / "models" / model

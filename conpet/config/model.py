@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from conpet.config.source import ModelSource
+from conpet.config.model_source import ModelSource
 from conpet.config.strict import Strict
 
 

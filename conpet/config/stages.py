@@ -14,7 +14,7 @@ from conpet.config.dataset import Generator, GroupOrder, Outside, Partition, See
 from conpet.config.method import Look
 from conpet.config.raw import RawFile
 from conpet.config.settings import Compute, Settings
-from conpet.config.source import ModelSource
+from conpet.config.model_source import ModelSource
 from conpet.config.strict import Strict
 
 

@@ -9,7 +9,7 @@ from conpet.errors import UserError
 from conpet.models import snapshot
 
 
-def find(repo: str, revision: str, mirror: Path) -> tuple[Path, str | None] | None:
+def find_in_mirror(repo: str, revision: str, mirror: Path) -> tuple[Path, str | None] | None:
     """Return the repo's folder in a mirror, and its commit where the mirror tells it.
 
     A mirror is a hub cache (``models--owner--name/snapshots/COMMIT``), or holds plain folders

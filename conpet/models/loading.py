@@ -27,7 +27,8 @@ def load_model(snapshot: Path, dtype: torch.dtype, device: torch.device) -> Any:
 
     if not (snapshot / "config.json").is_file():
         raise UserError(f"{snapshot}: no model here: run `conpet fetch-model` first")
-    config = transformers.AutoConfig.from_pretrained(snapshot)
+    with _quiet():
+        config = transformers.AutoConfig.from_pretrained(snapshot)
     # eager attention is the faster one for short texts on a CPU; see models/unpadded.py too
     options: dict[str, Any] = {"attn_implementation": "sdpa" if device.type == "cuda" else "eager"}
     if config.model_type in ("bert", "roberta", "xlm-roberta"):

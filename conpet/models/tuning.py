@@ -5,7 +5,7 @@ folder ``adapter``. An own way names some of the backbone's own parameters, whic
 they are, in float32, and saved alone, as ``backbone.safetensors``.
 
 To add an own way, add a line to :data:`OWN`: what ``tuning.type`` calls it, and a function that
-says of a parameter's name whether it is tuned. All else (config, saving, loading, counting) follows.
+says of a parameter's name whether it is tuned. Config, saving, loading and counting follow.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 
 from conpet import files
-from conpet.config.source import inside
+from conpet.config.model_source import inside
 from conpet.errors import UserError
 from conpet.models import snapshot
 

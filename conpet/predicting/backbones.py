@@ -7,7 +7,7 @@ from pathlib import Path
 
 from conpet.errors import UserError
 from conpet.files import read_json
-from conpet.models.sources import fetch_model
+from conpet.models.fetching import fetch_model
 from conpet.predicting.described import Backbone
 
 

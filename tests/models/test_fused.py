@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ import torch
 from peft import LoraConfig, get_peft_model
 from torch import Tensor, nn
 
+from conpet.models import fallback
 from conpet.models.fused import fuse
 
 
@@ -74,3 +76,88 @@ def test_on_a_bfloat16_backbone_the_adapter_and_its_gradients_stay_float32() -> 
 @pytest.mark.parametrize("options", [{"use_dora": True}, {"lora_dropout": 0.5}])
 def test_what_is_more_than_lora_is_left_to_peft(options: dict[str, Any]) -> None:
     assert fuse(adapted(**options)) == 0
+
+
+def disabled(model: Any) -> Any:
+    with model.disable_adapter():
+        return run(model, torch.float32)[0]
+
+
+def merged(model: Any) -> Any:
+    model.merge_adapter()
+    return run(model, torch.float32)[0]
+
+
+def merged_and_back(model: Any) -> Any:
+    model.merge_adapter()
+    model.unmerge_adapter()
+    return run(model, torch.float32)[0]
+
+
+def second(model: Any) -> Any:
+    torch.manual_seed(3)
+    config = LoraConfig(r=2, target_modules=["first"], init_lora_weights=False)
+    model.add_adapter("second", config)
+    model.set_adapter("second")
+    return run(model, torch.float32)[0]
+
+
+def both(model: Any) -> Any:
+    second(model)
+    model.base_model.set_adapter(["default", "second"])
+    return run(model, torch.float32)[0]
+
+
+def without_the_base(model: Any) -> Any:
+    return run(model.unload(), torch.float32)[0]
+
+
+@pytest.mark.parametrize(
+    ("what", "changes"),
+    [
+        (disabled, True), (merged, False), (merged_and_back, False),
+        (second, True), (both, True), (without_the_base, True),
+    ],
+)  # fmt: skip
+def test_what_peft_does_to_a_model_later_is_done(
+    what: Callable[[Any], Tensor], changes: bool
+) -> None:
+    theirs = adapted()
+    ours = copy.deepcopy(theirs)
+    assert fuse(ours) == 2
+    plain = run(theirs, torch.float32)[0]
+    found, expected = what(ours), what(theirs)
+    torch.testing.assert_close(found, expected)
+    assert torch.allclose(found, plain, atol=1e-5) != changes
+
+
+def test_a_disabled_adapter_is_itself_again_afterwards() -> None:
+    model = adapted()
+    fuse(model)
+    before = run(model, torch.float32)[0]
+    disabled(model)
+    assert torch.equal(run(model, torch.float32)[0], before)
+
+
+def test_a_deep_copy_has_weights_of_its_own() -> None:
+    model = adapted()
+    fuse(model)
+    before = run(model, torch.float32)[0]
+    other = copy.deepcopy(model)
+    with torch.no_grad():
+        for parameter in other.parameters():
+            parameter.zero_()
+    assert torch.equal(run(model, torch.float32)[0], before)
+    assert not run(other, torch.float32)[0].any()
+
+
+def test_layers_that_peft_makes_differently_are_left_to_peft(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    fallback.say_once.cache_clear()
+    ours, theirs = adapted(), adapted()
+    monkeypatch.delattr("peft.tuners.lora.Linear")
+    assert fuse(ours) == fuse(ours) == 0
+    assert torch.equal(run(ours, torch.float32)[0], run(theirs, torch.float32)[0])
+    (record,) = caplog.records  # once
+    assert record.message.startswith("LoRA is left to PEFT, which is slower: ")

@@ -11,9 +11,9 @@ import pytest
 import torch
 
 from conpet import files
+from conpet.config.model_source import GgufSource
 from conpet.errors import UserError
-from conpet.config.source import GgufSource
-from conpet.models.sources import fetch_model
+from conpet.models.fetching import fetch_model
 from tests.models.snapshots import make_wheel
 
 WORDS = ["<unk>", "<s>", "</s>", *(chr(i) for i in range(97, 123)), "Ġ", "th", "the", "Ġthe"]

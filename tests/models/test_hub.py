@@ -14,8 +14,9 @@ from pathlib import Path
 import pytest
 
 from conpet import files
+from conpet.config.model_source import HubSource
 from conpet.errors import UserError
-from conpet.models.sources import HubSource, fetch_model
+from conpet.models.fetching import fetch_model
 
 REPO = "owner/tiny"
 COMMIT = "0123456789abcdef0123456789abcdef01234567"

@@ -7,12 +7,12 @@ import pytest
 import torch
 from torch import Tensor
 
-from conpet.config.settings import Tuning
+from conpet.config.settings import Compute, Tuning
 from conpet.data.stream import open_stream
 from conpet.errors import UserError
-from conpet.models import backbone
+from conpet.models import fallback, unpadded
 from conpet.models.backbone import Backbone
-from conpet.models.unpadded import LAYERS
+from conpet.models.unpadded import PARTS, Parts
 from tests.models.architectures import ARCHITECTURES, Small
 
 
@@ -22,11 +22,11 @@ def worlds(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Small]:
     return {name: Small(folder / name, name) for name in ARCHITECTURES}
 
 
-def run(world: Small, pooling: str, tuning: Tuning) -> tuple[bool, Tensor, list[Tensor]]:
-    made = Backbone(
-        world.snapshot, "m", pooling, world.targets, tuning, world.compute.model_copy(
-            update={"precision": "float32"}), 1,
-    )  # fmt: skip
+def run(
+    world: Small, pooling: str, tuning: Tuning, fast: bool = True
+) -> tuple[bool, Tensor, list[Tensor]]:
+    compute = Compute(device="cpu", fast=fast)
+    made = Backbone(world.snapshot, "m", pooling, world.targets, tuning, compute, 1)
     generator = torch.Generator().manual_seed(0)
     with torch.no_grad():
         for parameter in made.parameters():
@@ -41,26 +41,9 @@ def run(world: Small, pooling: str, tuning: Tuning) -> tuple[bool, Tensor, list[
     )
 
 
-def both(
-    monkeypatch: pytest.MonkeyPatch, world: Small, pooling: str, tuning: Tuning
-) -> tuple[tuple[bool, Tensor, list[Tensor]], tuple[bool, Tensor, list[Tensor]]]:
-    ours = run(world, pooling, tuning)
-    with monkeypatch.context() as patch:
-        patch.setattr(backbone, "suits", lambda config, device: False)
-        theirs = run(world, pooling, tuning)
-    return ours, theirs
-
-
-@pytest.mark.parametrize("pooling", ["mask", "mean"])
-@pytest.mark.parametrize("architecture", ARCHITECTURES)
-def test_equals_the_padded_way(
-    architecture: str, pooling: str, worlds: dict[str, Small], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    tuning = Tuning(type="LORA", config={"r": 4})
-    world = worlds[architecture]
-    (used, hidden, gradients), (padded_used, padded, expected) = both(
-        monkeypatch, world, pooling, tuning
-    )
+def check_equal(world: Small, pooling: str, tuning: Tuning) -> None:
+    used, hidden, gradients = run(world, pooling, tuning)
+    padded_used, padded, expected = run(world, pooling, tuning, fast=False)
     assert (used, padded_used) == (True, False)
     torch.testing.assert_close(hidden, padded, atol=1e-5, rtol=1e-4)
     assert len(gradients) == len(expected) > 0
@@ -68,19 +51,42 @@ def test_equals_the_padded_way(
         torch.testing.assert_close(ours, theirs, atol=1e-6, rtol=1e-3)
 
 
-def test_equals_the_padded_way_when_the_last_feed_forward_network_is_tuned_too(
-    worlds: dict[str, Small], monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("pooling", ["mask", "mean"])
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_equals_transformers_and_peft_alone(
+    architecture: str, pooling: str, worlds: dict[str, Small]
+) -> None:
+    check_equal(worlds[architecture], pooling, Tuning(type="LORA", config={"r": 4}))
+
+
+@pytest.mark.parametrize("architecture", ["bert", "llama"])
+def test_equal_too_when_the_last_feed_forward_network_is_tuned(
+    architecture: str, worlds: dict[str, Small]
 ) -> None:
     tuning = Tuning(type="LORA", config={"r": 4, "target_modules": "all-linear"})
-    for name in ("bert", "llama"):
-        ours, theirs = both(monkeypatch, worlds[name], "mask", tuning)
-        torch.testing.assert_close(ours[1], theirs[1], atol=1e-5, rtol=1e-4)
-        for a, b in zip(ours[2], theirs[2], strict=True):
-            torch.testing.assert_close(a, b, atol=1e-6, rtol=1e-3)
+    check_equal(worlds[architecture], "mask", tuning)
+
+
+@pytest.mark.parametrize("architecture", ["bert", "qwen3"])
+def test_a_last_layer_that_is_made_differently_is_computed_whole(
+    architecture: str,
+    worlds: dict[str, Small],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    fallback.say_once.cache_clear()
+    known = PARTS[architecture]
+    moved = Parts(known.layers, known.attention, (*known.stretches, ("moved", "moved")))
+    monkeypatch.setitem(unpadded.PARTS, architecture, moved)
+    world, tuning = worlds[architecture], Tuning(type="LORA", config={"r": 4})
+    check_equal(world, "mask", tuning)
+    run(world, "mask", tuning)
+    (message,) = [record.message for record in caplog.records]  # once, though made twice
+    assert message.startswith("the last layer is computed whole, which is slower: ")
 
 
 def test_every_tested_architecture_goes_without_padding() -> None:
-    assert set(ARCHITECTURES) <= set(LAYERS)
+    assert set(ARCHITECTURES) <= set(PARTS)
 
 
 def test_modules_that_add_tokens_are_refused(worlds: dict[str, Small]) -> None:

@@ -1,4 +1,4 @@
-"""Where a model's snapshot comes from: a wheel, a GGUF in a wheel, the Hugging Face hub, a folder.
+"""From a model's pin to a snapshot.
 
 A snapshot is a flat folder that ``transformers`` can load with nothing else at hand: config,
 safetensors weights and tokenizer files. Beside them lies ``source.json``: the pin the snapshot
@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from conpet import files
-from conpet.config.source import (
+from conpet.config.model_source import (
     FolderSource,
     GgufSource,
     HubSource,
@@ -81,7 +81,7 @@ def _from_gguf(source: GgufSource, folder: Path, mirror: Path | None) -> None:
 
 def _from_hub(source: HubSource, folder: Path, mirror: Path | None, label: str) -> str | None:
     """Copy the repo's files to ``folder``; return the commit they are known to be of."""
-    found = hub.find(source.repo, source.revision, mirror) if mirror else None
+    found = hub.find_in_mirror(source.repo, source.revision, mirror) if mirror else None
     path, commit = found or hub.download(source.repo, source.revision)
     snapshot.copy(path, folder)
     for name, pinned in source.sha256.items():

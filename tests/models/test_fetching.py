@@ -11,9 +11,15 @@ import yaml
 from pydantic import TypeAdapter, ValidationError
 
 from conpet import files
-from conpet.config.source import FolderSource, GgufSource, HubSource, ModelSource, WheelSource
+from conpet.config.model_source import (
+    FolderSource,
+    GgufSource,
+    HubSource,
+    ModelSource,
+    WheelSource,
+)
 from conpet.errors import UserError
-from conpet.models.sources import fetch_model
+from conpet.models.fetching import fetch_model
 from tests.models.snapshots import make_wheel, members
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"

@@ -1,0 +1,33 @@
+"""Print the oldest versions that pyproject.toml allows, as pip's requirements.
+
+python tests/oldest.py               all direct dependencies and those of all extras
+python tests/oldest.py --but torch   all but these
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+import tomllib
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+RANGE = re.compile(r"(?P<name>[\w.-]+)>=(?P<oldest>[\w.]+),<[\w.]+")
+
+
+def oldest() -> dict[str, str]:
+    """Return each direct dependency's oldest version; a range without one is an error."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    extras = project["optional-dependencies"].values()
+    found = {}
+    for line in [*project["dependencies"], *(line for extra in extras for line in extra)]:
+        match = RANGE.fullmatch(line)
+        if match is None:
+            raise ValueError(f"pyproject.toml: {line!r}: write name>=OLDEST,<NEXT")
+        found[match["name"]] = match["oldest"]
+    return found
+
+
+if __name__ == "__main__":
+    left_out = sys.argv[2:] if sys.argv[1:2] == ["--but"] else []
+    print(*(f"{n}=={v}" for n, v in oldest().items() if n not in left_out), sep="\n")
