@@ -75,9 +75,7 @@ class Chain:
         samples, tasks = data / "s.parquet", data / "t.json"
         self("fetch-model", *self.of, "--model", "tiny", "--out", self.snapshot)
         self("fetch-dataset", *base, "--out", data / "raw")
-        self(
-            "prepare", *base, "--raw", data / "raw", "--out", samples, "--report", data / "r.json"
-        )
+        self("prepare", *base, "--raw", data / "raw", "--out", samples, "--report", data / "r.json")
         self("split", *base, "--samples", samples, "--raw", data / "raw", "--out", tasks)
         self(
             "encode", *part, "--model", "tiny", "--snapshot", self.snapshot,

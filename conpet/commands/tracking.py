@@ -11,8 +11,8 @@ import typer
 from typer import Option
 
 from conpet.commands import options as o
-from conpet.commands.publishing import matrix_of
 from conpet.commands.checks import DataChecks
+from conpet.commands.publishing import matrix_of
 from conpet.config.stages import Track
 from conpet.files import read_json
 

@@ -12,9 +12,9 @@ from typing import Any, Literal
 
 from conpet.config.dataset import Generator, GroupOrder, Outside, Partition, SeedOrder
 from conpet.config.method import Look
+from conpet.config.model_source import ModelSource
 from conpet.config.raw import RawFile
 from conpet.config.settings import Compute, Settings
-from conpet.config.model_source import ModelSource
 from conpet.config.strict import Strict
 
 

@@ -7,8 +7,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from conpet.config.settings import Compute, Settings, Tuning
 from conpet.config.model_source import ModelSource
+from conpet.config.settings import Compute, Settings, Tuning
 from conpet.config.stages import Learn
 from conpet.config.strict import Strict, validate
 from conpet.errors import UserError

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-
 from conpet.bench.changes import CHANGES
 from conpet.bench.measure import Contender, Rates, alternate
 from conpet.bench.profile import REST, kind_of
 from conpet.bench.setup import Setup
 from conpet.bench.texts import LENGTHS, TASKS, make_stream
+
 from conpet.commands import main
 from conpet.errors import UserError
 from tests.models.architectures import save_model

@@ -6,9 +6,9 @@ import json
 from pathlib import Path
 
 import pytest
-
 from conpet.bench.scale import Curve, Row, measure, near
 from conpet.bench.scale_report import markdown, write
+
 from conpet.commands import main
 
 

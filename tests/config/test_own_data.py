@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 import yaml
-from conpet.config.raw import RawFile
 
 from conpet.config import Dataset, load_experiment
 from conpet.config.dataset import Addition, Partition, SeedOrder
+from conpet.config.raw import RawFile
 from conpet.config.strict import read_yaml, validate
 from tests.config.conftest import DELETED, Project
 from tests.conftest import ROOT

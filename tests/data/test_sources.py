@@ -13,11 +13,11 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
-from conpet.config.raw import RawFile
-from conpet.data.report import Report
 from pydantic import ValidationError
 
+from conpet.config.raw import RawFile
 from conpet.data import sources
+from conpet.data.report import Report
 from conpet.data.sources import fetch_files, read_manifest
 from conpet.errors import UserError
 

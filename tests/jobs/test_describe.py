@@ -9,14 +9,14 @@ from typing import Any
 import numpy as np
 import pytest
 import yaml
+from conpet.jobs.describe import open_dataset
+from conpet.jobs.described import columns
 
 from conpet.commands import main
 from conpet.config.dataset import RawFile
 from conpet.data.sources import fetch_files
 from conpet.data.stream import open_stream
 from conpet.files import read_json, sha256
-from conpet.jobs.describe import open_dataset
-from conpet.jobs.described import columns
 from tests.chain import Chain, write_yaml
 
 

@@ -15,6 +15,7 @@ from conpet.learners import names
 from conpet.testing import check_learner
 from tests.tiny import World
 
+
 @pytest.mark.parametrize("learner", names())
 def test_every_learner_keeps_to_the_contract(learner: str) -> None:
     check_learner(learner)

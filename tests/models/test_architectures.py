@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from conpet.replay.base import Plan
 from safetensors.torch import load_file
 from transformers import AutoModel
 

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conpet.replay.base import Plan
-from conpet.replay.memory import frequency
 
 from conpet.data.stream import open_stream
 from conpet.errors import UserError
+from conpet.replay.base import Plan
 from conpet.replay.exemplars import Memory
+from conpet.replay.memory import frequency
 from tests.data.encoded_tiny import write_parts
 from tests.data.tokenizers_tiny import wordpiece
 from tests.replay.streams import flat, make_stream, memory, plan
@@ -45,9 +45,7 @@ def flat_all(value: Plan) -> list[np.ndarray]:
 
 
 @pytest.mark.parametrize("replay", REPLAYS)
-def test_the_state_after_a_task_does_not_depend_on_later_ones(
-    replay: str, tmp_path: Path
-) -> None:
+def test_the_state_after_a_task_does_not_depend_on_later_ones(replay: str, tmp_path: Path) -> None:
     paths = write_parts(tmp_path, wordpiece(tmp_path))
     for task in (1, 3):
         alone = plan(open_stream(paths[:1], task), replay)

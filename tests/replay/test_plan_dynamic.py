@@ -6,12 +6,12 @@ from collections import Counter
 
 import numpy as np
 import pytest
-from conpet.replay.base import cut, draw_history
-from conpet.replay.dynamic import class_balanced_draw
 from scipy.stats import chisquare  # type: ignore[import-untyped]
 
 from conpet.data.stream import Stream
 from conpet.errors import UserError
+from conpet.replay.base import cut, draw_history
+from conpet.replay.dynamic import class_balanced_draw
 from tests.replay.streams import flat, make_stream, plan
 
 

@@ -10,8 +10,8 @@ import re
 from pathlib import Path
 from typing import Any
 
-from conpet.config import load_experiment
 from conpet.commands.publishing import TARGETS
+from conpet.config import load_experiment
 from conpet.learners import learner_class
 from conpet.reporting.figures import FIGURES
 from conpet.reporting.graph import EDGES, job_counts

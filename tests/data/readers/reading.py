@@ -6,9 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from conpet.config.raw import RawFile
-from conpet.data.report import Report
-
 from conpet.data.readers import read
+from conpet.data.report import Report
 from conpet.data.schema import Sample
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from conpet.config.raw import RawFile
-from conpet.data.report import Report
 
+from conpet.config.raw import RawFile
 from conpet.data.readers import FORMATS as ALL_FORMATS
 from conpet.data.readers import read
+from conpet.data.report import Report
 from conpet.data.schema import Sample
 from conpet.errors import UserError
 from tests.data.readers import cases_entities, cases_texts

@@ -6,9 +6,8 @@ from collections import Counter
 from pathlib import Path
 
 from conpet.config.raw import RawFile
-from conpet.data.report import Report
-
 from conpet.data.readers import read
+from conpet.data.report import Report
 
 
 def _counts(values: list[str]) -> set[int]:
