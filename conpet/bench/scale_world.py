@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import yaml
 
 from conpet.config import Experiment, load_experiment
 from conpet.data.encoding import encode_part
 from conpet.data.schema import Sample
+from conpet.files import write_json
 
 CLASSES_PER_TASK = 2
 COUNTS = {"train": 16, "valid": 8, "test": 8}  # of each class
@@ -90,7 +90,7 @@ def _experiment(folder: Path, tasks: int) -> Experiment:
         "title": "Tiny", "licence": "none", "pooling": "mean", "lora_targets": ["query", "value"],
         "source": {"kind": "folder", "path": str(folder / "model")},
     }  # fmt: skip
-    (config / "models" / "tiny.yaml").write_text(yaml.safe_dump(model), encoding="utf-8")
+    write_json(config / "models" / "tiny.yaml", model)  # JSON is YAML
     stream = {
         "files": [{"name": "none.csv", "url": "none.csv"}],
         "order": {"seed": 1, "tasks": tasks},
@@ -106,5 +106,5 @@ def _experiment(folder: Path, tasks: int) -> Experiment:
         "settings": _SETTINGS,
     }
     path = config / "scale.yaml"
-    path.write_text(yaml.safe_dump(value), encoding="utf-8")
+    write_json(path, value)
     return load_experiment(str(path), config)
