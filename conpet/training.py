@@ -78,7 +78,7 @@ def run_epoch(
 def make_optimizer(
     parameters: Sequence[nn.Parameter], training: Training, rate: float
 ) -> torch.optim.AdamW:
-    """Return AdamW as PROTOCOL section 3 sets it: constant rate, decay on every parameter."""
+    """Return AdamW as docs/methods.md, Tuning has it: constant rate, decay on every parameter."""
     beta1, beta2 = training.betas
     return torch.optim.AdamW(
         parameters,

@@ -17,7 +17,7 @@ Count = Annotated[int, Field(ge=1)]
 
 
 class Training(Strict):
-    """The optimiser and its loop (PROTOCOL section 3: AdamW, constant rate, eps 1e-4)."""
+    """The optimiser and its loop (docs/methods.md, Tuning: AdamW, constant rate, eps 1e-4)."""
 
     epochs: Count = 3
     batch_size: Count = 8
@@ -53,7 +53,7 @@ class Compute(Strict):
 
 
 class Replay(Strict):
-    """The dynamic sampling of section 4: a fixed number of batches, however long the history."""
+    """Dynamic sampling (docs/methods.md, Replay): so many batches, however long the history."""
 
     batches: Count = 200  # B, training and validation together
     train_share: Share = 0.8
@@ -62,7 +62,7 @@ class Replay(Strict):
 
 
 class Memory(Strict):
-    """Exemplars kept by K-means (section 4)."""
+    """Exemplars kept by K-means (docs/methods.md, Replay)."""
 
     per_class: Count = 20
     train_share: Share = 0.8

@@ -1,6 +1,6 @@
 """A batch plan is data: which samples, in which batch, in what order, before training starts.
 
-Plans are pure functions of a seed (PROTOCOL section 4), so they are tested without a model and
+Plans are pure functions of a seed (docs/methods.md, Replay), so they are tested without a model and
 hashed into a run's provenance.
 """
 
