@@ -28,7 +28,7 @@ PIP = $(BIN)python -m pip install -qq --disable-pip-version-check $(PIP_ARGS)
 SNAKEMAKE = $(BIN)snakemake --cores $(CORES)
 CONFIG = $(if $(MIRROR),--config mirror=$(MIRROR))
 
-.PHONY: demo test lint bench setup list clean-results lock help
+.PHONY: demo test test-quick lint bench setup list clean-results lock help
 
 demo: $(READY)
 	@$(SNAKEMAKE) demo $(ARGS) $(CONFIG)
@@ -36,6 +36,10 @@ demo: $(READY)
 
 test: $(READY)
 	@$(BIN)python -m pytest $(ARGS)
+
+# without the modules marked slow: they run workflows and servers
+test-quick: $(READY)
+	@$(BIN)python -m pytest -m "not slow" $(ARGS)
 
 lint: $(READY)
 	@$(BIN)ruff check .
@@ -68,6 +72,7 @@ lock: $(READY)
 help:
 	@sed -n '/^#/!q; s/^# \{0,1\}//p' Makefile
 	@echo "make lint   ruff and mypy"
+	@echo "make test-quick   the tests that take no long time: under two minutes"
 	@echo "make bench  how fast this is, against the plain ways (ARGS=... for conpet bench)"
 	@echo "make list   experiments and what can be made of them"
 	@echo "make setup  the environment alone"
