@@ -28,7 +28,7 @@ PIP = $(BIN)python -m pip install -qq --disable-pip-version-check $(PIP_ARGS)
 SNAKEMAKE = $(BIN)snakemake --cores $(CORES)
 CONFIG = $(if $(MIRROR),--config mirror=$(MIRROR))
 
-.PHONY: demo test test-oldest lint bench setup list clean-results lock help
+.PHONY: demo test test-quick test-oldest lint bench setup list clean-results lock help
 
 demo: $(READY)
 	@$(SNAKEMAKE) demo $(ARGS) $(CONFIG)
@@ -36,6 +36,10 @@ demo: $(READY)
 
 test: $(READY)
 	@$(BIN)python -m pytest $(ARGS)
+
+# without the modules marked slow: they run workflows and servers
+test-quick: $(READY)
+	@$(BIN)python -m pytest -m "not slow" $(ARGS)
 
 # The same with the oldest versions that pyproject.toml allows, in an environment of its own.
 # Torch goes in first: OLDEST_TORCH=2.14.1 takes another one, PIP_ARGS says where from.
@@ -77,6 +81,7 @@ help:
 	@sed -n '/^#/!q; s/^# \{0,1\}//p' Makefile
 	@echo "make test-oldest     the tests with the oldest versions allowed"
 	@echo "make lint   ruff and mypy"
+	@echo "make test-quick   the tests that take no long time: under two minutes"
 	@echo "make bench  how fast this is, against the plain ways (ARGS=... for conpet bench)"
 	@echo "make list   experiments and what can be made of them"
 	@echo "make setup  the environment alone"

@@ -74,7 +74,7 @@ def run_epoch(
 
 
 def make_optimizer(parameters: Sequence[nn.Parameter], training: Training) -> torch.optim.AdamW:
-    """Return AdamW with a constant rate and decay on every parameter (docs/methods.md, tuning)."""
+    """Return AdamW as docs/methods.md, Tuning has it: constant rate, decay on every parameter."""
     beta1, beta2 = training.betas
     if isinstance(training.lr, dict):
         raise TypeError("training.lr: rates by task: take the task's own first")

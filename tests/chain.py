@@ -5,10 +5,9 @@ from __future__ import annotations
 import csv
 from pathlib import Path
 
-import yaml
-
 from conpet.commands import main
 from tests.tiny import CLASSES, make_samples, make_snapshot
+from tests.yaml_text import to_yaml
 
 METHODS = {
     "finetune": ("linear", "none"),
@@ -21,7 +20,7 @@ METHODS = {
 def write_yaml(path: Path, value: object) -> None:
     """Write a config file."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(yaml.safe_dump(value, sort_keys=False))
+    path.write_text(to_yaml(value))
 
 
 class Chain:

@@ -13,8 +13,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import torch
-import yaml
 
+from conpet.config.strict import read_yaml
 from conpet.data.stream import open_stream
 from conpet.learners.assembly import assemble
 from conpet.learners.base import Seeds
@@ -219,7 +219,7 @@ def test_a_renamed_experts_learner_is_what_it_is(
     write_yaml(
         chain.config / "methods/mine.yaml", {"title": "M", "learner": "mine", "replay": "dynamic"}
     )
-    experiment = yaml.safe_load((chain.config / "experiments/tiny.yaml").read_text())
+    experiment = read_yaml(chain.config / "experiments/tiny.yaml")
     write_yaml(
         chain.config / "experiments/tiny.yaml",
         {**experiment, "methods": [*experiment["methods"], "mine"]},

@@ -13,10 +13,10 @@ from importlib import metadata
 from pathlib import Path
 
 import pytest
-import yaml
 from packaging.requirements import Requirement
 from packaging.version import Version
 
+from conpet.config.strict import read_yaml
 from tests.conftest import ROOT
 from tests.oldest import oldest
 
@@ -51,8 +51,8 @@ def locked() -> dict[str, str]:
 
 
 def conda() -> dict[str, str]:
-    text = (ROOT / "environment.yml").read_text(encoding="utf-8")
-    lines = [line for line in yaml.safe_load(text)["dependencies"] if isinstance(line, str)]
+    listed = read_yaml(ROOT / "environment.yml")["dependencies"]
+    lines = [line for line in listed if isinstance(line, str)]
     pairs = [(*line.split("="), "")[:2] for line in lines]
     return {normal(CONDA.get(name, name)): version for name, version in pairs}
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import io
 import os
 from pathlib import Path
 from typing import Any
 
-import yaml
+from ruamel.yaml.scalarstring import SingleQuotedScalarString
 
 from conpet.config.dataset import Dataset
+from conpet.config.plain_yaml import editor
 from conpet.config.raw import RawFile
 from conpet.config.strict import choose, read_yaml, validate
 from conpet.data import readers
@@ -45,8 +47,7 @@ def extend(
     path = config_dir / "datasets" / f"{dataset}.yaml"
     known = sorted(p.stem for p in path.parent.glob("*.yaml"))
     choose("dataset", dataset, known, "extend")
-    old = read_yaml(path)
-    data = validate(Dataset, old, str(path))
+    data = validate(Dataset, read_yaml(path), str(path))
     if not file.is_file():
         raise UserError(f"{file}: no such file")
     form = format or _FORMATS[data.kind]
@@ -64,11 +65,12 @@ def extend(
         ],
         "format": form,
         "options": options or {},
-        "classes": classes,
+        # quoted: `yes` is text to us and true to a reader of YAML 1.1
+        "classes": [SingleQuotedScalarString(name) for name in classes],
     }
     if not any(s.split for s in samples):
         entry["split"] = {"scheme": "per_class"}
-    _append(path, old, entry)
+    _append(path, entry)
     return classes
 
 
@@ -84,25 +86,13 @@ def _refuse_old(classes: list[str], data: Dataset, dataset: str, results: Path, 
         )
 
 
-def _append(path: Path, old: dict[str, Any], entry: dict[str, Any]) -> None:
-    """Add an entry at the end of the file's text, so that its comments stay."""
-    text = path.read_text(encoding="utf-8").rstrip("\n") + "\n"
-    item = yaml.safe_dump([entry], sort_keys=False, allow_unicode=True, width=1000)
-    item = "".join(f"  {line}\n" for line in item.splitlines())
-    if old.get(KEY) in (None, []):
-        text = "".join(
-            line for line in text.splitlines(keepends=True) if not line.startswith(f"{KEY}:")
-        )
-        text += f"{KEY}:\n{item}"
-    else:
-        text += item
-    wanted = {**old, KEY: [*(old.get(KEY) or []), entry]}
-    try:
-        right = yaml.safe_load(text) == yaml.safe_load(yaml.safe_dump(wanted))
-    except yaml.YAMLError:
-        right = False
-    if not right:
-        raise UserError(
-            f"{path}: {KEY} is not the last key, or not a list of lines: move it to the end"
-        )
-    write_text(path, text)
+def _append(path: Path, entry: dict[str, Any]) -> None:
+    """Add an entry to the file's list of additions; comments and quotes stay as they are."""
+    yaml = editor()
+    content = yaml.load(path.read_text(encoding="utf-8"))
+    if not content.get(KEY):
+        content[KEY] = []
+    content[KEY].append(entry)
+    text = io.StringIO()
+    yaml.dump(content, text)
+    write_text(path, text.getvalue())

@@ -29,7 +29,7 @@ class Generator(Strict):
 
 
 class SeedOrder(Strict):
-    """Labels sorted, shuffled by ``seed``, cut into ``tasks`` groups (docs/methods.md)."""
+    """Labels sorted, shuffled by ``seed``, cut into ``tasks`` groups (docs/methods.md, Streams)."""
 
     seed: int
     tasks: Count

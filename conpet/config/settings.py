@@ -14,7 +14,7 @@ Count = Annotated[int, Field(ge=1)]
 
 
 class Training(Strict):
-    """The optimiser and its loop (PROTOCOL section 3: AdamW, constant rate, eps 1e-4)."""
+    """The optimiser and its loop (docs/methods.md, Tuning: AdamW, constant rate, eps 1e-4)."""
 
     epochs: Count = 3
     batch_size: Count = 8

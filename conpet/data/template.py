@@ -1,7 +1,8 @@
 """A sample -> token ids: markers round the mentions, a cloze at the end, cut to length.
 
-The representation of a text is read at the cloze's mask (PROTOCOL section 2). Markers and mask
-are single vocabulary entries where the tokenizer has spare ones; otherwise they are plain text.
+The representation of a text is read at the cloze's mask (docs/methods.md, Input and
+representation). Markers and mask are single vocabulary entries where the tokenizer has spare ones;
+otherwise they are plain text.
 """
 
 from __future__ import annotations

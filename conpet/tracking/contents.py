@@ -9,8 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import yaml
-
+from conpet.config.strict import read_yaml
 from conpet.files import read_json, write_json
 from conpet.tracking.store import logged_models, opened, search
 
@@ -146,7 +145,7 @@ def _stable(path: Path) -> bytes:
         return _LINK.sub(b"", path.read_bytes())
     if path.name != "MLmodel":
         return path.read_bytes()
-    values = yaml.safe_load(path.read_text(encoding="utf-8"))
+    values = read_yaml(path)
     kept = {key: value for key, value in values.items() if key not in _MADE_UP}
     return json.dumps(kept, sort_keys=True, default=str).encode()
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 BEST = "best"
 _VALID = "valid_accuracy"
 _NEEDS = ("torch", "transformers", "peft", "safetensors", "numpy", "pandas", "scikit-learn")
-_NEEDS_TOO = ("scipy", "pydantic", "PyYAML", "pyarrow", "tokenizers", "mlflow")
+_NEEDS_TOO = ("scipy", "pydantic", "ruamel.yaml", "pyarrow", "tokenizers", "mlflow")
 _EXAMPLES = {
     "sentence": "what is the balance of my account",
     "relation": "<e1>Marie Curie</e1> was born in <e2>Warsaw</e2> .",

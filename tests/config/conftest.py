@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from conpet.config import Experiment, load_experiment
+from conpet.config.strict import read_yaml
 from conpet.errors import UserError
+from tests.yaml_text import to_yaml
 
 SHA = "0" * 64
 FILES: dict[str, Any] = {
@@ -66,7 +67,7 @@ class Project:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         for name, value in FILES.items():
-            self.write(name, yaml.safe_dump(value, sort_keys=False))
+            self.write(name, to_yaml(value))
         self.write("class_orders/given.json", json.dumps(ORDER))
 
     def write(self, name: str, text: str) -> None:
@@ -76,7 +77,7 @@ class Project:
 
     def set(self, name: str, key: str, value: Any) -> None:
         """Set a dotted key of a file; DELETED takes it away."""
-        content = yaml.safe_load((self.folder / name).read_text())
+        content = read_yaml(self.folder / name)
         *way, last = [int(part) if part.isdigit() else part for part in key.split(".")]
         inner: Any = content
         for part in way:
@@ -85,7 +86,7 @@ class Project:
             del inner[last]
         else:
             inner[last] = value
-        self.write(name, yaml.safe_dump(content, sort_keys=False))
+        self.write(name, to_yaml(content))
 
     def load(self, name: str = "e") -> Experiment:
         return load_experiment(name, self.folder)

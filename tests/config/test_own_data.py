@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from conpet.config import Dataset, load_experiment
 from conpet.config.dataset import Addition, Partition, SeedOrder
@@ -14,6 +13,7 @@ from conpet.config.raw import RawFile
 from conpet.config.strict import read_yaml, validate
 from tests.config.conftest import DELETED, Project
 from tests.conftest import ROOT
+from tests.yaml_text import to_yaml
 
 E = "experiments/e.yaml"
 FOLDER = ROOT / "config" / "datasets"
@@ -149,8 +149,8 @@ def test_the_example_of_the_readme_is_an_experiment(tmp_path: Path) -> None:
     lines = [line[4:] for line in text.splitlines() if line.startswith("    ")]
     start = lines.index("title: My topics")
     example = lines[start : start + 4]
-    assert len(yaml.safe_load("\n".join(example))) == 3
     (tmp_path / "mine.yaml").write_text("\n".join(example))
+    assert len(read_yaml(tmp_path / "mine.yaml")) == 3
     (tmp_path / "topics.csv").touch()
     experiment = load_experiment(str(tmp_path / "mine.yaml"), ROOT / "config")
     assert experiment.tasks("topics") == 5
@@ -164,7 +164,7 @@ def test_the_same_dataset_in_a_file_or_in_the_experiment_is_prepared_alike(
         "title": "T", "licence": "L", "kind": "sentence", "format": "table", "template": "{mask}",
         "files": ["a.csv"], "order": {"seed": 1, "tasks": 2},
     }  # fmt: skip
-    project.write("datasets/named.yaml", yaml.safe_dump(value))
+    project.write("datasets/named.yaml", to_yaml(value))
     project.set(E, "datasets", ["named"])
     named = project.load()
     project.set(E, "datasets", {"mine": {**value, "split": {}}})

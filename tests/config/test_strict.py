@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from conpet.config.dataset import Dataset
 from conpet.config.method import Method
@@ -17,6 +16,7 @@ from conpet.config.settings import Settings
 from conpet.config.strict import choose, merge, read_yaml, validate
 from conpet.errors import UserError
 from tests.config.conftest import FILES
+from tests.yaml_text import to_yaml
 
 
 def read(tmp_path: Path, text: str) -> dict[str, Any]:
@@ -155,4 +155,4 @@ def test_no_spoilt_config_breaks_the_messages(number: int) -> None:
 
 def test_what_is_written_is_what_is_read(tmp_path: Path) -> None:
     for value in FILES.values():
-        assert read(tmp_path, yaml.safe_dump(value)) == value
+        assert read(tmp_path, to_yaml(value)) == value

@@ -90,7 +90,7 @@ def long_named(words: int, name: str = "a") -> Sample:
 def test_training_texts_with_a_long_cloze_are_left_out(
     tmp_path: Path, words: int, kept: int
 ) -> None:
-    """More than 50 words, mask not counted; for training only (PROTOCOL section 4)."""
+    """More than 50 words, mask not counted (docs/methods.md, Input and representation)."""
     tokenizer = byte_level(*RESERVED)
     found = [long_named(words + 1)]  # and "is", "the", "of", "marie."
     out = tmp_path / "x.safetensors"

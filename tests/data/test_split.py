@@ -64,7 +64,7 @@ def test_the_published_fewrel_order_follows_from_its_seed() -> None:
 
 
 def test_fewrel_as_the_authors_wrote_it() -> None:
-    """One generator, as in PROTOCOL section 4: labels first, then each label's samples."""
+    """One generator, as in docs/methods.md, Streams: labels first, then each label's samples."""
     published, _ = fewrel()
     names = sorted(name for task in published for name in task)
     data = [Sample(f"{n}:{i}", "t", n) for n in names for i in range(135)]

@@ -8,12 +8,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-import yaml
-from conpet.jobs.describe import open_dataset
-from conpet.jobs.described import columns
 
 from conpet.commands import main
 from conpet.config.dataset import RawFile
+from conpet.config.strict import read_yaml
 from conpet.data.sources import fetch_files
 from conpet.data.stream import open_stream
 from conpet.files import read_json, sha256
@@ -129,7 +127,7 @@ def test_an_experiment_with_its_own_dataset(tmp_path: Path, described: Any) -> N
 
 
 def test_later_additions_are_shown(chain: Chain, tmp_path: Path, described: Any) -> None:
-    value = yaml.safe_load((chain.config / "datasets/tiny.yaml").read_text())
+    value = read_yaml(chain.config / "datasets/tiny.yaml")
     (tmp_path / "more.csv").write_text("text,label,split\na w5x1,late,train\nis w5x1,late,test\n")
     value["additions"] = [{"files": ["more.csv"], "classes": ["late"]}]
     write_yaml(tmp_path / "grown.yaml", value)

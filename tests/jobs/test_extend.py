@@ -5,11 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-import yaml
 
 from conpet.commands import main
 from conpet.config.strict import read_yaml
-from conpet.files import write_json
+from conpet.files import read_json, write_json
 from tests.chain import Chain
 
 ROWS = "text,label\n" + "".join(f"w{i} a,late{i % 2}\n" for i in range(20))
@@ -55,9 +54,43 @@ def test_two_files_become_two_tasks(chain: Chain, capsys: pytest.CaptureFixture[
         chain("split", *part, name, "--samples", here / "s.parquet", "--raw", here / "raw",
               "--before", *before, "--out", here / "t.json")  # fmt: skip
         before.append(here / "t.json")
-        (task,) = yaml.safe_load((here / "t.json").read_text())["tasks"]
+        (task,) = read_json(here / "t.json")["tasks"]
         assert task["task"] == 2 + len(before)
         assert (len(task["train"]), len(task["valid"]), len(task["test"])) == (16, 2, 2)
+
+
+NAMES = ["25921e05", "null", "yes", "1_000", "0777", "2024-01-02", "~", "a: b", "# x", "it's", "ü"]
+
+
+@pytest.mark.parametrize(
+    "end",
+    [
+        "",
+        "additions: []  # later\n",
+        "additions:\n  - {files: [m.csv], classes: ['m']}  # mine\n\n# the rest\nlicence: '1e5'\n",
+        "additions: [{files: [m.csv], classes: [m]}]\nlicence: >-\n  of\n  ours\n",
+    ],
+)
+def test_class_names_stay_text_and_comments_stay(chain: Chain, end: str) -> None:
+    path = chain.config / "datasets/tiny.yaml"
+    lines = [line for line in path.read_text().splitlines() if not line.startswith("licence")]
+    rest = "" if "licence" in end else "licence: none\n"
+    text = "# ours\n" + "\n".join(lines) + f"  # here\n{rest}{end}"
+    path.write_text(text)
+    before = read_yaml(path)
+    rows = [f'"w{i} a","{name}"\n' for name in NAMES for i in range(10)]
+    (chain.folder / "a.csv").write_text("text,label\n" + "".join(rows), encoding="utf-8")
+    run(chain, str(chain.folder / "a.csv"))
+    after = read_yaml(path)
+    *others, added = after.pop("additions")
+    assert added["classes"] == NAMES
+    assert others == (before.pop("additions", None) or [])
+    assert after == before
+    comments = [line.partition("#")[2] for line in text.splitlines() if "#" in line]
+    kept = path.read_text(encoding="utf-8")
+    assert all(f"#{comment}\n" in kept for comment in comments)
+    # quoted, so a reader of YAML 1.1 takes them for text as well
+    assert all(f"'{name}'" in kept for name in NAMES if "'" not in name)
 
 
 def test_an_old_class_is_refused(chain: Chain) -> None:

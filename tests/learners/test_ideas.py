@@ -274,7 +274,7 @@ def test_selector_training_starts_from_the_former_selector(
     monkeypatch.setattr(base, "fit", stop)
     learner.train_selector()
     assert all(torch.equal(seen["adapter"][name], former[name]) for name in former)
-    assert seen["clip"] == 1.0  # PROTOCOL section 3
+    assert seen["clip"] == 1.0  # docs/methods.md, Tuning
     assert seen["count"] == len(former) + 2  # the adapter, and the head's weight and bias
     learner.train()
     assert seen["clip"] is None

@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 import torch
-import yaml
 from pydantic import TypeAdapter, ValidationError
 
 from conpet import files
@@ -232,7 +231,7 @@ def test_each_kind_is_told_by_its_name() -> None:
 
 def test_every_shipped_model_has_a_valid_pin(root: Path) -> None:
     paths = sorted((root / "config/models").glob("*.yaml"))
-    sources = {path.stem: yaml.safe_load(path.read_text())["source"] for path in paths}
+    sources = {path.stem: read_yaml(path)["source"] for path in paths}
     parsed = {name: ADAPTER.validate_python(source) for name, source in sources.items()}
     assert isinstance(parsed["minilm"], WheelSource)
     assert isinstance(parsed["smollm2-135m"], GgufSource)

@@ -169,9 +169,7 @@ def test_a_memory_without_a_sample(tmp_path: Path) -> None:
 def test_a_memory_of_samples_that_are_not_there(tmp_path: Path, index: int) -> None:
     path = tmp_path / "memory.json"
     path.write_text(json.dumps({"train": [1, index], "valid": []}))
-    with pytest.raises(
-        UserError, match=r"memory\.json: keeps samples that the encoded"
-    ):
+    with pytest.raises(UserError, match=r"memory\.json: keeps samples that the encoded"):
         read_memory(path, 10)
 
 

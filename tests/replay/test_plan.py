@@ -1,4 +1,4 @@
-"""Batch plans are pure functions of a seed, with the sizes of PROTOCOL section 4."""
+"""Batch plans are pure functions of a seed, with the sizes of docs/methods.md, Replay."""
 
 from __future__ import annotations
 

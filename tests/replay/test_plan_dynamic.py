@@ -1,4 +1,4 @@
-"""Dynamic sampling: a fixed budget, half new, old tasks alike (PROTOCOL section 4)."""
+"""Dynamic sampling: a fixed budget, half new, old tasks alike (docs/methods.md, Replay)."""
 
 from __future__ import annotations
 
