@@ -7,16 +7,15 @@ import json
 import os
 import shlex
 import socket
-import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
-sys.path.insert(0, str(Path(workflow.basedir) / "workflow" / "scripts"))
+sys.path[:0] = [str(Path(workflow.basedir) / "workflow" / name) for name in ("processes", "scripts")]
 
 # learners are asked what they are once, not at every call: that takes the import of torch
 os.environ["CONPET_MEMO"] = str(Path.cwd() / ".snakemake" / "conpet.json")
 import console
+import forkserver
 import leftovers
 from conpet.config import load_experiment
 from conpet.config.strict import choose
@@ -25,7 +24,7 @@ from conpet.learners import keeps_experts
 from conpet.reporting.figures import FIGURES
 from conpet.reporting.tables import TABLES
 
-RUNNER = shlex.join([sys.executable, str(Path(workflow.basedir) / "workflow/scripts/job.py")])
+RUNNER = shlex.join([sys.executable, str(Path(workflow.basedir) / "workflow/processes/runner.py")])
 JOB = "{RUNNER} {log} conpet"
 _MATRIX = "{dataset}/{model}/{method}/seed{seed}"
 RUN = f"results/{{experiment}}/{_MATRIX}"
@@ -81,11 +80,10 @@ _references = {named.name: str(config.get("experiment", "demo"))}
 # `conpet` lies beside this Python, also where its environment is not activated
 os.environ["PATH"] = os.pathsep.join([os.environ.get("PATH", ""), str(Path(sys.executable).parent)])
 os.environ["PYTHONHASHSEED"] = "0"
-os.environ["CONPET_WORKFLOW_PID"] = str(os.getpid())
-os.environ["CONPET_WORKFLOW_HOST"] = socket.gethostname()
+os.environ["CONPET_WORKFLOW"] = f"{os.getpid()}@{socket.gethostname()}"
 if STORE.startswith("http"):
     os.environ.setdefault("CONPET_LIVE", STORE)  # training streams its loss curves there
-console.install(workflow.output_settings)
+console.install(logger)
 
 
 wildcard_constraints:
@@ -397,18 +395,7 @@ def lock():
         leftovers.cancel(Path.cwd())
 
 
-def warm():
+def start_forkserver():
     """Start the process that learning jobs are forked from, where jobs run on this machine."""
-    if sys.platform != "linux" or not workflow.local_exec:
-        return
-    path = f"{tempfile.mkdtemp(prefix='conpet-')}/warm.sock"  # only this user may enter
-    script = Path(workflow.basedir) / "workflow/scripts/warm.py"
-    with open(".snakemake/warm.log", "wb") as log:
-        subprocess.Popen(
-            [sys.executable, str(script), path, str(os.getpid())],
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            start_new_session=True,
-        )
-    os.environ["CONPET_WARM"] = path
+    if workflow.local_exec:
+        forkserver.start(Path(".snakemake/forkserver.log"))
