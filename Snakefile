@@ -91,4 +91,4 @@ rule models:
 
 onstart:
     lock()
-    warm()
+    start_forkserver()

@@ -7,14 +7,13 @@ import itertools
 import os
 import shlex
 import socket
-import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
-sys.path.insert(0, str(Path(workflow.basedir) / "workflow" / "scripts"))
+sys.path[:0] = [str(Path(workflow.basedir) / "workflow" / name) for name in ("processes", "scripts")]
 
 import console
+import forkserver
 import leftovers
 from checked import facts_of
 from conpet.commands.checks import DataChecks, open_experiment
@@ -24,7 +23,7 @@ from conpet.files import write_text
 from conpet.reporting.figures import FIGURES
 from conpet.reporting.tables import TABLES
 
-RUNNER = shlex.join([sys.executable, str(Path(workflow.basedir) / "workflow/scripts/job.py")])
+RUNNER = shlex.join([sys.executable, str(Path(workflow.basedir) / "workflow/processes/runner.py")])
 JOB = "{RUNNER} {log} conpet"
 _MATRIX = "{dataset}/{model}/{method}/seed{seed}"
 RUN = f"results/{{experiment}}/{_MATRIX}"
@@ -82,11 +81,10 @@ _references = {named.name: str(config.get("experiment", "demo"))}
 # `conpet` lies beside this Python, also where its environment is not activated
 os.environ["PATH"] = os.pathsep.join([os.environ.get("PATH", ""), str(Path(sys.executable).parent)])
 os.environ["PYTHONHASHSEED"] = "0"
-os.environ["CONPET_WORKFLOW_PID"] = str(os.getpid())
-os.environ["CONPET_WORKFLOW_HOST"] = socket.gethostname()
+os.environ["CONPET_WORKFLOW"] = f"{os.getpid()}@{socket.gethostname()}"
 if STORE.startswith("http"):
     os.environ.setdefault("CONPET_LIVE", STORE)  # training streams its loss curves there
-console.install(workflow.output_settings)
+console.install(logger)
 
 
 wildcard_constraints:
@@ -415,18 +413,7 @@ def lock():
         leftovers.cancel(Path.cwd())
 
 
-def warm():
+def start_forkserver():
     """Start the process that learning jobs are forked from, where jobs run on this machine."""
-    if sys.platform != "linux" or not workflow.local_exec:
-        return
-    path = f"{tempfile.mkdtemp(prefix='conpet-')}/warm.sock"  # only this user may enter
-    script = Path(workflow.basedir) / "workflow/scripts/warm.py"
-    with open(".snakemake/warm.log", "wb") as log:
-        subprocess.Popen(
-            [sys.executable, str(script), path, str(os.getpid())],
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            start_new_session=True,
-        )
-    os.environ["CONPET_WARM"] = path
+    if workflow.local_exec:
+        forkserver.start(Path(".snakemake/forkserver.log"))

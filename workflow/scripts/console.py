@@ -2,6 +2,10 @@
 
 Snakemake's own lines (reasons in full, shell commands, positions in Snakefiles) are for who works
 on the workflow: they stay in .snakemake/log, and ``--verbose`` shows them.
+
+This is no logger plugin of Snakemake's: one is found only where it is installed in the ordinary
+way, not ``--editable``, every profile has to name it, and a name that is not found ends Snakemake
+with its whole list of options before the Snakefile is read.
 """
 
 from __future__ import annotations
@@ -12,26 +16,12 @@ import time
 from datetime import timedelta
 from typing import Any
 
-# said before every run, or again after a job's own line has said it better
+# said before every run; what is said while jobs run, their own lines say better
 _CHATTER = (
     "Assuming unrestricted shared filesystem",
     "Building DAG of jobs",
     "Using shell:",
-    "Select jobs to execute",
-    "Execute ",
-    "host:",
-    "Complete log(s):",
-    "Elapsed time:",
-    "Shutting down",
     "Exiting because a job execution failed",
-    "Removing output files of failed job",
-    "Would remove ",
-    "This was a dry-run",
-    "Reasons:",
-    "Error: Directory cannot be locked",  # of a dry run: it needs no lock
-    "Some jobs were triggered by provenance",
-    "If you prefer that only modification time",
-    "Rules with provenance triggered jobs",
 )
 _SHOWN_BY_JOB_ERROR = ("RuleException", "CalledProcessError", "SpawnedJobError")
 _COLOURS = {"start": "36", "done": "32", "failed": "31"}
@@ -61,24 +51,27 @@ class Console(logging.Handler):
     """Turns Snakemake's events into lines ``[done/total elapsed] what``.
 
     Args:
-        dryrun: whether jobs are only listed, each with its reason.
-        commands: whether each job's command is shown too.
+        instead: the handler in whose place it stands: what that one would not show of an event
+            (because of ``--quiet``, or shell commands without ``-p``) this one does not either.
     """
 
-    def __init__(self, dryrun: bool = False, commands: bool = False) -> None:
+    def __init__(self, instead: logging.Handler) -> None:
         super().__init__(logging.INFO)
-        self.dryrun = dryrun
-        self.commands = commands
+        self.instead = instead
         self.begun = time.monotonic()
         self.done = self.total = 0
+        self.started: set[int] = set()  # a dry run starts nothing
         self.jobs: dict[int, tuple[str, float]] = {}
         self.failed: dict[int, str] = {}
 
     def emit(self, record: logging.LogRecord) -> None:
         """Print what a record means, if it means anything to a person."""
         try:
-            line = self.line(record)
-            if line:
+            try:
+                line = self.line(record)
+            except (AttributeError, TypeError):  # another version's event: in its own words
+                line = record.getMessage()
+            if line and self.instead.filter(record):
                 print(line, file=sys.stderr, flush=True)
         except Exception:
             self.handleError(record)
@@ -104,13 +97,22 @@ class Console(logging.Handler):
         self.total = sum(stats.values())
         return f"{self.total} jobs: " + ", ".join(f"{n} {rule}" for rule, n in stats.items())
 
+    def _job_started(self, record: Any) -> str:
+        self.started.update(record.jobs)
+        return ""
+
     def _job_info(self, record: Any) -> str:
         name = record.rule_msg or record.rule_name
         self.jobs[record.jobid] = (name, time.monotonic())
+        self.failed.pop(record.jobid, None)  # tried again
         if not record.shellcmd:  # a target: it has nothing to do but to be there
             return ""
-        line = f"{name} ({brief(record.reason)})" if self.dryrun else self._say("start", name)
-        return f"{line}\n{record.shellcmd}" if self.commands else line
+        if record.jobid in self.started:
+            return self._say("start", name)
+        return f"{name} ({brief(record.reason)})"
+
+    def _shellcmd(self, record: Any) -> str:
+        return record.shellcmd or ""
 
     def _job_finished(self, record: Any) -> str:
         self.done += 1
@@ -126,32 +128,36 @@ class Console(logging.Handler):
         return self._say("failed", f"{name}: see {logs}" if logs else name)
 
     def _error(self, record: Any) -> str:
-        if getattr(record, "exception", "") in _SHOWN_BY_JOB_ERROR:
+        text = record.getMessage().strip()
+        if record.exception in _SHOWN_BY_JOB_ERROR:
             return ""
-        return self._text(record)
+        if record.exception == "MissingRuleException":
+            return f"{text.splitlines()[-1].partition(' (')[0]}: a target or a file of the layout?"
+        if "At least one job did not complete" in text:
+            names = "; ".join(self.failed.values())
+            ended = f"failed: {names}" if names else "stopped"
+            return f"{ended}. The same command again goes on from here."
+        return text
 
     def _text(self, record: Any) -> str:
         text = record.getMessage().strip()
-        if text == "None" or text.startswith(_CHATTER):
-            return ""
-        if "At least one job did not complete" in text:
-            names = "; ".join(self.failed.values())
-            return f"failed: {names}. The same command again goes on from here."
-        if text.startswith("MissingRuleException"):
-            return f"{text.splitlines()[-1].partition(' (')[0]}: a target or a file of the layout?"
-        return text
+        of_no_use = self.total and record.levelno < logging.WARNING and "user request" not in text
+        return "" if of_no_use or text == "None" or text.startswith(_CHATTER) else text
 
 
-def install(settings: Any) -> None:
-    """Put the console in the place of Snakemake's terminal output, unless another is asked for.
+def install(logger: logging.Logger) -> None:
+    """Put the console in the place of Snakemake's output to the terminal.
+
+    Nothing changes where that is ``--verbose``, or left to a logger plugin, or not there.
 
     Args:
-        settings: Snakemake's output settings.
+        logger: Snakemake's.
     """
-    if settings.verbose or any(about.name != "HOST" for about in settings.quiet or ()):
+    if logger.getEffectiveLevel() <= logging.DEBUG:
         return
-    logger = logging.getLogger("snakemake.logging")
     for handler in list(logger.handlers):
-        if handler.name == "DefaultStreamHandler":
+        if isinstance(handler, logging.StreamHandler) and not isinstance(
+            handler, logging.FileHandler
+        ):
             logger.removeHandler(handler)
-            logger.addHandler(Console(settings.dryrun, settings.printshellcmds))
+            logger.addHandler(Console(handler))

@@ -2,13 +2,10 @@
 """Run one job's command: what it says goes to its log and to the terminal, and it never outlives
 the workflow that started it.
 
-Usage: job.py LOG COMMAND [ARGUMENT ...]
+Usage: runner.py LOG COMMAND [ARGUMENT ...]
 
-Snakemake killed by ``kill -9`` cannot stop its jobs. A job left behind could replace a folder
-that the next run is reading, so this process watches the workflow (CONPET_WORKFLOW_PID and
-CONPET_WORKFLOW_HOST, set by the Snakefile) and takes the job down with it. On a cluster that is
-the Snakemake which the executor starts beside the job; the one on the login node is not watched,
-see leftovers.py. Standard library only: a node without the ``workflow`` extra can run it.
+The workflow to end with is ``CONPET_WORKFLOW`` (PROCESS@MACHINE). See docs/processes.md.
+Standard library only: a node without the ``workflow`` extra can run it.
 """
 
 from __future__ import annotations
@@ -24,32 +21,13 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterable
 from pathlib import Path
-from typing import Protocol
 
 POLL_SECONDS = 0.5
 _PR_SET_PDEATHSIG = 1
-#: the commands that warm.py starts faster
-LEARNING = ("encode", "train", "select", "remember", "evaluate", "package")
-
-
-class Child(Protocol):
-    """A running command."""
-
-    stdout: Iterable[bytes] | None
-
-    def poll(self) -> int | None:
-        """Return its exit status once it has ended."""
-
-    def wait(self) -> int:
-        """Wait for its exit status; minus the signal's number where one ended it."""
-
-    def kill(self) -> None:
-        """End it now."""
-
-    def terminate(self) -> None:
-        """Ask it to end."""
+#: the commands that compute with a model, each a rule of the same name: forkserver.py starts them,
+#: and the profiles give them memory, time and, all but `encode`, a GPU
+LEARNING = ("encode", "train", "select", "remember", "evaluate", "represent", "package")
 
 
 def die_with_parent() -> None:
@@ -75,14 +53,22 @@ def alive(pid: int) -> bool:
     return stat.rpartition(")")[2].split()[0] != "Z"
 
 
-class Warm:
-    """A command that warm.py runs in a copy of itself."""
+class Forked:
+    """A `conpet` command that forkserver.py runs; of `subprocess.Popen` it has what is used here.
+
+    Args:
+        path: forkserver.py's socket.
+        arguments: what follows `conpet`.
+
+    Raises:
+        OSError: forkserver.py is not there, or cannot start it.
+    """
 
     def __init__(self, path: str, arguments: list[str]) -> None:
-        """Raise an OSError where warm.py does not start it."""
         self._connection = socket.socket(socket.AF_UNIX)
         self._connection.connect(path)
         read, write = os.pipe()
+        self.stdout = os.fdopen(read, "rb")
         request = {
             "arguments": arguments,
             "environment": dict(os.environ),
@@ -94,32 +80,31 @@ class Warm:
             self._connection.sendall(data[sent:])
         finally:
             os.close(write)
-        self.stdout = os.fdopen(read, "rb")
-        self._pid = self._number(signed=False)
+        self.pid = self._number()
         self._status: int | None = None
 
-    def _number(self, signed: bool) -> int:
+    def _number(self) -> int:
         data = self._connection.recv(4, socket.MSG_WAITALL)
         if len(data) < 4:
-            raise OSError("warm.py has gone")
-        return int.from_bytes(data, "big", signed=signed)
+            raise OSError("forkserver.py has gone")
+        return int.from_bytes(data, "big", signed=True)
 
     def poll(self) -> int | None:
         """Return its exit status once :meth:`wait` has it."""
         return self._status
 
     def wait(self) -> int:
-        """Wait for its exit status."""
+        """Wait for its exit status; minus the signal's number where one ended it."""
         if self._status is None:
             try:
-                self._status = self._number(signed=True)
+                self._status = self._number()
             except OSError:
-                self._status = -signal.SIGKILL  # it dies with warm.py
+                self._status = -signal.SIGKILL  # it dies with forkserver.py
         return self._status
 
     def _signal(self, number: int) -> None:
         with contextlib.suppress(ProcessLookupError):
-            os.kill(self._pid, number)
+            os.kill(self.pid, number)
 
     def kill(self) -> None:
         """End it now."""
@@ -130,14 +115,17 @@ class Warm:
         self._signal(signal.SIGTERM)
 
 
+Child = Forked | subprocess.Popen[bytes]
+
+
 def start(command: list[str]) -> Child:
-    """Start a command, by warm.py where that serves this environment's `conpet`."""
-    path = os.environ.get("CONPET_WARM", "")
+    """Start a command, by forkserver.py where that serves this environment's `conpet`."""
+    path = os.environ.get("CONPET_FORKSERVER", "")
     ours = str(Path(sys.executable).parent / "conpet")
     if path and command[0] == "conpet" and command[1:2] and command[1] in LEARNING:
         with contextlib.suppress(OSError):
             if shutil.which("conpet") == ours:
-                return Warm(path, command[1:])
+                return Forked(path, command[1:])
     # a session of its own: Ctrl-C reaches this process only, which then stops the job quietly
     return subprocess.Popen(
         command,
@@ -151,11 +139,8 @@ def start(command: list[str]) -> Child:
 
 def watched() -> int | None:
     """Return the process to end with: none where it is another machine's, and cannot be seen."""
-    pid = os.environ.get("CONPET_WORKFLOW_PID", "")
-    here = socket.gethostname()
-    return (
-        int(pid) if pid.isdigit() and os.environ.get("CONPET_WORKFLOW_HOST", here) == here else None
-    )
+    pid, _, machine = os.environ.get("CONPET_WORKFLOW", "").partition("@")
+    return int(pid) if pid and machine == socket.gethostname() else None
 
 
 def _watch(workflow: int, child: Child) -> None:
@@ -182,22 +167,23 @@ def run(log: Path, command: list[str]) -> int:
         threading.Thread(target=_watch, args=(workflow, child), daemon=True).start()
     assert child.stdout is not None
     with log.open("wb", buffering=0) as file:
-        for line in child.stdout:
+
+        def tell(line: bytes) -> None:
             file.write(line)
             with contextlib.suppress(OSError):  # the terminal may be gone; the job goes on
                 os.write(2, line)
+
+        for line in child.stdout:
+            tell(line)
         status = child.wait()
         if status < 0:
-            line = f"{Path(command[0]).name}: killed by signal {-status}\n".encode()
-            file.write(line)
-            with contextlib.suppress(OSError):
-                os.write(2, line)
+            tell(f"{Path(command[0]).name}: killed by signal {-status}\n".encode())
     return status if status >= 0 else 128 - status
 
 
 if __name__ == "__main__":
     if len(sys.argv) < 3:
-        sys.exit("usage: job.py LOG COMMAND [ARGUMENT ...]")
+        sys.exit("usage: runner.py LOG COMMAND [ARGUMENT ...]")
     try:
         sys.exit(run(Path(sys.argv[1]), sys.argv[2:]))
     except FileNotFoundError as error:

@@ -1,0 +1,191 @@
+#!/usr/bin/env python3
+"""Start learning jobs from a process that has imported what they need (Linux only).
+
+Usage: forkserver.py SOCKET WORKFLOW_PID
+
+runner.py asks for a job over a socket; it is a copy (a fork) of this process. Nothing is imported
+before the first request. A job ends with its runner.py. See docs/processes.md.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import importlib
+import json
+import os
+import select
+import signal
+import socket
+import socketserver
+import subprocess
+import sys
+import tempfile
+import traceback
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from runner import POLL_SECONDS, alive, die_with_parent
+
+MODULES = (
+    "conpet.cli",
+    "conpet.jobs.learn",
+    "conpet.learners.contrastive",
+    "conpet.learners.experts",
+    "conpet.learners.linear",
+    "pandas",
+    "peft",
+    "transformers.activations",
+    "transformers.modeling_utils",
+    "transformers.models.auto.modeling_auto",
+)
+REQUEST_BYTES = 2**20  # the longest request: a command line and its environment
+
+
+def _import() -> None:
+    # before torch, as conpet.cli does
+    for name, value in (("OMP_WAIT_POLICY", "PASSIVE"), ("TOKENIZERS_PARALLELISM", "false")):
+        os.environ.setdefault(name, value)
+    for name in MODULES:
+        importlib.import_module(name)
+    gc.freeze()  # copies share these objects' memory as long as nothing touches them
+
+
+def _receive(connection: socket.socket) -> tuple[dict[str, Any], int]:
+    """Return a request, and the file that the job's words go to."""
+    data, files, _, _ = socket.recv_fds(connection, REQUEST_BYTES, 1)
+    while not data.endswith(b"\n"):
+        more = connection.recv(REQUEST_BYTES)
+        if not more:
+            raise ValueError("a request was cut short")
+        data += more
+    return json.loads(data), files[0]
+
+
+def _run(request: dict[str, Any], output: int) -> None:
+    """Be the job: never returns."""
+    die_with_parent()
+    os.setsid()
+    null = os.open(os.devnull, os.O_RDONLY)
+    for source, target in ((null, 0), (output, 1), (output, 2)):
+        os.dup2(source, target)
+    os.close(output)
+    status = 1
+    try:
+        os.environ.clear()
+        os.environ.update(request["environment"])
+        os.chdir(request["folder"])
+        sys.argv = ["conpet", *request["arguments"]]
+        from conpet.cli import main
+
+        main(sys.argv[1:])
+        status = 0
+    except SystemExit as end:
+        if isinstance(end.code, str):
+            print(end.code, file=sys.stderr)
+        status = end.code if isinstance(end.code, int) else int(end.code is not None)
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        with contextlib.suppress(OSError):
+            sys.stdout.flush()
+            sys.stderr.flush()
+        os._exit(status)
+
+
+class Request(socketserver.BaseRequestHandler):
+    """One job, in a process that waits for it, or for its runner.py to be gone."""
+
+    server: Server
+
+    def handle(self) -> None:
+        """Start the job, tell its process number, and its exit status when it has ended."""
+        die_with_parent()
+        self.server.socket.close()  # nobody would answer there once the server is gone
+        request, output = _receive(self.request)
+        pid = os.fork()
+        if pid == 0:
+            self.request.close()
+            _run(request, output)
+        os.close(output)
+        self.request.sendall(pid.to_bytes(4, "big"))
+        ended = os.pidfd_open(pid)
+        ready: list[Any] = []
+        while not ready and alive(self.server.workflow):
+            ready, _, _ = select.select([ended, self.request], [], [], POLL_SECONDS)
+        if ended not in ready:  # runner.py or the workflow is gone: so is the job
+            for end in (os.killpg, os.kill):  # the second where it leads no group yet
+                with contextlib.suppress(ProcessLookupError):
+                    end(pid, signal.SIGKILL)
+        status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+        with contextlib.suppress(OSError):
+            self.request.sendall(status.to_bytes(4, "big", signed=True))
+
+
+class Server(socketserver.ForkingMixIn, socketserver.UnixStreamServer):
+    """Forks a process for each request.
+
+    Args:
+        path: the socket to make.
+        workflow: the process to end with.
+    """
+
+    max_children = 1000  # as many as Snakemake starts
+    request_queue_size = 64
+
+    def __init__(self, path: str, workflow: int) -> None:
+        super().__init__(path, Request)
+        self.workflow = workflow
+
+    def verify_request(self, request: Any, client_address: Any) -> bool:
+        """Import what jobs need; where that fails runner.py starts the command itself."""
+        try:
+            _import()
+        except Exception:
+            traceback.print_exc()
+            return False
+        return True
+
+    def service_actions(self) -> None:
+        """End with the workflow."""
+        super().service_actions()
+        if not alive(self.workflow):
+            raise SystemExit
+
+
+def serve(path: Path, workflow: int) -> None:
+    """Answer requests until the workflow is gone, and its jobs with it."""
+    with contextlib.suppress(SystemExit), Server(str(path), workflow) as server:
+        path.chmod(0o600)
+        server.serve_forever(POLL_SECONDS)
+    path.unlink(missing_ok=True)
+    with contextlib.suppress(OSError):  # made for the socket alone, or somebody else's
+        path.parent.rmdir()
+
+
+def start(log: Path) -> None:
+    """Start it in the background for this process, and have its jobs find it.
+
+    Args:
+        log: where it says what goes wrong.
+    """
+    if sys.platform != "linux":
+        return
+    path = f"{tempfile.mkdtemp(prefix='conpet-')}/fork.sock"  # only this user may enter
+    with log.open("wb") as file:
+        subprocess.Popen(
+            [sys.executable, str(Path(__file__)), path, str(os.getpid())],
+            stdin=subprocess.DEVNULL,
+            stdout=file,
+            stderr=file,
+            start_new_session=True,
+        )
+    os.environ["CONPET_FORKSERVER"] = path
+
+
+if __name__ == "__main__":
+    if len(sys.argv) != 3:
+        sys.exit("usage: forkserver.py SOCKET WORKFLOW_PID")
+    serve(Path(sys.argv[1]), int(sys.argv[2]))
