@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
-from conpet.cli import data, keeping, learning, measuring, publishing, scaling, stores, using
+from conpet.cli import data, keeping, learning, publishing, stores, using
 from conpet.cli.shared import Command
 from conpet.errors import UserError
 
@@ -28,7 +28,7 @@ def parser() -> argparse.ArgumentParser:
         sub.set_defaults(command=command)
         return sub
 
-    for group in (data, learning, publishing, keeping, stores, using, measuring, scaling):
+    for group in (data, learning, publishing, keeping, stores, using):
         group.add_commands(add)
     return top
 

@@ -50,6 +50,7 @@ class Compute(Strict):
     precision: Literal["auto", "float32", "bfloat16"] = "float32"
     threads: Count = 1
     eval_batch_size: Count = 64
+    fast: bool = True  # no padding, LoRA in one step; False: transformers and PEFT as they are
 
 
 class Replay(Strict):
