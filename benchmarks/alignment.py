@@ -23,31 +23,36 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("task", type=positive, help="2 or later; the one before it must be learnt")
 
 
-def run(args: argparse.Namespace) -> Report:
-    """Return the accuracy (%) over all, old and new classes before and after the fit.
-
-    Raises:
-        UserError: the method fits no map, or the run does not lie there.
-    """
-    if args.task < 2:
-        raise UserError(f"task {args.task}: nothing is fitted at the first: give 2 or later")
-    learner = aligned_of_run(args.experiment, args.method, args.task)
-    tested = learner.stream.of("test", range(1, args.task + 1))
-    new = learner.stream.task[tested] == args.task
+def measure(learner: Any, task: int) -> dict[str, list[float]]:
+    """Learn ``task``; return the accuracy (%) over all, old and new classes around the fit."""
+    tested = learner.stream.of("test", range(1, task + 1))
+    new = learner.stream.task[tested] == task
     shares: dict[str, list[float]] = {}
 
-    def measure(when: str) -> None:
+    def ask(when: str) -> None:
         right = learner.predict(tested).labels() == learner.stream.label[tested]
         shares[when] = [float(100 * part.mean()) for part in (right, right[~new], right[new])]
 
     fit = learner.after_task
 
     def measured(plan: Any) -> None:
-        measure("before the fit")
+        ask("before the fit")
         fit(plan)
-        measure("after the fit")
+        ask("after the fit")
 
-    learner.after_task = measured  # type: ignore[method-assign]
+    learner.after_task = measured
     learner.train()
+    return shares
+
+
+def run(args: argparse.Namespace) -> Report:
+    """Measure a task of a run.
+
+    Raises:
+        UserError: the method fits no map, or the run does not lie there.
+    """
+    if args.task < 2:
+        raise UserError(f"task {args.task}: nothing is fitted at the first: give 2 or later")
+    shares = measure(aligned_of_run(args.experiment, args.method, args.task), args.task)
     rows = [[when, *(f"{share:.2f}" for share in found)] for when, found in shares.items()]
     return Report(table(["accuracy (%)", "whole", "old", "new"], rows), shares)

@@ -31,7 +31,7 @@ REST = "dispatch, Python and the rest"
 SLOW = {"fast": False}
 #: name -> (settings of compute without it, what is other while it runs without it)
 CHANGES: dict[str, tuple[dict[str, Any], Callable[[], Any]]] = {
-    "no padding, LoRA in one step": (SLOW, contextlib.nullcontext),
+    "fast path": (SLOW, contextlib.nullcontext),
     "freed memory kept": ({}, freed_memory_given_back),
 }
 

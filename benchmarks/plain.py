@@ -97,10 +97,12 @@ def hf_training(setup: Setup) -> Contender:
                 disable_tqdm=True, logging_strategy="no", learning_rate=1e-3, seed=SEED,
                 remove_unused_columns=False,
             )  # fmt: skip
-            transformers.Trainer(
+            trainer = transformers.Trainer(
                 model=model, args=arguments, train_dataset=chosen, callbacks=[stamps],
                 data_collator=collated,
-            ).train()  # fmt: skip
+            )  # fmt: skip
+            trainer.remove_callback(transformers.PrinterCallback)
+            trainer.train()
         return size * (len(stamps.times) - 1), stamps.times[-1] - stamps.times[0]
 
     return Contender("peer_hf", run)
