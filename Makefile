@@ -54,10 +54,10 @@ lint: $(READY)
 	@$(BIN)ruff format --check .
 	@$(BIN)mypy
 
-# ours, the plain ways and the machine's limit, in turn: results/bench (docs/performance.md)
+# ours, the plain ways and the machine's limit, in turn: results/bench/speed (docs/performance.md)
 bench: $(READY)
 	@$(SNAKEMAKE) results/models/minilm $(CONFIG)
-	@$(BIN)conpet bench --snapshot results/models/minilm $(ARGS)
+	@$(BIN)python -m benchmarks speed --snapshot results/models/minilm --out results/bench/speed $(ARGS)
 
 setup: $(READY)
 
@@ -82,7 +82,7 @@ help:
 	@echo "make test-oldest     the tests with the oldest versions allowed"
 	@echo "make lint   ruff and mypy"
 	@echo "make test-quick   the tests that take no long time: under two minutes"
-	@echo "make bench  how fast this is, against the plain ways (ARGS=... for conpet bench)"
+	@echo "make bench  how fast this is, against the plain ways (ARGS=... for python -m benchmarks speed)"
 	@echo "make list   experiments and what can be made of them"
 	@echo "make setup  the environment alone"
 	@echo "make clean-results   remove results, keep models and raw data"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -12,14 +11,12 @@ from typing import Any
 
 import pytest
 
+from benchmarks.routes import compare
+from benchmarks.ways import Said, library, served, server
 from tests.chain import Chain
 from tests.predicting.conftest import Packaged, learnt, packaged
 from tests.tracking.conftest import Store
 from tests.tracking.test_models import TEXTS, log
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "examples"))
-from compare_routes import compare
-from routes import Said, library, served, server
 
 __all__ = ["learnt", "packaged"]
 JSON = "application/json"

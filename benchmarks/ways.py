@@ -1,10 +1,11 @@
-"""The ways to a packaged learner, each as a function of texts; see compare_routes.py."""
+"""The ways to a packaged learner, each as a function of texts."""
 
 from __future__ import annotations
 
 import contextlib
 import json
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -17,10 +18,11 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-from plain_peft import Plain
 
 import conpet
+from benchmarks.library import read_texts
 from conpet.errors import UserError
+from examples.plain_peft import Plain
 
 BATCH = 64  # texts a step of the plain loops
 START_SECONDS = 600  # a busy machine takes minutes to import what a server needs
@@ -36,6 +38,18 @@ class Said(NamedTuple):
 
 
 Route = Callable[[list[str]], Said]
+
+
+def package_of(run: Path) -> Path:
+    """Return a run's package, or the folder itself where it is one."""
+    return run / "model" if (run / "model").is_dir() else run
+
+
+def choose(path: Path, count: int) -> list[str]:
+    """Return different texts of a file in an order that is always the same."""
+    texts = [text for text in dict.fromkeys(read_texts(path, "text")) if text.strip()]
+    random.Random(0).shuffle(texts)
+    return texts[:count]
 
 
 def by_name(rows: list[dict[str, float]], classes: list[str]) -> np.ndarray:

@@ -1,0 +1,265 @@
+"""All that the benchmarks know of the library's inside: what is made, trained and asked there."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import dataclasses
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors.torch import save_file
+from torch import Tensor
+
+from conpet.config import load_experiment
+from conpet.config.settings import Settings
+from conpet.config.strict import choose, merge
+from conpet.data.stream import Stream
+from conpet.errors import UserError
+from conpet.files import read_json
+from conpet.jobs.learn import Cell, build, take_up
+from conpet.learners import find
+from conpet.learners.aligned import Aligned
+from conpet.learners.base import LEARNER_FILE, Classifier, Context, Learner, Seeds
+from conpet.learners.experts import Experts
+from conpet.learners.head import Head
+from conpet.models.allocation import keep_freed_memory
+from conpet.models.backbone import Backbone, collate, has_bfloat16, prepare_torch
+from conpet.predicting.outside import read_texts
+from conpet.progress import Progress
+from conpet.replay.memory import Memory, read_memory, write_memory
+from conpet.replay.plan import cut
+from conpet.training import make_optimizer
+
+__all__ = ["collate", "cut", "has_bfloat16", "make_optimizer", "prepare_torch", "read_texts"]
+SEED = 100
+TARGETS = {"bert": ["query", "value"], "roberta": ["query", "value"]}
+LLAMA_TARGETS = ["q_proj", "k_proj"]
+_GLIBC_DEFAULT = 128 * 1024  # bytes
+
+
+@dataclass(frozen=True)
+class Setup:
+    """What contenders share: a model's folder, texts, and the settings of a training job."""
+
+    snapshot: Path
+    stream: Stream
+    settings: Settings = field(default_factory=Settings)
+    pooling: str = "mask"
+
+    def but(self, **sections: dict[str, Any]) -> Setup:
+        """Return the same with other settings, as ``compute={"fast": False}``."""
+        values = merge(self.settings.model_dump(), sections)
+        return dataclasses.replace(self, settings=Settings.model_validate(values))
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """The model's config.json."""
+        return read_json(self.snapshot / "config.json")
+
+    @property
+    def targets(self) -> list[str]:
+        """The layers that have LoRA, as the paper has them."""
+        return TARGETS.get(self.config["model_type"], LLAMA_TARGETS)
+
+    @property
+    def samples(self) -> int:
+        """Samples of a training job by dynamic replay, validation left out."""
+        training = self.settings.training
+        return training.epochs * training.batch_size * self.settings.replay.batches
+
+    def backbone(self) -> Backbone:
+        """Return a backbone as a training job has it."""
+        s = self.settings
+        return Backbone(
+            self.snapshot, "random", self.pooling, self.targets, s.tuning, s.compute, SEED
+        )
+
+    def learner(
+        self,
+        name: str,
+        replay: str = "dynamic",
+        memories: Sequence[Memory] = (),
+        backbone: Backbone | None = None,
+    ) -> Learner:
+        """Return a learner at the stream's last task, nothing loaded, that prints nothing."""
+        kind = find(name)
+        progress = Progress("benchmark")
+        progress.quiet = True
+        return kind(
+            Context(
+                backbone=backbone or self.backbone(), stream=self.stream, settings=self.settings,
+                strategy=replay, options=kind.Options(), seed=Seeds(SEED, "benchmark"),
+                memories=memories, progress=progress,
+            )
+        )  # fmt: skip
+
+    def experts(self, count: int, backbone: Backbone | None = None) -> Experts:
+        """Return Dynamic ConPET with so many experts and a selector, all of them untrained."""
+        learner = self.learner("experts", backbone=backbone)
+        assert isinstance(learner, Experts)
+        rows = {"expert": len(self.stream.classes[0]), "selector": self.stream.tasks}
+        with tempfile.TemporaryDirectory() as name:
+            for kind, number in rows.items():
+                folder = Path(name) / kind
+                folder.mkdir()
+                learner.backbone.save(folder)
+                head = Head(learner.backbone.width, number, SEED)
+                save_file(head.tensors(), folder / LEARNER_FILE)
+            learner.load([Path(name) / "expert"] * count, Path(name) / "selector")
+        return learner
+
+    def batches(self) -> list[np.ndarray]:
+        """Return one epoch's batches of dynamic replay: half new, half old."""
+        return self.learner("linear").plan().epochs[0]
+
+
+class Steps:
+    """Training steps of Static ConPET alone: no validation, no best epoch."""
+
+    def __init__(self, setup: Setup) -> None:
+        learner = setup.learner("linear")
+        assert isinstance(learner, Classifier)
+        self.learner = learner
+        self.batches = learner.plan().epochs[0]
+        self.optimizer = make_optimizer(learner.parameters(), setup.settings.training, 1e-3)
+
+    def step(self, batch: np.ndarray) -> None:
+        """Take one optimiser step."""
+        self.optimizer.zero_grad(set_to_none=False)
+        self.learner.loss(batch).backward()
+        self.optimizer.step()
+
+    def epoch(self) -> None:
+        """Take the plan's steps once."""
+        for batch in self.batches:
+            self.step(batch)
+
+    def gradients(self) -> Tensor:
+        """Return the first batch's representations and gradients, one row."""
+        learner, batch = self.learner, self.batches[0]
+        hidden = learner.backbone.hidden(learner.stream, batch)
+        learner.loss(batch).backward()
+        found = [p.grad.flatten() for p in learner.parameters() if p.grad is not None]
+        self.optimizer.zero_grad()
+        return torch.cat([hidden.detach().flatten(), *found])
+
+
+@contextlib.contextmanager
+def freed_memory_given_back() -> Iterator[None]:
+    """Let glibc do as it does by default, for a while."""
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is not None:
+        mallopt(-3, _GLIBC_DEFAULT)
+        mallopt(-1, _GLIBC_DEFAULT)
+    try:
+        yield
+    finally:
+        keep_freed_memory()
+
+
+# -- whole jobs ---------------------------------------------------------------------------------
+
+
+def static_job(setup: Setup) -> Callable[[], Any]:
+    """Return Static ConPET's training with its plan, validation and best epoch."""
+    return setup.learner("linear").train
+
+
+def dynamic_job(setup: Setup) -> Callable[[], Any]:
+    """Return Dynamic ConPET's: the selector, then the expert with the frozen experts' scores."""
+    old = setup.stream.tasks - 1
+    selecting = setup.experts(old)
+    training = setup.experts(old, selecting.backbone)
+
+    def work() -> None:
+        selecting.train_selector()
+        training.train()
+
+    return work
+
+
+def inference(setup: Setup, experts: bool, indices: np.ndarray) -> Callable[[], Any]:
+    """Return predictions of texts by one adapter, or by as many experts as there are tasks."""
+    learner = setup.experts(setup.stream.tasks) if experts else setup.learner("linear")
+    return lambda: learner.predict(indices)
+
+
+@dataclass(frozen=True)
+class Earlier:
+    """What a task finds there: states and memories, oldest first, and the selector if any."""
+
+    states: Sequence[Path] = ()
+    selector: Path | None = None
+    memories: Sequence[Path] = ()
+
+
+def learn(setup: Setup, learner: str, replay: str, earlier: Earlier, out: Path, what: str) -> int:
+    """Learn the stream's last task, by ``what`` (train or train_selector), and keep it in ``out``.
+
+    Returns: the samples that passed the model with a gradient.
+    """
+    made = setup.learner(learner, replay, [read_memory(path) for path in earlier.memories])
+    made.load(earlier.states, earlier.selector)
+    getattr(made, what)()
+    out.mkdir(parents=True)
+    made.save(out)
+    return made.history.samples_passed
+
+
+def remember(setup: Setup, learner: str, state: Path, out: Path) -> None:
+    """Choose the last task's exemplars and keep them in ``out``."""
+    made = setup.learner(learner)
+    made.load([state], None)
+    write_memory(out, setup.stream.tasks, made.remember())
+
+
+def ask(setup: Setup, learner: str, earlier: Earlier) -> dict[str, float]:
+    """Return the processor's seconds of opening a learner, and milliseconds a test text."""
+    start = time.process_time()
+    made = setup.learner(learner)
+    made.load(earlier.states, earlier.selector)
+    loaded = time.process_time()
+    tasks = setup.stream.tasks
+    indices = setup.stream.of("test", range(1, tasks + 1))
+    # a text of every task: whatever is made at its first use is made, as in a served learner
+    made.predict(indices[:: max(1, len(indices) // tasks)])
+    before = time.process_time()
+    made.predict(indices)
+    return {
+        "load_seconds": loaded - start,
+        "text_milliseconds": 1000 * (time.process_time() - before) / len(indices),
+    }
+
+
+# -- a run of the workflow ----------------------------------------------------------------------
+
+
+def aligned_of_run(experiment: str, method: str, task: int) -> Aligned:
+    """Return EA-EMR as a run under results/ has it before ``task``.
+
+    The run is of the experiment's first dataset, model and seed.
+
+    Raises:
+        UserError: the method fits no map, or what was learnt before does not lie there.
+    """
+    known = load_experiment(experiment)
+    dataset, model, seed = next(iter(known.datasets)), next(iter(known.models)), known.seeds[0]
+    choose("method", method, list(known.methods), "METHOD")
+    cell = Cell(known, dataset, model, method, seed, task)
+    folder = Path("results", known.name, dataset, model)
+    run = folder / method / f"seed{seed}"
+    kept = [run / f"task{earlier:02d}" / "memory.json" for earlier in range(1, task)]
+    memories = kept if known.methods[method].replay == "memory" else []
+    encoded = [folder / f"{part}.safetensors" for part in known.parts(dataset, task)]
+    learner = build(cell, Path("results/models", model), encoded, memories, "train")
+    if not isinstance(learner, Aligned):
+        raise UserError(f"method {method}: fits no map: give one of learner aligned")
+    take_up(cell, learner, [run / f"task{task - 1:02d}" / "state"], None, task - 1)
+    return learner

@@ -1,0 +1,44 @@
+"""Backbones by their sizes, with random weights: nothing is downloaded."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+
+#: transformers' config, width, layers, heads, key and value heads, inner width, words
+SHAPES = {
+    "tiny-bert": ("Bert", 32, 2, 4, 4, 64, 200),
+    "tiny-llama": ("Llama", 32, 2, 4, 4, 64, 200),
+    "minilm": ("Bert", 384, 6, 12, 12, 1536, 30522),
+    # TinyLlama's and LLaMA's published sizes
+    "llama-1.1b": ("Llama", 2048, 22, 32, 4, 5632, 32000),
+    "llama-7b": ("Llama", 4096, 32, 32, 32, 11008, 32000),
+}
+
+
+def save_model(
+    shape: str, folder: Path, dtype: torch.dtype = torch.float32, device: str = "cpu"
+) -> Path:
+    """Write a random model with its language-model head; return its folder.
+
+    Args:
+        device: where the weights are drawn: billions of them take a CPU minutes.
+    """
+    import transformers
+
+    transformers.utils.logging.disable_progress_bar()
+    kind, width, layers, heads, key_value_heads, inner, words = SHAPES[shape]
+    config = getattr(transformers, f"{kind}Config")(
+        hidden_size=width, num_hidden_layers=layers, num_attention_heads=heads,
+        intermediate_size=inner, vocab_size=words,
+        **({"num_key_value_heads": key_value_heads} if kind == "Llama" else {}),
+    )  # fmt: skip
+    torch.manual_seed(0)
+    make = (
+        transformers.AutoModelForMaskedLM if kind == "Bert" else transformers.AutoModelForCausalLM
+    )
+    with torch.device(device):
+        model = make.from_config(config, dtype=dtype)
+    model.save_pretrained(folder)
+    return folder

@@ -1,0 +1,68 @@
+"""What trained learners cost in use, on tiny packages; and what EA-EMR's fit is measured to do."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import pytest
+
+from benchmarks import alignment, experts, routes, ways
+from benchmarks.timing import Rates
+from tests.chain import Chain
+from tests.predicting.conftest import Packaged, learnt, packaged
+from tests.tiny import World, make_samples
+
+__all__ = ["learnt", "packaged"]
+TEXTS = [s.text for s in make_samples()[::9]]
+
+
+def test_routes_take_turns_and_are_compared(packaged: Packaged, learnt: Chain) -> None:
+    package = ways.package_of(packaged("static_emr"))
+    first, _ = ways.library(package, learnt.snapshot)
+    every = {"conpet.load": first, **ways.loops(package, learnt.snapshot)}
+    args = argparse.Namespace(rounds=2, singles=3)
+    one, many, answers = routes.measure(every, TEXTS, args, 0)
+    wrong, gaps = routes.compare(answers)
+    assert (wrong, gaps) == ([], {"conpet.load": 0})
+    assert len(one.values["conpet.load"]) == 2
+    report = routes.report(one, many, gaps, ["a label differs"])
+    assert report.values["transformers + peft, whole learner"]["speed_to_plain"] == 1
+    assert report.values["conpet.load"]["one_text_ms"] > 0
+    assert len(report.markdown.splitlines()) == 2 + len(every)
+    assert report.faults == ["a label differs"]
+
+
+def test_random_experts_are_asked_and_weighed(
+    packaged: Packaged, learnt: Chain, tmp_path: Path
+) -> None:
+    (tmp_path / "texts.txt").write_text("\n".join(TEXTS) + "\n")
+    found = experts.run(
+        argparse.Namespace(
+            package=packaged("static_emr"), backbone=learnt.snapshot, texts=tmp_path / "texts.txt",
+            experts=[2], count=6, singles=2, rounds=1,
+        )
+    )  # fmt: skip
+    (value,) = found.values
+    low, middle, high = value["one_text_ms"]
+    assert 0 < low <= middle <= high
+    assert value["memory_mb"] > 10
+    # two maps 32 -> 32 of rank 4 in each of two layers and a head of five classes, float32
+    assert value["expert_bytes"] > 4 * (2 * 2 * 2 * 4 * 32 + 5 * 33)
+
+
+def test_what_one_more_expert_takes() -> None:
+    rates = Rates({"2": [10.0, 20.0], "6": [10.0, 20.0]})
+    found = experts.report(rates, rates, {2: 100.0, 6: 102.0}, {2: 9000, 6: 9000}, 7)
+    assert found.markdown.splitlines()[-1].split(" | ")[3:5] == ["102", "0.50"]
+
+
+def test_the_fit_is_measured_before_and_after(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    states = world.run("aligned", tmp_path / "run", tasks=1, replay="dynamic")
+    learner = world.learner("aligned", 2, replay="dynamic")
+    learner.load(states, None)
+    shares = alignment.measure(learner, 2)
+    assert list(shares) == ["before the fit", "after the fit"]
+    for whole, old, new in shares.values():
+        assert whole == pytest.approx((old + new) / 2)  # as many of each
