@@ -49,12 +49,10 @@ def plot(experiment: Experiment, name: str, results: Path, out: Path) -> None:
 
 def report(experiment: Experiment, results: Path, out: Path, store: str = "") -> None:
     """Make the page that shows everything; its links lead to MLflow's pages of the store."""
-    from conpet.reporting.graph import job_counts
     from conpet.reporting.page import About, write_page
 
     pages = store if not store or store.startswith("http") else "http://127.0.0.1:5000"
     about = About(
-        jobs=job_counts(experiment),
         store=pages,
         config=describe(experiment),
         config_hash=experiment.sha256(),

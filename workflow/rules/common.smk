@@ -2,6 +2,7 @@
 
 import fcntl
 import functools
+import hashlib
 import itertools
 import json
 import os
@@ -27,6 +28,13 @@ from conpet.reporting.tables import TABLES
 
 RUNNER = shlex.join([sys.executable, str(Path(workflow.basedir) / "workflow/scripts/job.py")])
 JOB = "{RUNNER} {log} conpet"
+GRAPH = shlex.join(
+    [
+        sys.executable,
+        str(Path(workflow.basedir) / "workflow/scripts/graph.py"),
+        str(Path(workflow.basedir) / "Snakefile"),
+    ]
+)
 _MATRIX = "{dataset}/{model}/{method}/seed{seed}"
 RUN = f"results/{{experiment}}/{_MATRIX}"
 CELL = f"{RUN}/task{{task}}"
@@ -376,6 +384,13 @@ def everything(experiment):
     """Return all that an experiment is run for."""
     page = f"results/{experiment}/report.html"
     return [*table_files(experiment), *figure_files(experiment), page, *tracked_files(experiment)]
+
+
+def files_hash(experiment):
+    """Return a hash of the names of all files of an experiment: which jobs there are."""
+    named = [*table_files(experiment), *figure_files(experiment)]
+    named += [file for files in runs(experiment_of(experiment)).values() for file in files]
+    return hashlib.sha256("\n".join(named).encode()).hexdigest()
 
 
 # -- one run at a time ----------------------------------------------------------------------

@@ -1,6 +1,7 @@
 """One learner state a task: the selector first, where there is one, then the state, then memory."""
 
 rule train:
+    """Learn one task."""
     input:
         snapshot="results/models/{model}",
         encoded=encoded,
@@ -23,6 +24,7 @@ rule train:
 
 
 rule select:
+    """Learn whose task it is."""
     input:
         snapshot="results/models/{model}",
         encoded=encoded,
@@ -43,6 +45,7 @@ rule select:
 
 
 rule remember:
+    """Keep exemplars."""
     input:
         snapshot="results/models/{model}",
         encoded=encoded,

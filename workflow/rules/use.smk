@@ -21,6 +21,7 @@ def package_settings(wildcards):
 
 
 rule package:
+    """A learner ready for use."""
     input:
         snapshot="results/models/{model}",
         encoded=last(encoded),
@@ -47,6 +48,7 @@ rule package:
 
 
 rule log_model:
+    """A learner in MLflow."""
     input:
         package=RUN + "/model",
         tracked=RUN + "/tracked.json",
