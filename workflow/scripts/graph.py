@@ -4,10 +4,12 @@
 Usage: graph.py SNAKEFILE EXPERIMENT OUT
 
 Snakemake is asked, as anybody can: for its graph of jobs, and for what the rules say of themselves
-(their docstrings). It only reads, so it may be asked while the workflow runs in the same folder.
-OUT is a JSON object in the order of the rules' first jobs:
-{rule: {"jobs": how many, "level": the longest chain of jobs before its first one, "after": the
-rules it waits for, "meaning": its docstring}}.
+(their docstrings). It is asked in an empty folder with the same config: where a workflow is at
+work, what it keeps in .snakemake changes while it is read.
+
+OUT is a JSON object in the order of the rules' first jobs: {rule: {"jobs": how many, "level": the
+longest chain of jobs before its first one, "after": the rules it waits for, "meaning": its
+docstring}}.
 """
 
 from __future__ import annotations
@@ -15,6 +17,8 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+import tempfile
+from functools import partial
 from graphlib import TopologicalSorter
 from pathlib import Path
 from typing import Any
@@ -27,11 +31,10 @@ _SAID = re.compile(r"^(\w+) \((.+)\)$", re.MULTILINE)
 TARGET = "all"
 
 
-def ask(snakefile: str, *options: str) -> str:
+def ask(snakefile: Path, folder: str, *options: str) -> str:
     """Return what Snakemake prints; where it fails, end with its words and its exit status."""
-    # a job in the making is no reason to refuse: nothing is run
-    reading = ["--nolock", "--ignore-incomplete"]
-    command = [sys.executable, "-m", "snakemake", "--snakefile", snakefile, *reading, *options]
+    start = [sys.executable, "-m", "snakemake", "--snakefile", str(snakefile)]
+    command = [*start, "--directory", folder, *options]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         print(done.stderr, file=sys.stderr)
@@ -63,8 +66,14 @@ def rules_of(dot: str, listing: str) -> dict[str, dict[str, Any]]:
 
 def main(snakefile: str, experiment: str, out: str) -> None:
     """Ask and write."""
-    dot = ask(snakefile, "--dag", "dot", TARGET, "--config", f"experiment={experiment}")
-    write_json(Path(out), rules_of(dot, ask(snakefile, "--list-rules")))
+    file = Path(experiment)  # a YAML file anywhere, or a name
+    named = str(file.resolve()) if file.suffix in (".yaml", ".yml") else experiment
+    with tempfile.TemporaryDirectory() as folder:
+        (Path(folder) / "config").symlink_to(Path("config").resolve())
+        ask_here = partial(ask, Path(snakefile).resolve(), folder)
+        dot = ask_here("--dag", "dot", TARGET, "--config", f"experiment={named}")
+        listing = ask_here("--list-rules")
+    write_json(Path(out), rules_of(dot, listing))
 
 
 if __name__ == "__main__":
