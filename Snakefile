@@ -19,7 +19,7 @@ report: "workflow/report/workflow.rst"
 # on a cluster these run where snakemake does: they are short, or need the network or the store
 localrules:
     all, demo, tables, figures, report, mlflow, models, publish, verify,
-    fetch_model, fetch_dataset, prepare, split, table, figure, page, store, track,
+    fetch_model, fetch_dataset, prepare, split, table, figure, graph, page, store, track,
     track_summary, keep, partial, log_model,
 
 
@@ -76,8 +76,9 @@ rule verify:
 
 
 rule partial:
-    # no input: what is missing stays missing; no output: what is there grows
+    # what is missing stays missing; no output: what is there grows
     message: "tables, figures and report of what {EXPERIMENT} has so far"
+    input: f"results/{EXPERIMENT}/rules.json"
     params:
         experiment=_references[EXPERIMENT],
     log: f"results/{EXPERIMENT}/logs/partial.log"

@@ -2,189 +2,173 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from html import escape
-from typing import TYPE_CHECKING
+import textwrap
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from conpet.files import read_json
+from conpet.reporting.layers import chains, place, rows
+from conpet.reporting.style import BLUE, GREY, drawing
 
 if TYPE_CHECKING:
-    from conpet.config import Experiment
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
-_LEARNT = ("train", "select", "remember", "evaluate")
-# rule: the rules whose files it reads; tests/workflow compares it with what Snakemake says
-EDGES: dict[str, tuple[str, ...]] = {
-    "fetch_dataset": (),
-    "fetch_model": (),
-    "prepare": ("fetch_dataset",),
-    "split": ("fetch_dataset", "prepare"),
-    "encode": ("fetch_model", "prepare", "split"),
-    "select": ("encode", "fetch_model", "select"),
-    "train": ("encode", "fetch_model", "remember", "select", "train"),
-    "remember": ("encode", "fetch_model", "train"),
-    "evaluate": ("encode", "fetch_model", "select", "train"),
-    "represent": ("encode", "fetch_model", "select", "train"),
-    "store": (),
-    "table": _LEARNT,
-    "figure": (*_LEARNT, "represent"),
-    "track": (*_LEARNT, "store"),
-    "page": (*_LEARNT, "represent", "track"),
-    "track_summary": ("figure", "page", "store", "table"),
-}
-_MEANING = {
-    "fetch_dataset": "raw files, by hash",
-    "fetch_model": "frozen backbone",
-    "prepare": "one row a sample",
-    "split": "classes to tasks",
-    "encode": "token ids",
-    "select": "whose task is it",
-    "train": "one task learnt",
-    "remember": "exemplars",
-    "evaluate": "all tasks so far",
-    "represent": "hidden states",
-    "store": "MLflow's database",
-    "table": "CSV, MD, TeX",
-    "figure": "SVG, PNG",
-    "track": "a run in MLflow",
-    "page": "this page",
-    "track_summary": "all in MLflow",
-}
-# (column, row) of every rule: what waits is below
-_PLACE = {
-    "fetch_dataset": (0.5, 0), "fetch_model": (2, 0),
-    "prepare": (0.5, 1), "split": (0.5, 2), "encode": (1.25, 3),
-    "select": (0.5, 4), "train": (1.25, 5), "remember": (2.5, 5),
-    "evaluate": (0.6, 6), "represent": (1.9, 6), "store": (3, 6),
-    "table": (0, 7), "figure": (1.25, 7), "track": (2.75, 7),
-    "page": (1.9, 8), "track_summary": (1.25, 9),
-}  # fmt: skip
-_X, _Y, _W, _H = 158, 74, 136, 42
-# a task's jobs wait for those of the task before
-_NEXT_TASK = {("train", "remember"), ("train", "train"), ("select", "select")}
+FILE = "rules.json"  # what the workflow's rule `graph` leaves in an experiment's folder
+
+_WIDTH, _HEIGHT = 1.55, 0.52  # of a box, in inches
+_ACROSS, _DOWN = 1.75, 0.85  # from one box to the next
+_MARGIN = 0.3  # room for an arrow from a box to itself
 
 
-def job_counts(experiment: Experiment) -> dict[str, int]:
-    """Return how many jobs of each rule make everything of an experiment from nothing."""
-    from conpet.learners import find
-    from conpet.reporting.figures import FIGURES
-    from conpet.reporting.tables import TABLES
+@dataclass(frozen=True)
+class Rule:
+    """One rule of the workflow: its jobs in an experiment.
 
-    parts = sum(len(experiment.parts(name)) for name in experiment.datasets)
-    models, seeds = len(experiment.models), len(experiment.seeds)
-    tasks = [experiment.tasks(name) for name in experiment.datasets]
-    methods = experiment.methods.values()
-    experts = sum(find(method.learner).experts for method in methods)
-    memories = sum(method.replay == "memory" for method in methods)
-    cells = len(tasks) * models * len(methods)
-    learnt = sum(tasks) * models * seeds
-    return {
-        "fetch_dataset": parts,
-        "fetch_model": models,
-        "prepare": parts,
-        "split": parts,
-        "encode": parts * models,
-        "select": experts * (learnt - len(tasks) * models * seeds),
-        "train": len(methods) * learnt,
-        "remember": memories * learnt,
-        "evaluate": len(methods) * learnt,
-        "represent": cells,
-        "store": 1,
-        "table": len(TABLES),
-        "figure": len(FIGURES),
-        "track": cells * seeds,
-        "page": 1,
-        "track_summary": 1,
-    }
+    ``level`` is the length of the longest chain of jobs before its first job (0 for a source),
+    ``after`` the rules whose jobs any job of it waits for, itself included.
+    """
+
+    name: str
+    jobs: int
+    level: int
+    after: tuple[str, ...]
+    meaning: str = ""
 
 
-def drawn_edges() -> list[tuple[str, str]]:
-    """Return (rule, what it waits for) without what follows from the others."""
-    ahead = {r: [n for n in needs if (r, n) not in _NEXT_TASK] for r, needs in EDGES.items()}
+def read_rules(path: Path) -> list[Rule]:
+    """Read what the workflow has said of its rules; nothing where it has not yet.
 
-    def before(rule: str) -> set[str]:
-        return {b for need in ahead[rule] for b in (need, *before(need))}
-
+    Raises:
+        UserError: the file is not JSON.
+    """
+    if not path.is_file():
+        return []
+    found = read_json(path)
     return [
-        (rule, need)
-        for rule, needs in ahead.items()
-        for need in needs
-        if not any(need in before(other) for other in needs)
-        # the last exemplars are waited for by all that sums up: lines that would hide the others
-        and (rule == "train" or need != "remember")
+        Rule(name, entry["jobs"], entry["level"], tuple(entry["after"]), entry["meaning"])
+        for name, entry in found.items()
     ]
 
 
-def svg(jobs: Mapping[str, int]) -> str:
-    """Draw the rules that have jobs, each with their number, as an SVG for a page."""
-    there = {rule: n for rule, n in jobs.items() if n}
-    width = int(3 * _X + _W + 12)
-    height = int(9 * _Y + _H + 12)
-    label = "the workflow's rules, how many jobs each has, and what they wait for"
-    parts = [
-        '<defs><marker id="tip" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" '
-        'markerHeight="7" orient="auto"><path d="M0 0L8 4L0 8z" fill="#555"/></marker></defs>',
-        *(_arrow(rule, need) for rule, need in _shown(there)),
-        *(_again(rule) for rule in ("select", "train") if rule in there),
-        *(_box(rule, n) for rule, n in there.items()),
-    ]
-    if "remember" in there:
-        parts.append(_back())
-    return (
-        f'<svg class="graph" viewBox="0 0 {width} {height}" role="img" aria-label="{label}" '
-        f'font-family="sans-serif" font-size="12" fill="none">{"".join(parts)}</svg>'
-    )
+def draw(rules: Sequence[Rule]) -> Figure:
+    """Draw a box a rule, what waits below what it waits for.
+
+    An arrow that follows from others is left out. Dashed: the first job of the rule does not wait.
+    """
+    # the order of the first jobs: so no rule waits for itself by way of others
+    level = {rule.name: rule.level for rule in rules}
+    after = {r.name: {need for need in r.after if level[need] < r.level} for r in rules}
+    row = rows(after)
+    ways = chains(after, row)
+    where = {node: (x * _ACROSS, -y * _DOWN) for node, (x, y) in place(row, ways).items()}
+    leftmost = {row[name]: name for name in sorted(row, key=lambda name: -where[name][0])}
+    with drawing():
+        figure, axes = _sheet(list(where.values()))
+        for way in ways:
+            _arrow(axes, [where[node] for node in way])
+        for rule in rules:
+            for need in sorted({*rule.after} - after[rule.name]):
+                if need == rule.name:
+                    _again(axes, where[need], left=leftmost[row[need]] == need)
+                else:
+                    _later(axes, where[need], where[rule.name])
+            _box(axes, rule, where[rule.name])
+    return figure
 
 
-def _shown(there: Mapping[str, int]) -> Iterator[tuple[str, str]]:
-    for rule, need in drawn_edges():
-        if rule in there and need in there:
-            yield rule, need
-    if "select" not in there:  # then nothing stands between
-        yield "train", "encode"
+def _sheet(places: Sequence[tuple[float, float]]) -> tuple[Figure, Axes]:
+    """Return an empty sheet on which one unit is one inch, with room for boxes at these places."""
+    from matplotlib.figure import Figure as New
+
+    xs, ys = [x for x, _ in places], [y for _, y in places]
+    left, right = min(xs) - _WIDTH / 2 - _MARGIN, max(xs) + _WIDTH / 2 + _MARGIN
+    low, high = min(ys) - _HEIGHT / 2 - 0.05, max(ys) + _HEIGHT / 2 + 0.05
+    figure = New(figsize=(right - left, high - low))
+    axes = figure.add_axes((0, 0, 1, 1), xlim=(left, right), ylim=(low, high))
+    axes.set_axis_off()
+    return figure, axes
 
 
-def _corner(rule: str) -> tuple[float, float]:
-    column, row = _PLACE[rule]
-    return 6 + column * _X, 6 + row * _Y
+def _arrow(axes: Axes, points: Sequence[tuple[float, float]]) -> None:
+    """Draw a smooth arrow from box to box, upright where it passes a row."""
+    from matplotlib.patches import FancyArrowPatch
+    from matplotlib.path import Path as Line
 
-
-def _arrow(rule: str, need: str) -> str:
-    (x0, y0), (x1, y1) = _corner(need), _corner(rule)
-    if y0 == y1:
-        start, end = f"{x0 + _W:.0f} {y0 + _H / 2:.0f}", f"{x1 - 2:.0f} {y1 + _H / 2:.0f}"
-        return f'<path d="M{start}L{end}" stroke="#555" marker-end="url(#tip)"/>'
+    half = _HEIGHT / 2
+    (x0, y0), (x1, y1) = points[0], points[-1]
     # boxes that are not right below one another are joined nearer each other
-    shift = max(-40.0, min(40.0, (x1 - x0) / 3))
-    a, b = x0 + _W / 2 + shift, x1 + _W / 2 - shift
-    top, bottom = y0 + _H, y1 - 2
-    bend = min(30.0, (bottom - top) / 2)
-    path = f"M{a:.0f} {top:.0f}C{a:.0f} {top + bend:.0f} {b:.0f} {bottom - bend:.0f} "
-    return f'<path d="{path}{b:.0f} {bottom:.0f}" stroke="#555" marker-end="url(#tip)"/>'
-
-
-def _again(rule: str) -> str:
-    x, y = _corner(rule)
-    path = f"M{x:.0f} {y + 30:.0f}C{x - 26:.0f} {y + 34:.0f} {x - 26:.0f} {y + 8:.0f} "
-    return (
-        f'<path d="{path}{x - 2:.0f} {y + 12:.0f}" stroke="#0072B2" stroke-dasharray="3 2" '
-        'marker-end="url(#tip)"/>'
+    lean = max(-0.45, min(0.45, (points[1][0] - x0) / 3))
+    lean_in = max(-0.45, min(0.45, (points[-2][0] - x1) / 3))
+    corners = [(x0 + lean, y0 - half)]
+    for x, y in points[1:-1]:
+        corners += [(x, y + half), (x, y - half)]
+    corners.append((x1 + lean_in, y1 + half))
+    line, codes = [corners[0]], [Line.MOVETO]
+    for i in range(0, len(corners), 2):
+        (xa, ya), (xb, yb) = corners[i], corners[i + 1]
+        bend = (ya - yb) / 2
+        if i:
+            line.append((xa, ya))
+            codes.append(Line.LINETO)
+        line += [(xa, ya - bend), (xb, yb + bend), (xb, yb)]
+        codes += [Line.CURVE4] * 3
+    axes.add_patch(
+        FancyArrowPatch(
+            path=Line(line, codes), arrowstyle="-|>", mutation_scale=8, color=GREY, linewidth=1
+        )
     )
 
 
-def _back() -> str:
-    (x0, y), (x1, _) = _corner("remember"), _corner("train")
-    path = f"M{x0:.0f} {y + 32:.0f}L{x1 + _W + 2:.0f} {y + 32:.0f}"
-    return (
-        f'<path d="{path}" stroke="#0072B2" stroke-dasharray="3 2" marker-end="url(#tip)"/>'
-        f'<text x="{(x0 + x1 + _W) / 2:.0f}" y="{y + _H + 3:.0f}" text-anchor="middle" '
-        'font-size="10">next task</text>'
+def _again(axes: Axes, at: tuple[float, float], left: bool) -> None:
+    """Draw a dashed arrow from a box to itself: its jobs wait for one another."""
+    x, y = at[0] + (-1 if left else 1) * _WIDTH / 2, at[1]
+    _dashes(axes, (x, y - 0.12), (x, y + 0.12), f"arc3,rad={-1.6 if left else 1.6}")
+
+
+def _later(axes: Axes, need: tuple[float, float], rule: tuple[float, float]) -> None:
+    """Draw a dashed arrow between boxes, neither of which is below the other for certain."""
+    (x0, y0), (x1, y1) = need, rule
+    if y0 == y1:
+        side = _WIDTH / 2 if x0 < x1 else -_WIDTH / 2
+        _dashes(axes, (x0 + side, y0), (x1 - side, y1), "arc3")
+    else:
+        up = _HEIGHT / 2 if y0 < y1 else -_HEIGHT / 2
+        _dashes(axes, (x0, y0 + up), (x1, y1 - up), "arc3")
+
+
+def _dashes(axes: Axes, start: tuple[float, float], end: tuple[float, float], curve: str) -> None:
+    from matplotlib.patches import FancyArrowPatch
+
+    dashed: dict[str, Any] = {"color": BLUE, "linewidth": 1, "linestyle": (0, (3, 2))}
+    axes.add_patch(
+        FancyArrowPatch(
+            start,
+            end,
+            connectionstyle=curve,
+            arrowstyle="-|>",
+            mutation_scale=8,
+            shrinkA=0,
+            shrinkB=0,
+            **dashed,
+        )
     )
 
 
-def _box(rule: str, jobs: int) -> str:
-    x, y = _corner(rule)
-    middle = f'x="{x + _W / 2:.0f}" text-anchor="middle"'
-    return (
-        f'<rect x="{x:.0f}" y="{y:.0f}" width="{_W}" height="{_H}" rx="6" fill="#eef4f9" '
-        'stroke="#0072B2"/>'
-        f'<text {middle} y="{y + 17:.0f}" font-weight="600">{escape(rule)} × {jobs:,}</text>'
-        f'<text {middle} y="{y + 33:.0f}" font-size="11">{escape(_MEANING[rule])}</text>'
-    )
+def _box(axes: Axes, rule: Rule, at: tuple[float, float]) -> None:
+    from matplotlib.patches import FancyBboxPatch
+
+    x, y = at
+    corner = (x - _WIDTH / 2, y - _HEIGHT / 2)
+    shape = FancyBboxPatch(
+        corner, _WIDTH, _HEIGHT, boxstyle="round,pad=0,rounding_size=0.06",
+        facecolor="#EEF4F9", edgecolor=BLUE, linewidth=1,
+    )  # fmt: skip
+    axes.add_patch(shape)
+    meaning = textwrap.shorten(rule.meaning, 28, placeholder="…")
+    up = 0.1 if meaning else 0
+    middle: dict[str, Any] = {"ha": "center", "va": "center"}
+    axes.text(x, y + up, f"{rule.name} × {rule.jobs:,}", weight="bold", fontsize=9, **middle)
+    axes.text(x, y - 0.12, meaning, fontsize=7.5, **middle)

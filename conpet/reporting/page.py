@@ -4,73 +4,94 @@ from __future__ import annotations
 
 import base64
 import json
-import re
 import tempfile
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from conpet.files import write_text
 from conpet.reporting.collect import Results
+from conpet.reporting.curves import epoch_curves
 from conpet.reporting.drill import TASK_COLUMNS, drill
 from conpet.reporting.figures import FIGURES, write_figure
-from conpet.reporting.graph import svg
+from conpet.reporting.graph import FILE, draw, read_rules
 from conpet.reporting.predictions import Texts
-from conpet.reporting.render import html
 from conpet.reporting.table import machine
 from conpet.reporting.tables import TABLES
-from conpet.reporting.template import CSS, PAGE
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 
 @dataclass(frozen=True)
 class About:
     """What the page says besides results.
 
-    ``config`` is the resolved configuration, ``jobs`` the number of jobs of each of the workflow's
-    rules, ``store`` where MLflow's pages are (run links lead there). All may be left out.
+    ``config`` is the resolved configuration, ``store`` where MLflow's pages are (run links lead
+    there). All may be left out.
     """
 
     config: Mapping[str, Any] = field(default_factory=dict)
     config_hash: str = ""
     commit: str = ""
-    jobs: Mapping[str, int] = field(default_factory=dict)
     store: str = ""
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A drawing as a page holds it: a data URI, and its width in points."""
+
+    uri: str
+    width: float
 
 
 def write_page(results: Results, out: Path, about: About | None = None) -> Path:
     """Write report.html: what was run, every table and figure, every run from near."""
-    from jinja2 import Environment
+    from jinja2 import Environment, PackageLoader, StrictUndefined
 
-    about = about or About()
-    texts = Texts(results.root)
-    with tempfile.TemporaryDirectory() as folder:
-        figures = [_figure(results, name, Path(folder)) for name in FIGURES]
-    environment = Environment(autoescape=True, trim_blocks=False)
-    shown = environment.from_string(PAGE).render(
-        title=results.caption,
-        css=CSS,
-        experiment=results.experiment,
-        finished=sum(run.finished for run in results.runs),
-        total=len(results.runs),
-        datasets=[results.name(d) for d in results.datasets],
-        models=[results.name(m) for m in results.models],
-        methods=results.methods,
-        seeds=list(dict.fromkeys(run.cell.seed for run in results.runs)),
-        facts=_facts(results, about),
-        hashes=data_hashes(results),
-        config=json.dumps(about.config, indent=1, ensure_ascii=False) if about.config else "",
-        tables=[html(TABLES[name][0](results)) for name in tables_for(results)],
-        figures=figures,
-        dag=svg(about.jobs) if about.jobs else "",
-        jobs=sum(about.jobs.values()),
-        store=about.store,
-        runs=[drill(results, run, texts, about.store) for run in results.runs],
-        task_columns=TASK_COLUMNS,
+    environment = Environment(
+        loader=PackageLoader("conpet.reporting"),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=StrictUndefined,
     )
-    write_text(out, shown)
+    values = _values(results, about or About())
+    write_text(out, environment.get_template("page.html.j2").render(values) + "\n")
     return out
+
+
+def _values(results: Results, about: About) -> dict[str, Any]:
+    """Return what the template names."""
+    rules = read_rules(results.root / results.experiment / FILE)
+    texts = Texts(results.root)
+    return {
+        "title": results.caption,
+        "experiment": results.experiment,
+        "finished": sum(run.finished for run in results.runs),
+        "datasets": [results.name(d) for d in results.datasets],
+        "models": [results.name(m) for m in results.models],
+        "methods": results.methods,
+        "seeds": list(dict.fromkeys(run.cell.seed for run in results.runs)),
+        "what": _facts(results, about),
+        "hashes": data_hashes(results),
+        "config": json.dumps(about.config, indent=1, ensure_ascii=False) if about.config else "",
+        "tables": [TABLES[name][0](results) for name in tables_for(results)],
+        "figures": [
+            (name, meaning[:1].upper() + meaning[1:], _picture(make(results)))
+            for name, (make, meaning) in FIGURES.items()
+        ],
+        "rules": _picture(draw(rules)) if rules else None,
+        "jobs": sum(rule.jobs for rule in rules),
+        "store": about.store,
+        "runs": [
+            (drill(results, run, texts, about.store), _picture(epoch_curves(run)))
+            for run in results.runs
+        ],
+        "task_columns": TASK_COLUMNS,
+    }
 
 
 def tables_for(results: Results) -> list[str]:
@@ -114,20 +135,11 @@ def _facts(results: Results, about: About) -> list[tuple[str, str]]:
     return [(name, value) for name, value in facts if value]
 
 
-def _figure(results: Results, name: str, folder: Path) -> dict[str, str]:
-    make, meaning = FIGURES[name]
-    svg, _ = write_figure(make(results), folder / name)
-    size = re.search(r'<svg[^>]*? width="([\d.]+)pt"', _head(svg))
-    width = size[1] if size else "480"
-    about = {"name": name, "meaning": meaning[:1].upper() + meaning[1:], "uri": _uri(svg)}
-    return about | {"width": width}
-
-
-def _head(path: Path) -> str:
-    with path.open(encoding="utf-8") as file:
-        return file.read(2000)
-
-
-def _uri(path: Path) -> str:
-    # as an image an SVG runs no script, fetches nothing, and its ids clash with no other's
-    return f"data:image/svg+xml;base64,{base64.b64encode(path.read_bytes()).decode()}"
+def _picture(figure: Figure | None) -> Picture | None:
+    if figure is None:
+        return None
+    with tempfile.TemporaryDirectory() as folder:
+        (path,) = write_figure(figure, Path(folder) / "figure", ["svg"], letters="none")
+        # as an image an SVG runs no script, fetches nothing, and its ids clash with no other's
+        uri = f"data:image/svg+xml;base64,{base64.b64encode(path.read_bytes()).decode()}"
+    return Picture(uri, 72 * figure.get_size_inches()[0])

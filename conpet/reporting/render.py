@@ -1,8 +1,7 @@
-"""A table as Markdown, LaTeX, HTML, or lines for a terminal."""
+"""A table as Markdown, LaTeX, or lines for a terminal; templates/parts.html.j2 has it as HTML."""
 
 from __future__ import annotations
 
-import html as _html
 import re
 import textwrap
 
@@ -57,15 +56,10 @@ def markdown(table: Table) -> str:
             elif (r, c) in table.second:
                 shown[c] = f"<u>{cell}</u>"
         lines.append(_row(shown))
-    notes = _notes(table)
+    notes = table.notes()
     if notes:
         lines += ["", *(f"- {_one_line(note)}" for note in notes)]
     return "\n".join(lines) + "\n"
-
-
-def _notes(table: Table) -> list[str]:
-    legend = ["Best in bold, second underlined."] if table.best else []
-    return [*table.footnotes, *legend]
 
 
 def _one_line(text: str) -> str:
@@ -103,7 +97,7 @@ def latex(table: Table) -> str:
                 shown[c] = rf"\underline{{{cell}}}"
         lines.append(" & ".join(shown) + r" \\")
     lines += [r"\bottomrule", r"\end{tabular}" + ("}" if wide else "")]
-    if notes := _notes(table):
+    if notes := table.notes():
         lines.append(r"\par\smallskip\begin{minipage}{\linewidth}\footnotesize")
         lines += [tex_escape(note) + r"\par" for note in notes]
         lines.append(r"\end{minipage}")
@@ -112,27 +106,15 @@ def latex(table: Table) -> str:
 
 def _tex_head(table: Table) -> list[str]:
     names = " & ".join(tex_escape(name) for _, name in table.columns) + r" \\"
-    if not any(group for group, _ in table.columns):
+    if not table.grouped:
         return [names]
     top, rules = [], []
-    for start, length, group in groups(table):
+    for start, length, group in table.groups():
         title = tex_escape(group)
         top.append(rf"\multicolumn{{{length}}}{{c}}{{{title}}}" if group else " & " * (length - 1))
         if group:
             rules.append(rf"\cmidrule(lr){{{start + 1}-{start + length}}}")
     return [" & ".join(top) + r" \\", "".join(rules), names]
-
-
-def groups(table: Table) -> list[tuple[int, int, str]]:
-    """Return the header's groups as (first column, number of columns, title)."""
-    found: list[tuple[int, int, str]] = []
-    for i, (group, _) in enumerate(table.columns):
-        if found and found[-1][2] == group:
-            start, length, _ = found[-1]
-            found[-1] = (start, length + 1, group)
-        else:
-            found.append((i, 1, group))
-    return found
 
 
 def terminal(table: Table) -> str:
@@ -150,16 +132,16 @@ def terminal(table: Table) -> str:
         for c, (_, name) in enumerate(table.columns)
     ]
     widths = [max(len(row[c]) for row in [head, *body]) for c in range(len(head))]
-    for start, length, group in groups(table):
+    for start, length, group in table.groups():
         # a group's title wider than its columns widens the last of them
         span = sum(widths[start : start + length]) + 2 * (length - 1)
         widths[start + length - 1] += max(0, len(group) - span)
     rule = "─" * (sum(widths) + 2 * (len(widths) - 1))
     lines = [table.caption, rule]
-    if any(group for group, _ in table.columns):
+    if table.grouped:
         spans = [
             group.center(sum(widths[start : start + length]) + 2 * (length - 1))
-            for start, length, group in groups(table)
+            for start, length, group in table.groups()
         ]
         lines.append("  ".join(spans).rstrip())
     lines += [_line(head, widths, table.labels), rule]
@@ -180,33 +162,3 @@ def _mark(place: tuple[int, int], table: Table) -> str:
 def _line(cells: list[str], widths: list[int], labels: int) -> str:
     pairs = enumerate(zip(cells, widths, strict=True))
     return "  ".join(c.ljust(w) if i < labels else c.rjust(w) for i, (c, w) in pairs).rstrip()
-
-
-def html(table: Table) -> str:
-    """Render as an HTML fragment (a ``figure`` with a ``table`` in it)."""
-    rows = []
-    for r, cells in enumerate(table.rows):
-        shown = []
-        for c, cell in enumerate(cells):
-            text = _html.escape(cell)
-            if (r, c) in table.best:
-                text = f"<b>{text}</b>"
-            elif (r, c) in table.second:
-                text = f"<u>{text}</u>"
-            shown.append(f"<th scope=row>{text}</th>" if c < table.labels else f"<td>{text}</td>")
-        start = "<tr class=rule>" if r in table.rules else "<tr>"
-        rows.append(start + "".join(shown) + "</tr>")
-    top = ""
-    if any(group for group, _ in table.columns):
-        spans = (f"<th colspan={n}>{_html.escape(group)}</th>" for _, n, group in groups(table))
-        top = f"<tr class=groups>{''.join(spans)}</tr>"
-    names = "".join(
-        f"<th scope=col{' class=label' if c < table.labels else ''}>{_html.escape(name)}</th>"
-        for c, (_, name) in enumerate(table.columns)
-    )
-    notes = "".join(f"<li>{_html.escape(note)}</li>" for note in _notes(table))
-    return (
-        f'<figure class=table id="table-{table.name}"><figcaption>{_html.escape(table.caption)}'
-        f"</figcaption><div class=scroll><table><thead>{top}<tr>{names}</tr></thead>"
-        f"<tbody>{''.join(rows)}</tbody></table></div><ul class=notes>{notes}</ul></figure>\n"
-    )

@@ -95,12 +95,12 @@ def style(method: str, methods: Sequence[str]) -> Style:
 
 
 @contextmanager
-def drawing() -> Iterator[None]:
+def drawing(**more: Any) -> Iterator[None]:
     """Draw within these settings, on no screen."""
     import matplotlib as mpl
 
     mpl.use("Agg")
-    with mpl.rc_context(_RC):
+    with mpl.rc_context(_RC | more):
         yield
 
 
@@ -147,15 +147,26 @@ def empty(axes: Axes, text: str = "no finished run yet") -> None:
     axes.text(0.5, 0.5, text, ha="center", va="center", transform=axes.transAxes, color=GREY)
 
 
-def write_figure(figure: Figure, prefix: Path) -> list[Path]:
-    """Write PREFIX.svg and PREFIX.png, without dates or version stamps."""
-    paths = [prefix.with_name(f"{prefix.name}.{end}") for end in ("svg", "png")]
-    stamps: list[dict[str, Any]] = [{"Date": None, "Creator": None}, {"Software": None}]
-    with drawing():
+_STAMPS: dict[str, dict[str, Any]] = {
+    "svg": {"Date": None, "Creator": None},
+    "png": {"Software": None},
+}
+
+
+def write_figure(
+    figure: Figure, prefix: Path, forms: Sequence[str] = ("svg", "png"), letters: str = "path"
+) -> list[Path]:
+    """Write PREFIX.svg and PREFIX.png, or one of them, without dates or version stamps.
+
+    ``letters`` are drawn in an SVG, the same everywhere (``path``), or left to the reader's font,
+    a third of the size (``none``).
+    """
+    paths = [prefix.with_name(f"{prefix.name}.{form}") for form in forms]
+    with drawing(**{"svg.fonttype": letters}):
         if (engine := figure.get_layout_engine()) is not None:
             engine.execute(figure)
             figure.set_layout_engine("none")  # laid out once is enough
-        for path, metadata in zip(paths, stamps, strict=True):
+        for form, path in zip(forms, paths, strict=True):
             with atomic(path) as temporary:
-                figure.savefig(temporary, format=path.suffix[1:], metadata=metadata)
+                figure.savefig(temporary, format=form, metadata=_STAMPS[form])
     return paths

@@ -12,8 +12,6 @@ from typing import Any
 
 import pandas as pd
 
-from conpet.files import sha256, write_json, write_text
-
 PACKAGES = ("conpet", "torch", "transformers", "peft", "numpy", "pandas", "scikit-learn", "scipy")
 
 
@@ -42,29 +40,26 @@ class Table:
     inputs: Mapping[str, str] = field(default_factory=dict)
     threads: Sequence[int] = ()
 
+    @property
+    def grouped(self) -> bool:
+        """Whether any column stands under a title that it may share."""
+        return any(group for group, _ in self.columns)
 
-def write_table(table: Table, prefix: Path, config_hash: str = "") -> list[Path]:
-    """Write PREFIX.csv, .md, .tex and .json (provenance); the same inputs give the same bytes."""
-    from conpet.reporting.render import latex, markdown
+    def groups(self) -> list[tuple[int, int, str]]:
+        """Return neighbours that share a title: (first column, number of columns, title)."""
+        found: list[tuple[int, int, str]] = []
+        for i, (group, _) in enumerate(self.columns):
+            if found and found[-1][2] == group:
+                start, length, _ = found[-1]
+                found[-1] = (start, length + 1, group)
+            else:
+                found.append((i, 1, group))
+        return found
 
-    paths = [prefix.with_name(f"{prefix.name}.{end}") for end in ("csv", "md", "tex")]
-    write_text(paths[0], table.data.to_csv(index=False, lineterminator="\n"))
-    write_text(paths[1], markdown(table))
-    write_text(paths[2], latex(table))
-    record = prefix.with_name(f"{prefix.name}.json")
-    write_json(
-        record,
-        {
-            "table": table.name,
-            "experiment": table.experiment,
-            "config_sha256": config_hash,
-            "outputs": {path.name: sha256(path) for path in paths},
-            **machine(),
-            "threads": list(table.threads),
-            "inputs": dict(table.inputs),
-        },
-    )
-    return [*paths, record]
+    def notes(self) -> list[str]:
+        """Return what stands below the table where the best are bold, the second underlined."""
+        legend = ["Best in bold, second underlined."] if self.best else []
+        return [*self.footnotes, *legend]
 
 
 def machine() -> dict[str, Any]:

@@ -11,7 +11,8 @@ from conpet.reporting.collect import Results
 from conpet.reporting.cost_tables import cost
 from conpet.reporting.render import terminal
 from conpet.reporting.significance import significance
-from conpet.reporting.table import Table, write_table
+from conpet.reporting.table import Table
+from conpet.reporting.table_files import write_table
 
 TABLES: dict[str, tuple[Callable[[Results], Table], str]] = {
     "main": (accuracy_tables.main, "whole and average accuracy after the last task"),

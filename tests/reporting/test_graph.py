@@ -1,43 +1,86 @@
-"""The workflow's picture: as many jobs as there are, nothing on top of anything else."""
+"""The workflow's picture: a box a rule, nothing on top of anything else, no arrow too many."""
 
 from __future__ import annotations
 
-import re
 from itertools import combinations
-from xml.etree import ElementTree
+from pathlib import Path
 
-from conpet.config import load_experiment
-from conpet.reporting.graph import EDGES, drawn_edges, job_counts, svg
-from tests.conftest import ROOT
+import pytest
+from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
 
+from conpet.errors import UserError
+from conpet.files import write_json
+from conpet.reporting.graph import Rule, draw, read_rules
+from conpet.reporting.layers import chains, place, rows
+from conpet.reporting.style import write_figure
 
-def test_picture_is_xml_with_a_box_a_rule() -> None:
-    picture = svg(job_counts(load_experiment("demo", ROOT / "config")))
-    root = ElementTree.fromstring(picture)
-    boxes = [box.attrib for box in root.iter("rect")]
-    assert len(boxes) == len(EDGES)
-    corners = [(float(b["x"]), float(b["y"])) for b in boxes]
-    width, height = float(boxes[0]["width"]), float(boxes[0]["height"])
-    _, _, right, bottom = map(float, root.attrib["viewBox"].split())
-    for (x0, y0), (x1, y1) in combinations(corners, 2):
-        assert abs(x0 - x1) >= width or abs(y0 - y1) >= height
-    assert all(x + width <= right and y + height <= bottom for x, y in corners)
-    assert "train × 20" in picture
-
-
-def test_rules_without_jobs_are_left_out() -> None:
-    picture = svg({"encode": 1, "train": 4, "select": 0, "evaluate": 4})
-    assert len(re.findall("<rect", picture)) == 3
-    assert "select" not in picture
-    assert "next task" not in picture
+RULES = [
+    Rule("fetch", 1, 0, (), "Raw files"),
+    Rule("model", 1, 0, ()),
+    Rule("prepare", 1, 1, ("fetch",)),
+    Rule("encode", 2, 2, ("fetch", "model", "prepare")),
+    Rule("select", 3, 3, ("encode", "model", "select")),
+    Rule("train", 1200, 3, ("encode", "model", "select", "train"), "One task is learnt"),
+    Rule("test", 20, 4, ("encode", "select", "train")),
+    Rule("table", 8, 9, ("select", "test", "train")),
+    Rule("page", 1, 10, ("table", "test", "train")),
+]
 
 
-def test_drawn_edges_say_all_that_the_full_ones_say() -> None:
-    found = drawn_edges()
+def test_a_box_a_rule_and_none_on_another_or_outside() -> None:
+    figure = draw(RULES)
+    (axes,) = figure.axes
+    boxes = [p.get_bbox() for p in axes.patches if isinstance(p, FancyBboxPatch)]
+    assert len(boxes) == len(RULES)
+    for one, other in combinations(boxes, 2):
+        assert abs(one.x0 - other.x0) > one.width or abs(one.y0 - other.y0) > one.height
+    (left, right), (low, high) = axes.get_xlim(), axes.get_ylim()
+    assert all(left < b.x0 and b.x1 < right and low < b.y0 and b.y1 < high for b in boxes)
+    words = {text.get_text() for text in axes.texts}
+    assert {"train × 1,200", "One task is learnt", "page × 1"} <= words
 
-    def before(rule: str) -> set[str]:
-        return {b for r, need in found if r == rule for b in (need, *before(need))}
 
-    for rule, needs in EDGES.items():
-        # the last task's exemplars, and what waits for itself, are told by other means
-        assert set(needs) - {rule, "remember"} <= before(rule)
+def test_what_waits_is_below_and_arrows_that_follow_are_left_out() -> None:
+    after = {
+        "a": (), "b": ("a",), "c": ("a", "b"), "d": ("a", "c"), "late": (), "e": ("b", "d", "late")
+    }  # fmt: skip
+    row = rows(after)
+    assert row == {"a": 0, "b": 1, "c": 2, "d": 3, "late": 3, "e": 4}
+    found = chains(after, row)
+    assert sorted((way[0], way[-1]) for way in found) == [
+        ("a", "b"), ("b", "c"), ("c", "d"), ("d", "e"), ("late", "e")
+    ]  # fmt: skip
+
+
+def test_a_long_way_passes_beside_the_boxes_between() -> None:
+    after = {"a": (), "b": ("a",), "c": ("b",), "x": ("a",), "end": ("c", "x")}
+    row = rows(after)
+    ways = chains(after, row)
+    (long,) = (way for way in ways if way[0] == "x" and len(way) > 2)
+    assert long == ["x", ("x", "end", 2), "end"]
+    where = place(row, ways)
+    assert where["x", "end", 2][1] == where["c"][1] == 2
+    assert abs(where["x", "end", 2][0] - where["c"][0]) >= 0.6  # half a box and a bit
+
+
+def test_the_same_rules_give_the_same_bytes(tmp_path: Path) -> None:
+    first, second = (write_figure(draw(RULES), tmp_path / name, ["svg"])[0] for name in "ab")
+    assert first.read_bytes() == second.read_bytes()
+
+
+def test_later_jobs_are_dashed() -> None:
+    arrows = [p for p in draw(RULES).axes[0].patches if isinstance(p, FancyArrowPatch)]
+    # train and select for themselves, train for select: a first job waits for none of these
+    assert sum(arrow.get_linestyle() != "solid" for arrow in arrows) == 3
+    assert len(arrows) == 3 + 9
+
+
+def test_rules_are_read_as_they_are_written(tmp_path: Path) -> None:
+    path = tmp_path / "rules.json"
+    assert read_rules(path) == []
+    entry = {"jobs": 2, "level": 3, "after": ["train"], "meaning": "Test"}
+    write_json(path, {"test": entry})
+    assert read_rules(path) == [Rule("test", 2, 3, ("train",), "Test")]
+    path.write_text("{")
+    with pytest.raises(UserError, match=r"rules\.json: not a JSON file"):
+        read_rules(path)

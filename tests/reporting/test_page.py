@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
@@ -13,10 +14,12 @@ from conpet.errors import UserError
 from conpet.files import write_json
 from conpet.provenance import commit
 from conpet.reporting.collect import Results, Step, collect
-from conpet.reporting.drill import confusions, epoch_curves
+from conpet.reporting.curves import epoch_curves
+from conpet.reporting.drill import confusions
 from conpet.reporting.figures import FIGURES
 from conpet.reporting.page import About, data_hashes, tables_for, write_page
 from conpet.reporting.predictions import Texts, read_predictions
+from conpet.reporting.tables import TABLES
 from tests.reporting.synthetic import build, cells
 
 
@@ -26,25 +29,43 @@ class Page(HTMLParser):
         self.ids: list[str] = []
         self.addresses: list[str] = []
         self.open: list[str] = []
+        self.cells: dict[str, list[str]] = {}
+        self.marked: dict[str, list[str]] = {}
+        self._table = ""
         self.feed(text)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         named = dict(attrs)
         self.ids += [str(named["id"])] if "id" in named else []
         self.addresses += [str(named[k]) for k in ("src", "href") if k in named]
-        if tag not in ("meta", "link", "img", "path", "circle", "polyline", "rect"):
+        if tag not in ("meta", "link", "img"):
             self.open.append(tag)
+        if tag == "figure":
+            self._table = str(named.get("id", ""))
+        if "tbody" in self.open and tag in ("td", "th"):
+            self.cells.setdefault(self._table, []).append("")
+        if tag in ("b", "u"):
+            self.marked.setdefault(self._table, []).append(tag)
 
     def handle_endtag(self, tag: str) -> None:
         if tag in self.open:
             assert self.open.pop() == tag
 
+    def handle_data(self, data: str) -> None:
+        if "tbody" in self.open and ("td" in self.open or "th" in self.open):
+            self.cells[self._table][-1] += data
+
 
 @pytest.fixture(scope="module")
 def page(results: Results, tmp_path_factory: pytest.TempPathFactory) -> str:
-    jobs = {"train": 60, "encode": 1, "remember": 0}
-    about = About({"name": "</pre><script>"}, "c0ffee", "abc123", jobs)
-    return write_page(results, tmp_path_factory.mktemp("page") / "report.html", about).read_text()
+    folder = tmp_path_factory.mktemp("page")
+    shutil.copytree(results.root, folder / "results")
+    entry = {"level": 0, "after": [], "meaning": "", "jobs": 1}
+    rules = {"encode": entry, "train": entry | {"jobs": 60, "level": 1, "after": ["encode"]}}
+    write_json(folder / "results" / results.experiment / "rules.json", rules)
+    there = replace(results, root=folder / "results")
+    about = About({"name": "</pre><script>"}, "c0ffee", "abc123")
+    return write_page(there, folder / "report.html", about).read_text()
 
 
 def test_self_contained(page: str) -> None:
@@ -69,11 +90,19 @@ def test_complete(page: str, results: Results) -> None:
         assert path in page
         assert value in page
     assert len(data_hashes(results)) == 3
-    assert page.count("<svg") == 15 + 1
-    assert "train × 60" in page
-    assert "remember ×" not in page
+    assert page.count("data:image/svg+xml") == len(FIGURES) + 15 + 1
     assert "61 jobs" in page
     assert "Worst confusions" in page
+
+
+def test_tables_are_as_in_their_files(page: str, results: Results) -> None:
+    shown = Page(page)
+    for name in tables_for(results):
+        table = TABLES[name][0](results)
+        cells = [cell for row in table.rows for cell in row]
+        assert shown.cells[f"table-{name}"] == cells
+        marks = sorted("b" if place in table.best else "u" for place in table.best | table.second)
+        assert sorted(shown.marked.get(f"table-{name}", [])) == marks
 
 
 def test_says_what_code_trained(page: str, results: Results) -> None:
@@ -129,12 +158,38 @@ def test_without_samples_there_are_no_examples(results: Results) -> None:
 
 def test_curves_survive_missing_values(results: Results) -> None:
     run = results.of("demo", "minilm", "dynamic")[0]
-    assert "polyline" in epoch_curves(run)
-    state = {**dict(run.states[0].state or {}), "best_epoch": -1}
+    state = {**dict(run.states[0].state or {}), "best_epoch": None}
     state["epochs"] = [{"epoch": -1, "loss": None, "valid_accuracy": 0.5}]
-    drawn = epoch_curves(replace(run, states=[Step(state, None), *run.states[1:]]))
-    assert "None" not in drawn
-    assert "nan" not in drawn
+    figure = epoch_curves(replace(run, states=[Step(state, None), *run.states[1:]]))
+    assert figure is not None
+    accuracy, loss = figure.axes
+    (first,) = (line for line in accuracy.lines if list(line.get_ydata()) == [0.5])
+    assert list(first.get_xdata()) == [0.5]  # in the middle of the one epoch
+    assert first.get_marker() == "o"  # a line of one point is not seen
+    assert [label.get_text() for label in loss.get_xticklabels()] == [
+        f"task {i}" for i in (1, 2, 3, 4)
+    ]
+    assert loss.get_ylim()[0] == 0
+
+
+def test_curves_show_the_epoch_that_was_kept(results: Results) -> None:
+    run = results.of("demo", "minilm", "dynamic")[0]
+    figure = epoch_curves(run)
+    assert figure is not None
+    dots = [line for line in figure.axes[0].lines if line.get_marker() == "o"]
+    kept = [
+        next(
+            e
+            for e in (step.state or {})["epochs"]
+            if e["epoch"] == (step.state or {})["best_epoch"]
+        )
+        for step in run.states
+    ]
+    assert [list(dot.get_ydata()) for dot in dots] == [[epoch["valid_accuracy"]] for epoch in kept]
+
+
+def test_a_run_that_has_not_begun_has_no_curves(two: Results) -> None:
+    assert epoch_curves(two.of("demo", "minilm", "emr")[0]) is None
 
 
 def test_nothing_run_yet(tmp_path: Path) -> None:

@@ -14,7 +14,6 @@ from conpet.commands.publishing import TARGETS
 from conpet.config import load_experiment
 from conpet.learners import learner_class
 from conpet.reporting.figures import FIGURES
-from conpet.reporting.graph import EDGES, job_counts
 from conpet.reporting.tables import TABLES
 from tests.conftest import ROOT
 from tests.workflow.conftest import Workspace
@@ -74,20 +73,22 @@ def test_demo_is_the_whole_matrix_whatever_the_config_says(fresh: Workspace) -> 
         "figure": len(FIGURES),
         "represent": len(methods),
         "report": 1,
+        "rules": 1,
     }
 
 
-def test_the_reports_picture_is_the_workflow(fresh: Workspace) -> None:
-    done = fresh.run("all", "--rulegraph", "mermaid-js")
-    names = dict(re.findall(r"(id\d+)\[(\w+)\]", done.stdout))
-    found = {(names[b], names[a]) for a, b in re.findall(r"(id\d+) --> (id\d+)", done.stdout)}
-    drawn = {(rule, need) for rule, needs in EDGES.items() for need in needs}
-    assert {(rule, need) for rule, need in found if rule != "all"} == drawn
-    tiny = load_experiment("tiny", fresh.folder / "config")
-    counted = re.findall(r"\d+ jobs: (.*)", fresh.run("-n", "all").stderr)[0]
+def test_what_the_report_says_of_the_rules_is_the_workflow(finished: Workspace) -> None:
+    rules = json.loads((finished.folder / "results/tiny/rules.json").read_text())
+    counted = re.findall(r"\d+ jobs: (.*)", finished.run("-n", "--forceall", "all").stderr)[0]
     jobs = {rule: int(n) for n, rule in re.findall(r"(\d+) (\w+)", counted)}
     jobs.pop("all")
-    assert job_counts(tiny) == jobs
+    assert {name: entry["jobs"] for name, entry in rules.items()} == jobs
+    assert rules["split"]["after"] == ["fetch_dataset", "prepare"]
+    assert {"train", "select", "encode", "fetch_model"} <= {*rules["train"]["after"]}
+    assert rules["fetch_model"]["level"] == 0 < rules["train"]["level"]
+    assert list(rules) == sorted(rules, key=lambda name: (rules[name]["level"], name))
+    said = [entry["meaning"] for entry in rules.values()]
+    assert all(said), "a rule's docstring says in the report what it is for"
 
 
 def test_what_is_finished_is_shown_without_running_the_rest(fresh: Workspace) -> None:
@@ -232,7 +233,7 @@ def test_an_appended_task_runs_itself_and_what_follows(finished: Workspace) -> N
     finished.append("datasets/tiny.yaml", addition)
     jobs = finished.planned("all")
     assert set(jobs.pop("represent")) == RUNS
-    for rule in ("table", "figure", "report"):
+    for rule in ("table", "figure", "rules", "report"):
         jobs.pop(rule)
     assert set(jobs.pop("track")) == {*RUNS, SUMMARY}
     assert set(jobs.pop("train")) == set(jobs.pop("evaluate")) == {f"{run} task 04" for run in RUNS}

@@ -25,6 +25,13 @@ from conpet.reporting.tables import TABLES
 
 RUNNER = shlex.join([sys.executable, str(Path(workflow.basedir) / "workflow/processes/runner.py")])
 JOB = "{RUNNER} {log} conpet"
+GRAPH = shlex.join(
+    [
+        sys.executable,
+        str(Path(workflow.basedir) / "workflow/scripts/graph.py"),
+        str(Path(workflow.basedir) / "Snakefile"),
+    ]
+)
 _MATRIX = "{dataset}/{model}/{method}/seed{seed}"
 RUN = f"results/{{experiment}}/{_MATRIX}"
 CELL = f"{RUN}/task{{task}}"
@@ -158,6 +165,11 @@ def owner(wildcards):
 def mirror(wildcards, output):
     """Return the mirror option. Taking ``output`` keeps it out of what reruns a job."""
     return f"--mirror {shlex.quote(MIRROR)}" if MIRROR else ""
+
+
+def reference(wildcards, output):
+    """Return what names an experiment: it may be a YAML file anywhere."""
+    return _references.get(wildcards.experiment, wildcards.experiment)
 
 
 def handed(text):
@@ -392,6 +404,13 @@ def everything(experiment):
     """Return all that an experiment is run for."""
     page = f"results/{experiment}/report.html"
     return [*table_files(experiment), *figure_files(experiment), page, *tracked_files(experiment)]
+
+
+def files_hash(experiment):
+    """Return a hash of the names of all files of an experiment: which jobs there are."""
+    named = [*table_files(experiment), *figure_files(experiment)]
+    named += [file for files in runs(experiment_of(experiment)).values() for file in files]
+    return hashlib.sha256("\n".join(named).encode()).hexdigest()
 
 
 # -- one run at a time ----------------------------------------------------------------------

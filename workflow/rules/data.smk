@@ -2,6 +2,7 @@
 
 
 rule fetch_model:
+    """Fetch the frozen backbone."""
     output: directory("results/models/{model}")
     log: "results/models/{model}.log"
     benchmark: "results/models/{model}.benchmark.tsv"
@@ -14,6 +15,7 @@ rule fetch_model:
 
 
 rule fetch_dataset:
+    """Fetch raw files, by hash."""
     input: local_files
     output: directory("results/data/{dataset}/{part}/raw")
     log: "results/data/{dataset}/{part}/fetch.log"
@@ -28,6 +30,7 @@ rule fetch_dataset:
 
 
 rule prepare:
+    """One row a sample."""
     input: raw="results/data/{dataset}/{part}/raw"
     output:
         samples="results/data/{dataset}/{part}/samples.parquet",
@@ -43,6 +46,7 @@ rule prepare:
 
 
 rule split:
+    """Classes to tasks."""
     input:
         samples="results/data/{dataset}/{part}/samples.parquet",
         raw="results/data/{dataset}/{part}/raw",
@@ -60,6 +64,7 @@ rule split:
 
 
 rule encode:
+    """Texts to token ids."""
     input:
         snapshot="results/models/{model}",
         samples="results/data/{dataset}/{part}/samples.parquet",

@@ -2,6 +2,7 @@
 
 
 rule evaluate:
+    """Test all tasks so far."""
     input:
         snapshot="results/models/{model}",
         encoded=encoded,
@@ -25,6 +26,7 @@ rule evaluate:
 
 
 rule represent:
+    """Keep hidden states."""
     input:
         snapshot="results/models/{model}",
         encoded=last(encoded),

@@ -2,6 +2,7 @@
 
 
 rule train:
+    """Learn one task."""
     input:
         snapshot="results/models/{model}",
         encoded=encoded,
@@ -24,6 +25,7 @@ rule train:
 
 
 rule select:
+    """Learn whose task it is."""
     input:
         snapshot="results/models/{model}",
         encoded=encoded,

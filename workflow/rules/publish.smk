@@ -2,6 +2,7 @@
 
 
 rule table:
+    """CSV, Markdown and LaTeX."""
     input:
         all_runs,
         reported,
@@ -25,6 +26,7 @@ rule table:
 
 
 rule figure:
+    """SVG and PNG."""
     input: drawn
     output:
         svg=report(
@@ -45,9 +47,23 @@ rule figure:
         JOB + " plot {wildcards.figure} --results results --out {params.prefix}" + TOLD
 
 
+rule graph:
+    """What waits for what."""
+    output: "results/{experiment}/rules.json"
+    log: "results/{experiment}/logs/graph.log"
+    params:
+        experiment=reference,
+        # asked again where there are other jobs
+        files=lambda wildcards: files_hash(wildcards.experiment),
+    message: "rules of {wildcards.experiment}"
+    shell: "{RUNNER} {log} {GRAPH} {params.experiment:q} {output}"
+
+
 rule page:
+    """All of it on one page."""
     input:
         runs=drawn,
+        rules="results/{experiment}/rules.json",
         # it links to the runs in MLflow
         tracked=lambda wildcards: [f"{run}/tracked.json" for run in runs(chosen(wildcards))],
     output:
@@ -68,6 +84,7 @@ rule page:
 
 
 rule store:
+    """Make MLflow's database."""
     output: **store_files()
     log: "results/mlflow.log"
     benchmark: "results/mlflow.benchmark.tsv"
@@ -81,6 +98,7 @@ rule store:
 
 
 rule track:
+    """One run in MLflow."""
     input:
         store="results/mlflow.json",
         run=one_run,
@@ -101,6 +119,7 @@ rule track:
 
 
 rule track_summary:
+    """The rest in MLflow."""
     input:
         store="results/mlflow.json",
         tables=lambda wildcards: table_files(wildcards.experiment),
@@ -120,6 +139,7 @@ rule track_summary:
 
 
 rule keep:
+    """Tables and figures, kept for good."""
     input:
         tables=lambda wildcards: table_files(wildcards.experiment),
         figures=lambda wildcards: figure_files(wildcards.experiment),

@@ -8,6 +8,7 @@ def outside(wildcards):
 
 
 rule package:
+    """A learner ready for use."""
     input:
         snapshot="results/models/{model}",
         encoded=last(encoded),
@@ -32,6 +33,7 @@ rule package:
 
 
 rule log_model:
+    """A learner in MLflow."""
     input:
         package=RUN + "/model",
         tracked=RUN + "/tracked.json",
