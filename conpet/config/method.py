@@ -1,17 +1,55 @@
-"""What a method's YAML may say: a row of choices, one an axis."""
+"""What a method's YAML may say: a row of choices, one an axis, and how it is shown and judged."""
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
 
 from conpet.config.strict import Strict
 
+Line = Literal["solid", "dashed", "dashdot", "dotted"]
+Marker = Literal["o", "s", "D", "d", "^", "v", "<", ">", "p", "P", "h", "*", "x", "X", "+"]
+
+
+class Look(Strict):
+    """How a method is drawn: colour, line and marker, so that a print in grey can be read too.
+
+    ``marker`` is one of matplotlib's; a star is drawn larger than the others and above them.
+    """
+
+    color: Annotated[str, Field(pattern=r"^#[0-9A-Fa-f]{6}$")]
+    line: Line = "solid"
+    marker: Marker = "o"
+    filled: bool = True
+
 
 class Method(Strict):
-    """A named method: learner × replay (× tuning, in ``settings``), and the learner's options."""
+    """A named method: learner × replay (× tuning, in ``settings``), and the learner's options.
+
+    The other keys decide nothing that is learnt. ``look`` is how figures and MLflow show it;
+    without one, or with one that another method of the experiment has too, it gets its own by its
+    place. ``against`` names what it is compared with: methods, or families, of which the best
+    that the experiment has counts. The best of a ``family`` stands for it. An upper ``bound`` is
+    not ranked among the others; left out, one that replays the whole history is. The rest is
+    claimed of it, and checked in the table of claims: ``ahead`` names methods and by how many
+    points it (or the best of its family) is above them, ``flat_cost`` says that a task costs no
+    more the more tasks there were.
+    """
 
     title: str
     learner: str
     replay: Literal["none", "memory", "dynamic", "full"]
     options: dict[str, Any] = {}
     settings: dict[str, Any] = {}
+    look: Look | None = None
+    against: list[str] = []
+    family: str = ""
+    bound: bool | None = None
+    ahead: dict[str, float] = {}
+    flat_cost: bool = False
+
+    @property
+    def upper_bound(self) -> bool:
+        """Whether it is an upper bound, which is not ranked."""
+        return self.replay == "full" if self.bound is None else self.bound

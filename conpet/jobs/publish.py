@@ -10,7 +10,7 @@ from conpet.config import Experiment
 from conpet.config.strict import choose, read_yaml
 from conpet.files import atomic_folder, read_json
 from conpet.provenance import commit
-from conpet.reporting.collect import Results, collect_experiment, describe
+from conpet.reporting.collect import Results, collect_experiment, configuration
 
 TARGETS = {
     "all": "tables, figures, report and MLflow: what is made where no target is named",
@@ -56,7 +56,7 @@ def report(experiment: Experiment, results: Path, out: Path, store: str = "") ->
     about = About(
         jobs=job_counts(experiment),
         store=pages,
-        config=describe(experiment),
+        config=configuration(experiment),
         config_hash=experiment.sha256(),
         commit=commit(experiment.config_dir),
     )

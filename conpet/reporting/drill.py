@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from conpet.files import read_json
-from conpet.reporting.collect import Results, Run, Step
+from conpet.reporting.collect import Results
 from conpet.reporting.cost import task_cost
-from conpet.reporting.layout import DASH, number, percent
+from conpet.reporting.numbers import DASH, number, percent
 from conpet.reporting.predictions import Texts, read_predictions
 from conpet.reporting.style import BLUE, GREEN, VERMILLION
+from conpet.run.reading import Run, Training
 
 _WIDTH, _STRIP, _LEFT, _GAP = 640, 90, 44, 26
 
@@ -49,20 +50,18 @@ def drill(results: Results, run: Run, texts: Texts, store: str = "") -> Drill:
 
     ``store`` is the address of MLflow's pages, which the run's link leads to.
     """
-    cell = run.cell
-    key = f"{cell.dataset}/{cell.model}/{cell.method}/seed{cell.seed}"
-    headline = f"{len(run.metrics)} of {cell.n_tasks} tasks"
+    headline = f"{len(run.metrics)} of {len(run.tasks)} tasks"
     if run.finished:
         summary = run.summary
         headline = (
             f"whole {percent(summary['whole_accuracy'])} %, "
             f"average {percent(summary['average_accuracy'])} %"
         )
-    marker = run.folder / "tracked.json"
+    marker = run.folder.tracked
     tracked = read_json(marker) if marker.is_file() else None
     return Drill(
-        key=key,
-        status=run.status,
+        key=f"{'/'.join(run.key.cell)}/seed{run.key.seed}",
+        status="finished" if run.finished else "pending",
         headline=headline,
         mlflow=str(tracked["run_id"]) if tracked else "",
         link=_link(store, tracked) if tracked else "",
@@ -80,7 +79,8 @@ def _link(store: str, tracked: Mapping[str, Any]) -> str:
 
 def _task_row(run: Run, task: int) -> list[str]:
     entry, cost = run.metrics[task - 1], task_cost(run, task)
-    state = run.states[task - 1].state or {}
+    learnt = run.tasks[task - 1].learner
+    state = learnt.state if learnt else {}
     return [
         str(task),
         str(entry.get("classes_seen", DASH)),
@@ -94,7 +94,7 @@ def _task_row(run: Run, task: int) -> list[str]:
 
 def confusions(run: Run, texts: Texts, most: int = 4) -> list[Confusion]:
     """Return the most frequent confusions after the run's last evaluated task."""
-    path = run.file(len(run.metrics), "predictions.parquet")
+    path = run.folder.predictions(len(run.metrics))
     if not run.metrics or not path.is_file():
         return []
     frame = read_predictions(path)
@@ -106,7 +106,7 @@ def confusions(run: Run, texts: Texts, most: int = 4) -> list[Confusion]:
     for label, prediction, count in counts.head(most).itertuples(index=False):
         same = wrong[(wrong["label"] == label) & (wrong["prediction"] == prediction)]
         part, row = same.sort_index()["score"].idxmax()
-        text = texts.get(run.cell.dataset, int(part), int(row))
+        text = texts.get(run.key.dataset, int(part), int(row))
         shown = text if len(text) <= 240 else text[:239] + "…"
         found.append(Confusion(str(label), str(prediction), int(count), int(sizes[label]), shown))
     return found
@@ -114,7 +114,7 @@ def confusions(run: Run, texts: Texts, most: int = 4) -> list[Confusion]:
 
 def epoch_curves(run: Run) -> str:
     """Draw validation accuracy and loss over the epochs of all tasks, as an SVG; '' without."""
-    tasks = [_epochs(step) for step in run.states]
+    tasks = [_epochs(task.learner) for task in run.tasks]
     total = sum(max(1, len(epochs)) for epochs in tasks)
     if not any(tasks):
         return ""
@@ -128,13 +128,13 @@ def epoch_curves(run: Run) -> str:
         parts.append(f'<text x="{x0 + 3:.1f}" y="10">task {i + 1}</text>')
         parts.append(f'<path d="M{x0:.1f} 0V{2 * _STRIP + _GAP}" stroke="#ccc"/>')
         xs = [x0 + scale * (j + 0.5) for j in range(len(epochs))]
-        selector = _epochs(run.selectors[i])
+        selector = _epochs(run.tasks[i].selector)
         wide = width / max(1, len(selector))
         ss = [x0 + wide * (j + 0.5) for j in range(len(selector))]
         parts += _line(ss, [e.get("valid_accuracy") for e in selector], 1.0, 0, GREEN, "3 2")
         parts += _line(xs, [e.get("valid_accuracy") for e in epochs], 1.0, 0, BLUE)
         parts += _line(xs, [e.get("loss") for e in epochs], top, _STRIP + _GAP, VERMILLION)
-        parts += _best(run.states[i], epochs, xs)
+        parts += _best(run.tasks[i].learner, epochs, xs)
         start += width
     height = 2 * _STRIP + _GAP + 4
     label = "validation accuracy and training loss over the epochs of every task"
@@ -144,8 +144,8 @@ def epoch_curves(run: Run) -> str:
     )
 
 
-def _epochs(step: Step) -> list[dict[str, Any]]:
-    return list((step.state or {}).get("epochs") or [])
+def _epochs(training: Training | None) -> list[dict[str, Any]]:
+    return list(training.state.get("epochs") or []) if training else []
 
 
 def _axes(top: float) -> Iterator[str]:
@@ -181,8 +181,10 @@ def _height(share: float, offset: int) -> float:
     return offset + _STRIP - min(1.0, max(0.0, share)) * (_STRIP - 18)
 
 
-def _best(step: Step, epochs: list[dict[str, Any]], xs: list[float]) -> Iterator[str]:
-    best = (step.state or {}).get("best_epoch")
+def _best(
+    training: Training | None, epochs: list[dict[str, Any]], xs: list[float]
+) -> Iterator[str]:
+    best = training.state.get("best_epoch") if training else None
     for x, entry in zip(xs, epochs, strict=True):
         if entry.get("epoch") == best and entry.get("valid_accuracy") is not None:
             y = _height(entry["valid_accuracy"], 0)

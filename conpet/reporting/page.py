@@ -20,7 +20,7 @@ from conpet.reporting.graph import svg
 from conpet.reporting.predictions import Texts
 from conpet.reporting.render import html
 from conpet.reporting.table import machine
-from conpet.reporting.tables import TABLES
+from conpet.reporting.tables import TABLES, tables_for
 from conpet.reporting.template import CSS, PAGE
 
 
@@ -57,7 +57,7 @@ def write_page(results: Results, out: Path, about: About | None = None) -> Path:
         datasets=[results.name(d) for d in results.datasets],
         models=[results.name(m) for m in results.models],
         methods=results.methods,
-        seeds=list(dict.fromkeys(run.cell.seed for run in results.runs)),
+        seeds=list(dict.fromkeys(run.key.seed for run in results.runs)),
         facts=_facts(results, about),
         hashes=data_hashes(results),
         config=json.dumps(about.config, indent=1, ensure_ascii=False) if about.config else "",
@@ -73,14 +73,6 @@ def write_page(results: Results, out: Path, about: About | None = None) -> Path:
     return out
 
 
-def tables_for(results: Results) -> list[str]:
-    """Return the tables that say something of an experiment: ablations have one of their own."""
-    extra = results.experiment.startswith("ablation")
-    routed = any(run.metrics and run.metrics[-1]["selector_accuracy"] for run in results.runs)
-    left_out = {*(() if extra else ("ablation",)), *(() if routed else ("selector",))}
-    return [name for name in TABLES if name not in left_out]
-
-
 def data_hashes(results: Results) -> dict[str, str]:
     """Return the SHA-256 of the data, splits and model descriptions the runs stand on."""
     paths: list[Path] = []
@@ -94,8 +86,7 @@ def data_hashes(results: Results) -> dict[str, str]:
 
 def _facts(results: Results, about: About) -> list[tuple[str, str]]:
     here = machine()
-    steps = [step for run in results.runs for step in (*run.states, *run.selectors)]
-    timings = [step.timing for step in steps if step.timing]
+    timings = [t.timing for run in results.runs for t in run.trainings if t.timing]
     seconds = sum(float(t.get("seconds", 0.0)) for t in timings)
     counts = sorted({int(t["threads"]) for t in timings if "threads" in t})
     devices = sorted({str(t["device"]) for t in timings if t.get("device")})

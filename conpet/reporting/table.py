@@ -12,8 +12,6 @@ from typing import Any
 
 import pandas as pd
 
-from conpet.files import sha256, write_json, write_text
-
 PACKAGES = ("conpet", "torch", "transformers", "peft", "numpy", "pandas", "scikit-learn", "scipy")
 
 
@@ -41,30 +39,6 @@ class Table:
     footnotes: Sequence[str] = ()
     inputs: Mapping[str, str] = field(default_factory=dict)
     threads: Sequence[int] = ()
-
-
-def write_table(table: Table, prefix: Path, config_hash: str = "") -> list[Path]:
-    """Write PREFIX.csv, .md, .tex and .json (provenance); the same inputs give the same bytes."""
-    from conpet.reporting.render import latex, markdown
-
-    paths = [prefix.with_name(f"{prefix.name}.{end}") for end in ("csv", "md", "tex")]
-    write_text(paths[0], table.data.to_csv(index=False, lineterminator="\n"))
-    write_text(paths[1], markdown(table))
-    write_text(paths[2], latex(table))
-    record = prefix.with_name(f"{prefix.name}.json")
-    write_json(
-        record,
-        {
-            "table": table.name,
-            "experiment": table.experiment,
-            "config_sha256": config_hash,
-            "outputs": {path.name: sha256(path) for path in paths},
-            **machine(),
-            "threads": list(table.threads),
-            "inputs": dict(table.inputs),
-        },
-    )
-    return [*paths, record]
 
 
 def machine() -> dict[str, Any]:

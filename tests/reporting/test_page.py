@@ -12,11 +12,13 @@ import pytest
 from conpet.errors import UserError
 from conpet.files import write_json
 from conpet.provenance import commit
-from conpet.reporting.collect import Results, Step, collect
+from conpet.reporting.collect import Results, collect
 from conpet.reporting.drill import confusions, epoch_curves
 from conpet.reporting.figures import FIGURES
-from conpet.reporting.page import About, data_hashes, tables_for, write_page
+from conpet.reporting.page import About, data_hashes, write_page
 from conpet.reporting.predictions import Texts, read_predictions
+from conpet.reporting.tables import tables_for
+from conpet.run.reading import Training
 from tests.reporting.synthetic import build, cells
 
 
@@ -77,8 +79,8 @@ def test_complete(page: str, results: Results) -> None:
 
 
 def test_says_what_code_trained(page: str, results: Results) -> None:
-    steps = [step for run in results.runs for step in (*run.states, *run.selectors)]
-    assert f"5eed ({sum(step.timing is not None for step in steps)} trainings)" in page
+    trainings = sum(len(run.trainings) for run in results.runs)
+    assert f"5eed ({trainings} trainings)" in page
 
 
 def test_texts_are_escaped(page: str) -> None:
@@ -112,8 +114,8 @@ def test_links_and_mlflow_ids(tmp_path: Path) -> None:
     results = build(tmp_path, matrix, per_class=2)
     for run in results.runs:
         # what an earlier version has tracked does not say in which experiment of the store
-        where = {"experiment_id": "7"} if run.cell.seed == 100 else {}
-        write_json(run.folder / "tracked.json", {"run_id": f"id{run.cell.seed}", **where})
+        where = {"experiment_id": "7"} if run.key.seed == 100 else {}
+        write_json(run.folder.tracked, {"run_id": f"id{run.key.seed}", **where})
     about = About(store="https://mlflow.example/")
     page = write_page(results, tmp_path / "report.html", about).read_text()
     address = "https://mlflow.example/#/experiments/7/runs/id100"
@@ -130,9 +132,10 @@ def test_without_samples_there_are_no_examples(results: Results) -> None:
 def test_curves_survive_missing_values(results: Results) -> None:
     run = results.of("demo", "minilm", "dynamic")[0]
     assert "polyline" in epoch_curves(run)
-    state = {**dict(run.states[0].state or {}), "best_epoch": -1}
-    state["epochs"] = [{"epoch": -1, "loss": None, "valid_accuracy": 0.5}]
-    drawn = epoch_curves(replace(run, states=[Step(state, None), *run.states[1:]]))
+    first, *others = run.tasks
+    epochs = [{"epoch": -1, "loss": None, "valid_accuracy": 0.5}]
+    odd = replace(first, learner=Training({"best_epoch": -1, "epochs": epochs}))
+    drawn = epoch_curves(replace(run, tasks=[odd, *others]))
     assert "None" not in drawn
     assert "nan" not in drawn
 
