@@ -29,7 +29,7 @@ def _ui(args: argparse.Namespace) -> None:
 
 
 def _diff_stores(args: argparse.Namespace) -> None:
-    from conpet.tracking.contents import differences
+    from conpet.tracking.inventory import differences
 
     lines = differences(args.a, args.b)
     print("\n".join(lines) if lines else "identical")
@@ -38,7 +38,7 @@ def _diff_stores(args: argparse.Namespace) -> None:
 
 
 def _dump_store(args: argparse.Namespace) -> None:
-    from conpet.tracking.contents import dump
+    from conpet.tracking.inventory import dump
 
     print(f"{args.out}: {dump(args.store, args.out):,} things")
 

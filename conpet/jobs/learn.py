@@ -21,12 +21,13 @@ from conpet.evaluation import task_metrics
 from conpet.files import atomic, atomic_folder, read_json, sha256, write_json
 from conpet.learners import find
 from conpet.learners.base import Context, Learner, Seeds
-from conpet.live import Live, live
 from conpet.models.backbone import Backbone
-from conpet.progress import Progress
+from conpet.progress import Listener, Progress
 from conpet.provenance import commit
 from conpet.replay.memory import read_memory, write_memory
 from conpet.replay.plan import Plan
+from conpet.run import RunKey
+from conpet.tracking.live import live
 
 
 @dataclass(frozen=True)
@@ -89,7 +90,7 @@ def build(
         options=validate(learner.Options, method.options, f"method {cell.method}: options"),
         seed=seeds,
         memories=[read_memory(path) for path in memories],
-        progress=Progress(f"{what} {cell.name()}", live=_live(cell, what)),
+        progress=Progress(f"{what} {cell.name()}", listener=_listener(cell, what)),
     )
     return learner(context)
 
@@ -119,12 +120,12 @@ def take_up(
     learner.load(folders, selector)
 
 
-def _live(cell: Cell, what: str) -> Live | None:
-    """Return where the job's loss is streamed; the complete run replaces it by its key."""
+def _listener(cell: Cell, what: str) -> Listener | None:
+    """Return where the job's loss is streamed, if anywhere."""
     if what not in ("train", "select"):
         return None
-    key = "/".join(str(v) for v in (*list(cell.key().values())[:-1], f"task{cell.task:02d}"))
-    return live(cell.experiment.name, f"{key}/{what}", f"{what} · {cell.name()}")
+    key = RunKey(cell.experiment.name, cell.dataset, cell.model, cell.method, cell.seed)
+    return live(key, cell.task, what)
 
 
 def _peak_memory_mb(device: torch.device) -> float:
@@ -156,6 +157,7 @@ def _write_state(
         state = {
             **cell.key(),
             "learner": method.learner,
+            "needs": {"states": "all" if learner.experts else "last", "selector": learner.experts},
             "stage": stage,
             "classes": learner.stream.classes,
             "settings": cell.experiment.params(

@@ -8,9 +8,10 @@ from pathlib import Path
 
 from conpet.config import Experiment
 from conpet.config.strict import choose, read_yaml
-from conpet.files import atomic_folder, read_json
+from conpet.files import atomic_folder
 from conpet.provenance import commit
 from conpet.reporting.collect import Results, collect_experiment, configuration
+from conpet.run import RunKey
 
 TARGETS = {
     "all": "tables, figures, report and MLflow: what is made where no target is named",
@@ -117,10 +118,12 @@ def track(
     out: Path,
 ) -> None:
     """Log one finished run to MLflow."""
-    from conpet.tracking import RunKey, track_run
+    from conpet.run.reading import read_run
+    from conpet.tracking import track_run
 
     dataset, model, method, seed = cell
-    tasks = experiment.tasks(dataset)
+    key = RunKey(experiment.name, dataset, model, method, seed)
+    learnt = read_run(run, key, experiment.tasks(dataset)).complete()
     chosen = experiment.methods[method]
     params = {
         "learner": chosen.learner,
@@ -128,16 +131,14 @@ def track(
         "options": chosen.options,
         "settings": experiment.settings(dataset, model, method).model_dump(mode="json"),
     }
-    state = read_json(run / f"task{tasks:02d}" / "state" / "state.json")
     # of the training, not of today: a store rebuilt later says the same
-    timing = read_json(run / f"task{tasks:02d}" / "state" / "timing.json")
+    last = learnt.last.learner
     tags = {
-        "git_commit": timing.get("git_commit", ""),
-        "data_sha256": state["encoded_sha256"],
+        "git_commit": last.timing.get("git_commit", ""),
+        "data_sha256": last.state["encoded_sha256"],
         "config_sha256": experiment.sha256(),
     }
-    key = RunKey(experiment.name, dataset, model, method, seed)
-    track_run(run, key, params, tags, store, artifacts, out, tasks)
+    track_run(learnt, params, tags, store, artifacts, out, chosen.look)
 
 
 def track_summary(
@@ -151,7 +152,7 @@ def track_summary(
     here = results / experiment.name
     tables = [here / "tables" / f"{name}.{end}" for name in TABLES for end in ("csv", "md", "tex")]
     figures = [here / "figures" / f"{name}.{end}" for name in FIGURES for end in ("svg", "png")]
-    tracking.track_summary(
+    summary = tracking.Summary(
         experiment.name,
         tables,
         figures,
@@ -162,12 +163,10 @@ def track_summary(
             "methods": list(experiment.methods),
         },
         {"config_sha256": experiment.sha256()},
-        store,
-        artifacts,
-        out,
         experiment.title,
         others=[here / "report.html"],
     )
+    tracking.track_summary(summary, store, artifacts, out)
 
 
 def publish(experiment: Experiment, results: Path, out: Path) -> None:

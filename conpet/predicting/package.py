@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from conpet.card import CARD_FILE, BackbonePin, Calibration, Card
 from conpet.data.stream import Stream, open_stream
 from conpet.errors import UserError
 from conpet.files import atomic_folder, read_json, write_json
@@ -17,7 +18,6 @@ from conpet.jobs.learn import Cell
 from conpet.learners import find
 from conpet.learners.base import Prediction
 from conpet.predicting import calibration
-from conpet.predicting.described import MODEL_FILE, Backbone, Calibration, Described
 from conpet.predicting.predictor import Predictor
 
 
@@ -44,11 +44,11 @@ def package(
             _copy(state, folder / name)
         if selector is not None:
             _copy(selector, folder / "selector")
-        write_json(folder / MODEL_FILE, about.model_dump())
+        write_json(folder / CARD_FILE, about.model_dump())
         predictor = Predictor(folder, snapshot)
         measured = measure(predictor, stream, outside)
         write_json(
-            folder / MODEL_FILE, about.model_copy(update={"calibration": measured}).model_dump()
+            folder / CARD_FILE, about.model_copy(update={"calibration": measured}).model_dump()
         )
 
 
@@ -58,9 +58,7 @@ def _copy(state: Path, to: Path) -> None:
     shutil.copytree(state, to, ignore=kept)
 
 
-def _describe(
-    cell: Cell, snapshot: Path, states: Sequence[Path], selector: Path | None
-) -> Described:
+def _describe(cell: Cell, snapshot: Path, states: Sequence[Path], selector: Path | None) -> Card:
     experiment = cell.experiment
     method, model = experiment.methods[cell.method], experiment.models[cell.model]
     settings = experiment.settings(cell.dataset, cell.model, cell.method)
@@ -71,7 +69,7 @@ def _describe(
     if not source.is_file():
         raise UserError(f"{snapshot}: no model here: run `conpet fetch-model` first")
     numbers = range(1, cell.task + 1) if find(method.learner).experts else [cell.task]
-    return Described(
+    return Card(
         **cell.key(),
         learner=method.learner,
         options=method.options,
@@ -81,7 +79,7 @@ def _describe(
         template=experiment.datasets[cell.dataset].template,
         max_length=min(settings.encoding.max_length, longest(snapshot)),
         classes=newest["classes"],
-        backbone=Backbone(
+        backbone=BackbonePin(
             name=cell.model,
             title=model.title,
             licence=model.licence,

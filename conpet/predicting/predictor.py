@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from conpet.card import Card, read_card
 from conpet.config.settings import Compute, Settings
 from conpet.config.strict import validate
 from conpet.data.stream import Stream
@@ -20,7 +21,6 @@ from conpet.learners.base import Context, Prediction, Seeds
 from conpet.models.backbone import Backbone
 from conpet.predicting import backbones
 from conpet.predicting.calibration import log_probabilities
-from conpet.predicting.described import Described, read
 from conpet.predicting.texts import as_stream
 
 if TYPE_CHECKING:
@@ -94,7 +94,7 @@ class Predictor:
         precision: Literal["auto", "float32", "bfloat16"] = "float32",
         threads: int = 1,
     ) -> None:
-        self.about: Described = read(package)
+        self.about: Card = read_card(package)
         found = (
             Path(snapshot)
             if snapshot
@@ -214,7 +214,7 @@ def load(where: str | Path, **options: Any) -> Predictor:
         UserError: nothing can be opened there.
     """
     if ":/" in str(where):
-        from conpet.tracking.models import download
+        from conpet.predicting.registered import download
 
         return Predictor(download(str(where)), **options)
     folder = Path(where)

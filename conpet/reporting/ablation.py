@@ -45,9 +45,8 @@ def settings_of(results: Results, method: str) -> dict[str, str]:
     if results.settings.get(method):
         return flatten(results.settings[method])
     for run in results.runs:
-        first = run.tasks[0].learner if run.key.method == method else None
-        if first is not None:
-            state = first.state
+        state = run.tasks[0].learner.state if run.key.method == method else None
+        if state:
             return flatten({"learner": state.get("learner", ""), **(state.get("settings") or {})})
     return {}
 

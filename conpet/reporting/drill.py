@@ -79,8 +79,7 @@ def _link(store: str, tracked: Mapping[str, Any]) -> str:
 
 def _task_row(run: Run, task: int) -> list[str]:
     entry, cost = run.metrics[task - 1], task_cost(run, task)
-    learnt = run.tasks[task - 1].learner
-    state = learnt.state if learnt else {}
+    state = run.tasks[task - 1].learner.state
     return [
         str(task),
         str(entry.get("classes_seen", DASH)),
@@ -144,8 +143,8 @@ def epoch_curves(run: Run) -> str:
     )
 
 
-def _epochs(training: Training | None) -> list[dict[str, Any]]:
-    return list(training.state.get("epochs") or []) if training else []
+def _epochs(training: Training) -> list[dict[str, Any]]:
+    return list(training.state.get("epochs") or [])
 
 
 def _axes(top: float) -> Iterator[str]:
@@ -181,10 +180,8 @@ def _height(share: float, offset: int) -> float:
     return offset + _STRIP - min(1.0, max(0.0, share)) * (_STRIP - 18)
 
 
-def _best(
-    training: Training | None, epochs: list[dict[str, Any]], xs: list[float]
-) -> Iterator[str]:
-    best = training.state.get("best_epoch") if training else None
+def _best(training: Training, epochs: list[dict[str, Any]], xs: list[float]) -> Iterator[str]:
+    best = training.state.get("best_epoch")
     for x, entry in zip(xs, epochs, strict=True):
         if entry.get("epoch") == best and entry.get("valid_accuracy") is not None:
             y = _height(entry["valid_accuracy"], 0)

@@ -21,11 +21,11 @@ _METRICS = {"whole_accuracy", "average_accuracy", "macro_f1", "selector_accuracy
 class Training:
     """One training: the state of a learner or of a selector.
 
-    ``state`` and ``timing`` are its two JSON files; the timing is empty where nobody wrote it
-    down. ``end_ms`` (ms since 1970) is the state's time on the disk.
+    ``state`` and ``timing`` are its two JSON files, empty where they are not there. ``end_ms``
+    (ms since 1970) is the state's time on the disk.
     """
 
-    state: Mapping[str, Any]
+    state: Mapping[str, Any] = field(default_factory=dict)
     timing: Mapping[str, Any] = field(default_factory=dict)
     folder: Path = Path()
     end_ms: int = 0
@@ -58,25 +58,25 @@ class Training:
 
 @dataclass(frozen=True)
 class Task:
-    """One task of a run: what was trained, and how good it was; None where it is not there yet.
+    """One task of a run: what was trained, and how good it was; empty where it is not there yet.
 
     ``end_ms`` (ms since 1970) is when it had been evaluated, 0 before.
     """
 
     number: int
-    metrics: dict[str, Any] | None = None
-    learner: Training | None = None
-    selector: Training | None = None
+    metrics: dict[str, Any] = field(default_factory=dict)
+    learner: Training = field(default_factory=Training)
+    selector: Training = field(default_factory=Training)
     end_ms: int = 0
 
     @property
     def trainings(self) -> list[Training]:
         """The trainings of this task in the order they ran."""
-        return [found for found in (self.selector, self.learner) if found is not None]
+        return [found for found in (self.selector, self.learner) if found.state]
 
-    def total(self, field: str) -> int:
+    def total(self, counter: str) -> int:
         """Sum a counter of state.json over the trainings of this task."""
-        return sum(int(training.state[field]) for training in self.trainings)
+        return sum(int(training.state[counter]) for training in self.trainings)
 
     @property
     def seconds(self) -> float:
@@ -106,7 +106,7 @@ class Run:
     @cached_property
     def metrics(self) -> list[dict[str, Any]]:
         """The metrics of tasks 1, 2, ... as far as they have been evaluated."""
-        return [task.metrics for task in self.tasks if task.metrics is not None]
+        return [task.metrics for task in self.tasks if task.metrics]
 
     @property
     def finished(self) -> bool:
@@ -147,14 +147,14 @@ class Run:
             UserError: the state does not say.
         """
         here = self.tasks[task - 1]
-        if here.learner is None:
+        if not here.learner.state:
             return None
         every, selector = here.learner.needs()
-        kept = [found.learner for found in self.tasks[0 if every else task - 1 : task]]
-        if selector and here.selector is not None:
-            kept.append(here.selector)
-        sizes = [None if found is None else found.state.get("stored_bytes") for found in kept]
-        return None if None in sizes else sum(int(size) for size in sizes if size is not None)
+        kept = [found.learner.state for found in self.tasks[0 if every else task - 1 : task]]
+        if selector and here.selector.state:
+            kept.append(here.selector.state)
+        there = all("stored_bytes" in state for state in kept)
+        return sum(int(state["stored_bytes"]) for state in kept) if there else None
 
     def complete(self) -> Run:
         """Return the run itself, all of which must be there.
@@ -163,10 +163,10 @@ class Run:
             UserError: a task has not been learnt or not been evaluated.
         """
         for task in self.tasks:
-            if task.metrics is None:
+            if not task.metrics:
                 path = self.folder.metrics(task.number)
                 raise UserError(f"{path}: no such file: evaluate this task first")
-            if task.learner is None:
+            if not task.learner.state:
                 path = self.folder.state(task.number) / STATE_FILE
                 raise UserError(f"{path}: no such file: learn this task first")
         return self
@@ -190,25 +190,25 @@ def read_run(folder: Path, key: RunKey, tasks: int) -> Run:
     place = RunFolder(folder)
     for number in range(1, tasks + 1):
         path = place.metrics(number)
-        evaluated = not found or found[-1].metrics is not None
         metrics = _read_metrics(path, key, number)
-        there = evaluated and metrics is not None
+        if found and not found[-1].metrics:
+            metrics = {}
         found.append(
             Task(
                 number,
-                metrics if there else None,
+                metrics,
                 _read_training(place.state(number)),
                 _read_training(place.selector(number)),
-                _modified_ms(path) if there else 0,
+                _modified_ms(path) if metrics else 0,
             )
         )
     return Run(key, place, found)
 
 
-def _read_metrics(path: Path, key: RunKey, task: int) -> Any:
+def _read_metrics(path: Path, key: RunKey, task: int) -> dict[str, Any]:
     if not path.is_file():
-        return None
-    found = read_json(path)
+        return {}
+    found: dict[str, Any] = read_json(path)
     try:
         complete = (
             len(found["task_accuracy"]) == len(found["task_samples"]) == task
@@ -228,10 +228,10 @@ def _read_metrics(path: Path, key: RunKey, task: int) -> Any:
     return found
 
 
-def _read_training(folder: Path) -> Training | None:
+def _read_training(folder: Path) -> Training:
     path, timing = folder / STATE_FILE, folder / TIMING_FILE
     if not path.is_file():
-        return None
+        return Training(folder=folder)
     took = read_json(timing) if timing.is_file() else {}
     return Training(read_json(path), took, folder, _modified_ms(path))
 

@@ -31,7 +31,7 @@ def run(states: str, selector: bool) -> Run:
         }
         return Training(state, {"seconds": 2.0 * scale, "peak_memory_mb": 100.0 * scale})
 
-    second = Task(2, learner=training(3), selector=training(2) if selector else None)
+    second = Task(2, learner=training(3), selector=training(2) if selector else Training())
     return Run(KEY, NOWHERE, [Task(1, learner=training(1)), second])
 
 
