@@ -20,7 +20,7 @@ from typing import Any
 import torch
 
 from benchmarks.inside import matmul_rate
-from benchmarks.library import Setup, Steps, prepare_torch
+from benchmarks.library import Setup, Steps, prepare_process
 from benchmarks.models import SHAPES, save_model
 from benchmarks.plain import Naive
 from benchmarks.report import Report, counts, spread, table
@@ -64,7 +64,7 @@ def measure(shape: str, device: str, rounds: int, steps: int, folder: Path) -> d
         replay={"batches": steps, "train_share": 1.0, "valid_batch_size": 2},
         compute={"device": device, "precision": "bfloat16"},
     )
-    prepare_torch(setup.settings.compute)
+    prepare_process(setup.settings.compute)
 
     def clock() -> float:
         if device == "cuda":

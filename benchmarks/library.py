@@ -17,27 +17,37 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
-from conpet.config import load_experiment
-from conpet.config.settings import Settings
+from conpet.commands.checks import DataChecks, open_experiment
+from conpet.config.settings import Settings, Training
+from conpet.config.stages import Learn
 from conpet.config.strict import choose, merge
-from conpet.data.stream import Stream
+from conpet.data.stream import Stream, open_stream
 from conpet.errors import UserError
 from conpet.files import read_json
-from conpet.jobs.learn import Cell, build, take_up
-from conpet.learners import find
+from conpet.learners import learner_class
 from conpet.learners.aligned import Aligned
+from conpet.learners.assembly import assemble
 from conpet.learners.base import LEARNER_FILE, Classifier, Context, Learner, Seeds
 from conpet.learners.experts import Experts
 from conpet.learners.head import Head
 from conpet.models.allocation import keep_freed_memory
-from conpet.models.backbone import Backbone, collate, has_bfloat16, prepare_torch
+from conpet.models.backbone import Backbone
+from conpet.models.batches import collate
+from conpet.models.device import choose_device, has_bfloat16
+from conpet.models.process import prepare_process
 from conpet.predicting.outside import read_texts
 from conpet.progress import Progress
-from conpet.replay.memory import Memory, read_memory, write_memory
-from conpet.replay.plan import cut
+from conpet.replay import replay_class
+from conpet.replay.base import cut
+from conpet.replay.exemplars import Memory, read_memory, write_memory
+from conpet.run import MEMORY_FILE, RunFolder, RunKey
+from conpet.run.states import read_state
 from conpet.training import make_optimizer
 
-__all__ = ["collate", "cut", "has_bfloat16", "make_optimizer", "prepare_torch", "read_texts"]
+__all__ = [
+    "choose_device", "collate", "cut", "has_bfloat16", "make_optimizer", "prepare_process",
+    "read_texts",
+]  # fmt: skip
 SEED = 100
 TARGETS = {"bert": ["query", "value"], "roberta": ["query", "value"]}
 LLAMA_TARGETS = ["q_proj", "k_proj"]
@@ -85,18 +95,18 @@ class Setup:
         self,
         name: str,
         replay: str = "dynamic",
-        memories: Sequence[Memory] = (),
+        memory: Memory | None = None,
         backbone: Backbone | None = None,
     ) -> Learner:
         """Return a learner at the stream's last task, nothing loaded, that prints nothing."""
-        kind = find(name)
+        kind, chosen = learner_class(name), replay_class(replay)
         progress = Progress("benchmark")
         progress.quiet = True
         return kind(
             Context(
                 backbone=backbone or self.backbone(), stream=self.stream, settings=self.settings,
-                strategy=replay, options=kind.Options(), seed=Seeds(SEED, "benchmark"),
-                memories=memories, progress=progress,
+                replay=chosen(chosen.Options(), self.settings), options=kind.Options(),
+                seed=Seeds(SEED, "benchmark"), memory=memory or Memory.empty(), progress=progress,
             )
         )  # fmt: skip
 
@@ -120,6 +130,11 @@ class Setup:
         return self.learner("linear").plan().epochs[0]
 
 
+def training_of(setup: Setup) -> Training:
+    """Return the optimiser's settings at a rate that all contenders share."""
+    return setup.settings.training.model_copy(update={"lr": 1e-3})
+
+
 class Steps:
     """Training steps of Static ConPET alone: no validation, no best epoch."""
 
@@ -128,7 +143,7 @@ class Steps:
         assert isinstance(learner, Classifier)
         self.learner = learner
         self.batches = learner.plan().epochs[0]
-        self.optimizer = make_optimizer(learner.parameters(), setup.settings.training, 1e-3)
+        self.optimizer = make_optimizer(learner.parameters(), training_of(setup))
 
     def step(self, batch: np.ndarray) -> None:
         """Take one optimiser step."""
@@ -193,11 +208,10 @@ def inference(setup: Setup, experts: bool, indices: np.ndarray) -> Callable[[], 
 
 @dataclass(frozen=True)
 class Earlier:
-    """What a task finds there: states and memories, oldest first, and the selector if any."""
+    """What a task finds there: states, oldest first, and the selector if any."""
 
     states: Sequence[Path] = ()
     selector: Path | None = None
-    memories: Sequence[Path] = ()
 
 
 def learn(setup: Setup, learner: str, replay: str, earlier: Earlier, out: Path, what: str) -> int:
@@ -205,19 +219,16 @@ def learn(setup: Setup, learner: str, replay: str, earlier: Earlier, out: Path, 
 
     Returns: the samples that passed the model with a gradient.
     """
-    made = setup.learner(learner, replay, [read_memory(path) for path in earlier.memories])
+    kept = earlier.states[-1] / MEMORY_FILE if earlier.states else None
+    memory = read_memory(kept, len(setup.stream.label)) if kept and kept.is_file() else None
+    made = setup.learner(learner, replay, memory)
     made.load(earlier.states, earlier.selector)
     getattr(made, what)()
     out.mkdir(parents=True)
     made.save(out)
-    return made.history.samples_passed
-
-
-def remember(setup: Setup, learner: str, state: Path, out: Path) -> None:
-    """Choose the last task's exemplars and keep them in ``out``."""
-    made = setup.learner(learner)
-    made.load([state], None)
-    write_memory(out, setup.stream.tasks, made.remember())
+    if made.context.replay.keeps:
+        write_memory(out / MEMORY_FILE, made.keep())
+    return made.backbone.passed.trained_samples
 
 
 def ask(setup: Setup, learner: str, earlier: Earlier) -> dict[str, float]:
@@ -249,17 +260,21 @@ def aligned_of_run(experiment: str, method: str, task: int) -> Aligned:
     Raises:
         UserError: the method fits no map, or what was learnt before does not lie there.
     """
-    known = load_experiment(experiment)
+    known = open_experiment(experiment, Path("config"), DataChecks())
     dataset, model, seed = next(iter(known.datasets)), next(iter(known.models)), known.seeds[0]
     choose("method", method, list(known.methods), "METHOD")
-    cell = Cell(known, dataset, model, method, seed, task)
+    about: Learn = known.learn(dataset, model, method, task)
     folder = Path("results", known.name, dataset, model)
-    run = folder / method / f"seed{seed}"
-    kept = [run / f"task{earlier:02d}" / "memory.json" for earlier in range(1, task)]
-    memories = kept if known.methods[method].replay == "memory" else []
-    encoded = [folder / f"{part}.safetensors" for part in known.parts(dataset, task)]
-    learner = build(cell, Path("results/models", model), encoded, memories, "train")
+    run = RunFolder(Path("results") / RunKey(known.name, dataset, model, method, seed).path)
+    before = run.state(task - 1)
+    read_state(before)
+    stream = open_stream([folder / f"{p}.safetensors" for p in known.parts(dataset, task)], task)
+    kept = before / MEMORY_FILE
+    memory = read_memory(kept, len(stream.label)) if kept.is_file() else None
+    prepare_process(about.settings.compute)
+    snapshot = Path("results/models", model)
+    learner = assemble(about, (model, snapshot), stream, Seeds(seed, dataset), memory)
     if not isinstance(learner, Aligned):
         raise UserError(f"method {method}: fits no map: give one of learner aligned")
-    take_up(cell, learner, [run / f"task{task - 1:02d}" / "state"], None, task - 1)
+    learner.load([before], None)
     return learner

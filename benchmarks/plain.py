@@ -21,7 +21,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from benchmarks.library import SEED, Setup, collate, cut, make_optimizer
+from benchmarks.library import SEED, Setup, collate, cut, make_optimizer, training_of
 from benchmarks.timing import Clock, Contender, whole
 
 
@@ -146,7 +146,7 @@ class Naive:
         self.head = nn.Linear(self.model.config.hidden_size, setup.stream.seen, device=device)
         tuned = [p for p in self.model.parameters() if p.requires_grad]
         parameters = [*tuned, *self.head.parameters()]
-        self.optimizer = make_optimizer(parameters, setup.settings.training, 1e-3)
+        self.optimizer = make_optimizer(parameters, training_of(setup))
         self.batches = setup.batches()
 
     def scores(self, indices: np.ndarray) -> Tensor:

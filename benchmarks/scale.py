@@ -26,7 +26,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.library import Earlier, Setup, ask, learn, prepare_torch, remember
+from benchmarks.library import Earlier, Setup, ask, learn, prepare_process
 from benchmarks.models import save_model
 from benchmarks.report import Report, positive, table
 from benchmarks.texts import make_stream, until
@@ -104,7 +104,8 @@ def _forked(work: Callable[..., Any], *args: Any) -> _Used:
 
 
 def _stored_kb(folder: Path) -> float:
-    return sum(p.stat().st_size for p in folder.rglob("*.safetensors")) / 1024
+    kept = [*folder.rglob("*.safetensors"), *folder.rglob("memory.json")]
+    return sum(p.stat().st_size for p in kept) / 1024
 
 
 def _task(setup: Setup, method: str, earlier: Earlier, place: Path) -> tuple[Row, Earlier]:
@@ -119,18 +120,13 @@ def _task(setup: Setup, method: str, earlier: Earlier, place: Path) -> tuple[Row
         row.samples_passed += used.said
         row.stored_kb += _stored_kb(out)
 
-    state, selector, memories = place / "state", earlier.selector, earlier.memories
+    state, selector = place / "state", earlier.selector
     if experts and row.task > 1:
         # a selector goes on from the one before and asks no expert
         selector = place / "selector"
         job(Earlier(selector=earlier.selector), selector, "train_selector")
     job(dataclasses.replace(earlier, selector=selector), state, "train")
-    if replay == "memory":
-        memory = place / "memory.json"
-        _forked(remember, setup, learner, state, memory)
-        row.stored_kb += memory.stat().st_size / 1024
-        memories = [*memories, memory]
-    return row, Earlier([*earlier.states, state] if experts else [state], selector, memories)
+    return row, Earlier([*earlier.states, state] if experts else [state], selector)
 
 
 def _rows(setup: Setup, method: str, tasks: int, points: Sequence[int], out: Path) -> list[Row]:
@@ -167,7 +163,7 @@ def measure(tasks: Sequence[int], methods: Sequence[str]) -> dict[str, list[Row]
         snapshot = save_model("tiny-bert", Path(name) / "model")
         stream = make_stream("few", snapshot, max(tasks), CLASSES, COUNTS)
         setup = Setup(snapshot, stream, pooling="mean").but(**SETTINGS)
-        prepare_torch(setup.settings.compute)  # one thread: with more it must not be forked
+        prepare_process(setup.settings.compute)  # one thread: with more it must not be forked
         for method in methods:
             last = max(tasks) if METHODS[method][2] else min(tasks)
             found[method] = _rows(setup, method, last, tasks, Path(name) / method)

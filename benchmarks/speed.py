@@ -20,7 +20,7 @@ from benchmarks.library import (
     dynamic_job,
     has_bfloat16,
     inference,
-    prepare_torch,
+    prepare_process,
     static_job,
 )
 from benchmarks.report import Report, counts, spread, table
@@ -149,7 +149,7 @@ def run(args: argparse.Namespace) -> Report:
             for kind in args.texts:
                 print(f"{snapshot.name}, {kind} texts, {precision}", file=sys.stderr, flush=True)
                 setup = _setup(args, snapshot, kind, precision)
-                prepare_torch(setup.settings.compute)
+                prepare_process(setup.settings.compute)
                 if "machine" in args.only and not matmul:
                     clock = CLOCKS[args.clock]
                     for known in ("float32", "bfloat16"):

@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import time
+from typing import Protocol
 
-from conpet.live import Live
+from conpet.environment import quiet
+
+
+class Listener(Protocol):
+    """Whoever is told a job's numbers as they come."""
+
+    def metric(self, name: str, value: float, step: int) -> None:
+        """Take note of a number; must not wait."""
+
+    def close(self) -> None:
+        """Finish: no number follows."""
 
 
 class Progress:
@@ -15,14 +25,14 @@ class Progress:
     Args:
         name: what the job is, at the head of every line.
         every: seconds between lines.
-        live: where the loss of every step is sent, if anywhere.
+        listener: who is told the loss of every step, if anybody.
     """
 
-    def __init__(self, name: str, every: float = 5.0, live: Live | None = None) -> None:
+    def __init__(self, name: str, every: float = 5.0, listener: Listener | None = None) -> None:
         self.name = name
-        self.live = live
+        self.listener = listener
         self.every = every
-        self.quiet = os.environ.get("CONPET_PROGRESS") == "0"
+        self.quiet = quiet()
         self.start(0)
 
     def start(self, total: int) -> None:
@@ -38,8 +48,8 @@ class Progress:
     def step(self, text: str, loss: float | None = None) -> None:
         """Count one step, and print where the work stands unless a line was printed just now."""
         self._done += 1
-        if self.live is not None and loss is not None:
-            self.live.metric("loss", loss, self._done)
+        if self.listener is not None and loss is not None:
+            self.listener.metric("loss", loss, self._done)
         now = time.monotonic()
         if now - self._last < self.every:
             return
@@ -49,5 +59,5 @@ class Progress:
 
     def close(self) -> None:
         """Finish what is sent elsewhere."""
-        if self.live is not None:
-            self.live.close()
+        if self.listener is not None:
+            self.listener.close()

@@ -18,8 +18,8 @@ from conpet.config.strict import read_yaml
 from conpet.data.stream import open_stream
 from conpet.learners.assembly import assemble
 from conpet.learners.base import Seeds
-from conpet.learners.states import read_state
 from conpet.models.batches import collate
+from conpet.run.states import read_state
 from tests.chain import METHODS, Chain, write_yaml
 
 ROOT = Path(__file__).resolve().parent.parent

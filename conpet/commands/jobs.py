@@ -23,19 +23,14 @@ from conpet.files import atomic, atomic_folder, sha256, write_json
 from conpet.learners import learner_class
 from conpet.learners.assembly import assemble
 from conpet.learners.base import Learner, Seeds
-from conpet.learners.states import (
-    MEMORY_FILE,
-    STATE_FILE,
-    State,
-    check_same_run,
-    check_tasks,
-    read_state,
-)
 from conpet.models.process import prepare_process
-from conpet.progress import Progress
+from conpet.progress import Listener, Progress
 from conpet.provenance import commit
 from conpet.replay.base import Plan
 from conpet.replay.exemplars import read_memory, write_memory
+from conpet.run import MEMORY_FILE, STATE_FILE, TIMING_FILE, RunKey
+from conpet.run.states import State, check_same_run, check_tasks, read_state
+from conpet.tracking.live import live
 
 REPRESENTED = 40  # test texts a task; enough for a picture, and a few seconds' work
 
@@ -45,32 +40,22 @@ class Job:
     """One task of one run, and how it is learnt."""
 
     about: Learn
-    experiment: str
-    dataset: str
-    model: str
-    method: str
-    seed: int
+    key: RunKey
     task: int
 
     @property
     def name(self) -> str:
         """What progress lines call it."""
-        return f"{self.dataset} {self.model} {self.method} seed {self.seed} task {self.task}"
+        key = self.key
+        return f"{key.dataset} {key.model} {key.method} seed {key.seed} task {self.task}"
 
-    def key(self) -> dict[str, Any]:
+    def keys(self) -> dict[str, Any]:
         """Return the keys that every file about it starts with."""
-        return {
-            "experiment": self.experiment,
-            "dataset": self.dataset,
-            "model": self.model,
-            "method": self.method,
-            "seed": self.seed,
-            "task": self.task,
-        }
+        return self.key.of_task(self.task)
 
     def state(self) -> State:
         """Return what the states of this run say of themselves."""
-        return State(**self.key(), stage="train", settings=self.about)
+        return State(**self.keys(), stage="train", settings=self.about)
 
 
 def _open(encoded: Sequence[Path], task: int) -> Stream:
@@ -87,19 +72,14 @@ def _learner(
     prepare_process(job.about.settings.compute)
     kept = states[-1] / MEMORY_FILE if states else None
     memory = read_memory(kept, len(stream.label)) if kept and kept.is_file() else None
-    progress = Progress(f"{what} {job.name}", live=_live(job, what))
-    seeds = Seeds(job.seed, job.dataset)
-    return assemble(job.about, (job.model, snapshot), stream, seeds, memory, progress)
+    progress = Progress(f"{what} {job.name}", listener=_listener(job, what))
+    seeds = Seeds(job.key.seed, job.key.dataset)
+    return assemble(job.about, (job.key.model, snapshot), stream, seeds, memory, progress)
 
 
-def _live(job: Job, what: str) -> Any:
-    """Return where the job's loss is streamed; the complete run replaces it by its key."""
-    if what not in ("train", "select"):
-        return None
-    from conpet.live import live
-
-    key = "/".join(str(v) for v in (*list(job.key().values())[:-1], f"task{job.task:02d}"))
-    return live(job.experiment, f"{key}/{what}", f"{what} · {job.name}")
+def _listener(job: Job, what: str) -> Listener | None:
+    """Return where the job's loss is streamed, if anywhere."""
+    return live(job.key, job.task, what) if what in ("train", "select") else None
 
 
 def _take_up(
@@ -119,7 +99,7 @@ def _take_up(
     """
     found = [read_state(folder) for folder in states]
     check_same_run(list(zip(states, found, strict=True)), job.state())
-    check_tasks(found, tasks[0], type(learner))
+    check_tasks(found, tasks[0], learner.experts)
     if selector is not None:
         chosen = read_state(selector, "select")
         check_same_run([(selector, chosen)], job.state())
@@ -156,7 +136,7 @@ def train_selector(
     """Train the selector of one task (Dynamic ConPET) from the previous selector."""
     start = time.monotonic()
     if not learner_class(job.about.learner).experts:
-        raise UserError(f"method {job.method}: its learner has no selector: nothing to select")
+        raise UserError(f"method {job.key.method}: its learner has no selector: nothing to select")
     learner: Any = _learner(job, snapshot, _open(encoded, job.task), [], "select")
     _take_up(job, learner, states, previous, (job.task - 1 if states else 0, job.task - 1))
     plan = learner.train_selector()
@@ -179,7 +159,7 @@ def _write_state(
             write_memory(folder / MEMORY_FILE, learner.keep())
         encoded_hash = hashlib.sha256("".join(sha256(p) for p in encoded).encode()).hexdigest()
         state = {
-            **job.key(),
+            **job.keys(),
             "learner": job.about.learner,
             "stage": stage,
             "needs": {"states": "all" if learner.experts else "last", "selector": learner.experts},
@@ -208,7 +188,7 @@ def _write_state(
             "device": str(learner.backbone.device),
             "git_commit": commit(Path.cwd()),
         }
-        write_json(folder / "timing.json", timing)
+        write_json(folder / TIMING_FILE, timing)
     learner.context.progress.close()
 
 
@@ -239,7 +219,7 @@ class Asked:
             if self.settings
             else newest.settings
         )
-        job = Job(about, newest.experiment, *newest.run, newest.task)
+        job = Job(about, newest.key, newest.task)
         learner = _learner(job, self.snapshot, _open(self.encoded, job.task), [], what)
         _take_up(job, learner, self.states, self.selector, (job.task, job.task))
         return job, learner
@@ -253,7 +233,7 @@ class Asked:
         indices = stream.of("test", range(1, job.task + 1))
         if not len(indices):
             raise UserError(
-                f"{job.dataset}: no test sample in tasks 1..{job.task}: check the split"
+                f"{job.key.dataset}: no test sample in tasks 1..{job.task}: check the split"
             )
         return indices
 
@@ -290,7 +270,7 @@ def evaluate_state(asked: Asked, metrics: Path, predictions: Path) -> None:
     with atomic(predictions) as temporary:
         frame.to_parquet(temporary, index=False, compression="zstd")
     counts = {"classes_seen": stream.seen, "samples": len(indices)}
-    write_json(metrics, {**job.key(), **counts, **values})
+    write_json(metrics, {**job.keys(), **counts, **values})
     learner.context.progress.say(f"whole accuracy {100 * values['whole_accuracy']:.1f} %")
 
 

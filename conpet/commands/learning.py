@@ -12,6 +12,7 @@ from conpet.commands import options as o
 from conpet.config import Experiment
 from conpet.config.stages import Evaluate, Learn
 from conpet.errors import UserError
+from conpet.run import RunKey
 
 app = typer.Typer()
 
@@ -47,7 +48,7 @@ def train(
 
     keys = dataset, model, method, task
     about = o.told(Learn, settings, (experiment, config_dir), lambda e: _learn(keys, e))
-    job = Job(about, Path(experiment).stem, dataset, model, method, seed, task)
+    job = Job(about, RunKey(Path(experiment).stem, dataset, model, method, seed), task)
     train_task(job, snapshot, encoded, state or [], selector, out)
 
 
@@ -72,7 +73,7 @@ def select(
 
     keys = dataset, model, method, task
     about = o.told(Learn, settings, (experiment, config_dir), lambda e: _learn(keys, e))
-    job = Job(about, Path(experiment).stem, dataset, model, method, seed, task)
+    job = Job(about, RunKey(Path(experiment).stem, dataset, model, method, seed), task)
     train_selector(job, snapshot, encoded, state or [], previous, out)
 
 

@@ -97,12 +97,12 @@ def report(
 
 
 def _write_page(matrix: Matrix, found: Results, out: Path, store: str = "") -> None:
-    from conpet.reporting.collect import describe
+    from conpet.reporting.collect import configuration
     from conpet.reporting.page import About, write_page
 
     about = About(
         store=store if not store or store.startswith("http") else "http://127.0.0.1:5000",
-        config=describe(matrix),
+        config=configuration(matrix),
         config_hash=matrix.config_sha256,
         commit=commit(Path.cwd()),
     )

@@ -14,7 +14,7 @@ from conpet.commands import options as o
 from conpet.commands.checks import DataChecks
 from conpet.commands.publishing import matrix_of
 from conpet.config.stages import Track
-from conpet.files import read_json
+from conpet.run import RunKey
 
 app = typer.Typer()
 Where = Annotated[str, typer.Argument(help="a store, or a dump-store's .json")]
@@ -43,28 +43,30 @@ def track(
     config_dir: o.ConfigDir = o.CONFIG,
 ) -> None:
     """Log one finished run to MLflow; an older one is replaced."""
-    from conpet.tracking import RunKey, track_run
+    from conpet.run.reading import read_run
+    from conpet.tracking import track_run
 
     keys = {"dataset": dataset, "model": model, "method": method}
     about = o.told(
         Track, settings, (experiment, config_dir),
         lambda e: o.known(e, **keys).track(dataset, model, method), DataChecks(),
     )  # fmt: skip
+    key = RunKey(Path(experiment).stem, dataset, model, method, seed)
+    learnt = read_run(run, key, about.tasks).complete()
     params: dict[str, Any] = {
         "learner": about.learner,
         "replay": about.replay,
         "options": about.options,
         "settings": about.settings.model_dump(mode="json"),
     }
-    last = run / f"task{about.tasks:02d}" / "state"
     # of the training, not of today: a store rebuilt later says the same
+    last = learnt.last.trainings[-1]
     tags = {
-        "git_commit": read_json(last / "timing.json").get("git_commit", ""),
-        "data_sha256": read_json(last / "state.json")["encoded_sha256"],
+        "git_commit": last.timing.get("git_commit", ""),
+        "data_sha256": last.state["encoded_sha256"],
         "config_sha256": hashlib.sha256(about.text().encode()).hexdigest(),
     }
-    key = RunKey(Path(experiment).stem, dataset, model, method, seed)
-    track_run(run, key, params, tags, store, artifacts, out, about.tasks)
+    track_run(learnt, params, tags, store, artifacts, out, about.look)
 
 
 @app.command()
@@ -90,18 +92,16 @@ def track_summary(
         "models": list(matrix.models),
         "methods": list(matrix.methods),
     }
-    tracking.track_summary(
+    summary = tracking.Summary(
         matrix.name,
         [here / "tables" / f"{name}.{end}" for name in TABLES for end in ("csv", "md", "tex")],
         [here / "figures" / f"{name}.{end}" for name in FIGURES for end in ("svg", "png")],
         params,
         {"config_sha256": matrix.config_sha256},
-        store,
-        artifacts,
-        out,
         matrix.title,
         others=[here / "report.html"],
     )
+    tracking.track_summary(summary, store, artifacts, out)
 
 
 @app.command()
@@ -138,7 +138,7 @@ def ui(
 @app.command()
 def diff_stores(a: Where, b: Where) -> None:
     """Compare all that two MLflow stores hold, but for ids."""
-    from conpet.tracking.contents import differences
+    from conpet.tracking.inventory import differences
 
     lines = differences(a, b)
     print("\n".join(lines) if lines else "identical")
@@ -149,6 +149,6 @@ def diff_stores(a: Where, b: Where) -> None:
 @app.command()
 def dump_store(out: o.Out, store: o.Store = o.STORE, artifacts: o.Artifacts = o.ARTIFACTS) -> None:
     """Write all that an MLflow store holds, but for ids, as JSON."""
-    from conpet.tracking.contents import dump
+    from conpet.tracking.inventory import dump
 
     print(f"{out}: {dump(store, out):,} things")

@@ -33,9 +33,9 @@ def package(
     config_dir: o.ConfigDir = o.CONFIG,
 ) -> None:
     """Put a trained run into one folder that can be used elsewhere."""
-    from conpet.learners.states import read_state
     from conpet.predicting.outside import read_outside
     from conpet.predicting.package import package
+    from conpet.run.states import read_state
 
     newest = read_state((state or [])[-1]) if state else None
     if newest is None:

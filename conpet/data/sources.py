@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import glob
 import http.client
-import os
 import shutil
 import sys
 import tempfile
@@ -20,6 +19,7 @@ from pathlib import Path, PurePosixPath
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from conpet.config.raw import MANIFEST, RawFile, Split
+from conpet.environment import quiet
 from conpet.errors import UserError
 from conpet.files import atomic_folder, read_json, sha256, write_json
 
@@ -265,7 +265,7 @@ def _stream(url: str, target: Path, label: str) -> bool:
 
 
 def _progress(label: str, done: int, total: int | None, end: str) -> None:
-    if os.environ.get("CONPET_PROGRESS") == "0" or (end == "\r" and not sys.stderr.isatty()):
+    if quiet() or (end == "\r" and not sys.stderr.isatty()):
         return
     of = f" of {total / 1e6:.1f}" if total else ""
     print(f"{label}: {done / 1e6:.1f}{of} MB", end=end, file=sys.stderr, flush=True)

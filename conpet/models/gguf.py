@@ -6,8 +6,8 @@ import importlib.util
 import shutil
 from pathlib import Path
 
+from conpet.environment import quiet
 from conpet.errors import UserError
-from conpet.models import snapshot
 
 
 def require() -> None:
@@ -34,7 +34,7 @@ def dequantise(file: Path, out: Path, dtype: str) -> None:
     import torch
     import transformers
 
-    if snapshot.quiet():
+    if quiet():
         transformers.utils.logging.disable_progress_bar()
     try:
         model, report = transformers.AutoModel.from_pretrained(

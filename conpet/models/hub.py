@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from conpet.environment import quiet
 from conpet.errors import UserError
 from conpet.models import snapshot
 
@@ -40,7 +41,7 @@ def download(repo: str, revision: str) -> tuple[Path, str]:
     from huggingface_hub.errors import GatedRepoError, RevisionNotFoundError
 
     label = f"{repo}@{revision}"
-    if snapshot.quiet():
+    if quiet():
         huggingface_hub.utils.disable_progress_bars()
     try:
         path = huggingface_hub.snapshot_download(

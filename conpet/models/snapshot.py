@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -39,11 +38,6 @@ PATTERNS = (
     "USE_POLICY*",
     "README.md",
 )
-
-
-def quiet() -> bool:
-    """Whether the environment asks for no progress bars."""
-    return os.environ.get("CONPET_PROGRESS") == "0"
 
 
 def wanted(name: str) -> bool:

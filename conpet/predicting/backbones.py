@@ -5,25 +5,26 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from conpet.card import BackbonePin
+from conpet.environment import CACHE
 from conpet.errors import UserError
 from conpet.files import read_json
 from conpet.models.fetching import fetch_model
-from conpet.predicting.described import Backbone
 
 
 def cache() -> Path:
     """Return the folder for fetched backbones: CONPET_CACHE, else the user's cache folder."""
     base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(os.environ.get("CONPET_CACHE") or Path(base) / "conpet") / "models"
+    return Path(CACHE.get() or Path(base) / "conpet") / "models"
 
 
-def same(snapshot: Path, wanted: Backbone) -> bool:
+def same(snapshot: Path, wanted: BackbonePin) -> bool:
     """Say whether a snapshot holds the files that the package was made with."""
     source = snapshot / "source.json"
     return source.is_file() and read_json(source).get("files") == wanted.files
 
 
-def find(wanted: Backbone, package: Path, mirror: Path | None = None) -> Path:
+def find(wanted: BackbonePin, package: Path, mirror: Path | None = None) -> Path:
     """Return a folder with the backbone: beside the results, in the cache, or fetched now.
 
     Raises:
@@ -43,6 +44,6 @@ def find(wanted: Backbone, package: Path, mirror: Path | None = None) -> Path:
     return kept
 
 
-def _short(wanted: Backbone) -> str:
+def _short(wanted: BackbonePin) -> str:
     weights = [digest for name, digest in sorted(wanted.files.items()) if "safetensors" in name]
     return (weights or sorted(wanted.files.values()))[0][:12]

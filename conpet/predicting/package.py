@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from conpet.card import CARD_FILE, BackbonePin, Calibration, Card
 from conpet.config.stages import Package
 from conpet.data.stream import Stream, open_stream
 from conpet.data.tokenizer import longest
@@ -17,10 +18,10 @@ from conpet.files import atomic_folder, read_json, write_json
 from conpet.learners import learner_class
 from conpet.learners.assembly import needed_states
 from conpet.learners.base import Prediction
-from conpet.learners.states import MEMORY_FILE, STATE_FILE, State, check_same_run, read_state
 from conpet.predicting import calibration
-from conpet.predicting.described import MODEL_FILE, Backbone, Calibration, Described
 from conpet.predicting.predictor import Predictor
+from conpet.run import MEMORY_FILE, STATE_FILE, TIMING_FILE
+from conpet.run.states import State, check_same_run, read_state
 
 
 def package(
@@ -50,26 +51,26 @@ def package(
             _copy(state, folder / name)
         if selector is not None:
             _copy(selector, folder / "selector")
-        write_json(folder / MODEL_FILE, card.model_dump())
+        write_json(folder / CARD_FILE, card.model_dump())
         measured = measure(Predictor(folder, snapshot), stream, outside)
         card = card.model_copy(update={"calibration": measured})
-        write_json(folder / MODEL_FILE, card.model_dump())
+        write_json(folder / CARD_FILE, card.model_dump())
 
 
 def _copy(state: Path, to: Path) -> None:
     """Copy what a learner loads from a state: its tensors, not how they came to be."""
-    kept = shutil.ignore_patterns(STATE_FILE, "timing.json", MEMORY_FILE, ".snakemake_timestamp")
+    kept = shutil.ignore_patterns(STATE_FILE, TIMING_FILE, MEMORY_FILE, ".snakemake_timestamp")
     shutil.copytree(state, to, ignore=kept)
 
 
 def _describe(
     about: Package, newest: State, snapshot: Path, tasks: Sequence[int], selector: Path | None
-) -> Described:
+) -> Card:
     source = snapshot / "source.json"
     if not source.is_file():
         raise UserError(f"{snapshot}: no model here: run `conpet fetch-model` first")
     learnt = newest.settings
-    return Described(
+    return Card(
         **newest.model_dump(exclude={"stage", "settings"}),
         learner=learnt.learner,
         options=learnt.options,
@@ -79,7 +80,7 @@ def _describe(
         template=about.template,
         max_length=min(about.max_length, longest(snapshot)),
         classes=[],
-        backbone=Backbone(
+        backbone=BackbonePin(
             name=newest.model,
             title=about.title,
             licence=about.licence,

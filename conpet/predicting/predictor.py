@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from conpet.card import Card, read_card
 from conpet.config.settings import Compute
 from conpet.data.stream import Stream
 from conpet.data.template import vocabulary
@@ -19,7 +20,6 @@ from conpet.learners.base import Prediction, Seeds
 from conpet.models.process import computing
 from conpet.predicting import backbones
 from conpet.predicting.calibration import log_probabilities
-from conpet.predicting.described import Described, read
 from conpet.predicting.texts import as_stream
 
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ class Predictor:
         precision: Literal["auto", "float32", "bfloat16"] = "float32",
         threads: int = 1,
     ) -> None:
-        self.about: Described = read(package)
+        self.about: Card = read_card(package)
         found = (
             Path(snapshot)
             if snapshot
@@ -194,7 +194,7 @@ def load(where: str | Path, **options: Any) -> Predictor:
         UserError: nothing can be opened there.
     """
     if ":/" in str(where):
-        from conpet.tracking.models import download
+        from conpet.predicting.registered import download
 
         return Predictor(download(str(where)), **options)
     folder = Path(where)

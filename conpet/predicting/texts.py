@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 
+from conpet.card import Card
 from conpet.data.readers.marked import parse_marked
 from conpet.data.schema import Mention, Sample
 from conpet.data.stream import Stream
 from conpet.data.template import CannotFitError, Vocabulary, encode
 from conpet.errors import UserError
-from conpet.predicting.described import Described
 
 MARKS = {
     "relation": "<e1>head</e1> and <e2>tail</e2>",
@@ -44,7 +44,7 @@ def as_sample(text: object, kind: str, place: str) -> Sample:
 
 
 def as_stream(
-    texts: Sequence[object], about: Described, tokenizer: Any, vocab: Vocabulary, first: int = 0
+    texts: Sequence[object], about: Card, tokenizer: Any, vocab: Vocabulary, first: int = 0
 ) -> Stream:
     """Return texts as test samples of no known label; messages count from ``first``.
 

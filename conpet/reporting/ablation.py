@@ -8,22 +8,19 @@ from typing import Any
 
 import pandas as pd
 
-from conpet.reporting.collect import Results, Run
-from conpet.reporting.layout import (
-    DASH,
+from conpet.reporting.collect import Results
+from conpet.reporting.numbers import DASH, percent, points, spread, waiting
+from conpet.reporting.table import Table
+from conpet.reporting.table_parts import (
     dataset_rules,
     grid,
     key_cells,
     key_columns,
     marks,
     pending_note,
-    percent,
-    points,
-    spread,
     threads,
-    waiting,
 )
-from conpet.reporting.table import Table
+from conpet.run.reading import Run
 
 _LABELS = frozenset({"name", "title", "description", "source"})
 
@@ -48,8 +45,8 @@ def settings_of(results: Results, method: str) -> dict[str, str]:
     if results.settings.get(method):
         return flatten(results.settings[method])
     for run in results.runs:
-        state = run.states[0].state if run.cell.method == method and run.states else None
-        if state is not None:
+        state = run.tasks[0].learner.state if run.key.method == method else None
+        if state:
             return flatten({"learner": state.get("learner", ""), **(state.get("settings") or {})})
     return {}
 
@@ -104,7 +101,7 @@ def ablation(results: Results) -> Table:
             f"Difference: to {results.name(base)}, paired over the seeds both have finished.",
             *pending_note(results),
         ],
-        inputs=results.hashes(results.files("metrics.json")),
+        inputs=results.hashes(results.metrics_files()),
         threads=threads(results),
         **marks(contest, [True] * len(facts), blocks),
     )
@@ -120,11 +117,11 @@ def _fact(
     runs: list[Run],
 ) -> dict[str, Any]:
     fact: dict[str, Any] = {"dataset": dataset, "model": model, "method": method, **settings}
-    finished = {run.cell.seed: run.summary for run in runs if run.finished}
+    finished = {run.key.seed: run.summary for run in runs if run.finished}
     for metric in ("whole_accuracy", "average_accuracy", "forgetting"):
         mean, std, _ = spread(summary[metric] for summary in finished.values())
         fact |= {f"{metric}_mean": mean, f"{metric}_std": std}
-    first = {r.cell.seed: r.summary for r in results.of(dataset, model, base) if r.finished}
+    first = {r.key.seed: r.summary for r in results.of(dataset, model, base) if r.finished}
     shared = [seed for seed in finished if seed in first]
     deltas = [finished[s]["whole_accuracy"] - first[s]["whole_accuracy"] for s in shared]
     mean, std, _ = spread(deltas if method != base else [])

@@ -9,17 +9,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from conpet.evaluation import accuracy_matrix
-from conpet.reporting.collect import Results, Run
-from conpet.reporting.layout import spread
+from conpet.reporting.collect import Results
+from conpet.reporting.numbers import spread
 from conpet.reporting.style import (
     drawing,
+    drawn,
     empty,
     legend,
+    looks,
     panels,
     place_name,
     places,
-    style,
+    stands_out,
 )
+from conpet.run.reading import Run
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -45,22 +48,22 @@ def accuracy(results: Results) -> Figure:
 
 
 def _accuracy_panel(ax: Axes, results: Results, dataset: str, model: str) -> None:
-    last, drawn = 1, False
+    last, own, nothing = 1, looks(results), True
     for method in results.methods:
         runs = results.of(dataset, model, method)
-        last = max([last, *(run.cell.n_tasks for run in runs)])
+        last = max([last, *(len(run.tasks) for run in runs)])
         mean, band = _curve(runs)
         if not len(mean):
             continue
-        drawn = True
-        look = style(method, results.methods)
+        nothing = False
+        look = own[method]
         x = np.arange(1, len(mean) + 1)
         ax.fill_between(x, mean - band, mean + band, color=look.color, alpha=0.11, linewidth=0)
-        ax.plot(x, mean, zorder=3 if method == "dynamic" else 2, **look.plot())
+        ax.plot(x, mean, zorder=3 if stands_out(look) else 2, **drawn(look))
     ax.set(title=place_name(results, dataset, model), xlabel="After task")
     ax.set(ylabel="Whole accuracy (%)", xlim=(0.7, last + 0.3), ylim=(0, 101))
     ax.set_xticks(task_ticks(last))
-    if not drawn:
+    if nothing:
         empty(ax)
 
 
@@ -74,7 +77,7 @@ def _curve(runs: list[Run]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
 
 def _upper(results: Results) -> tuple[float, float] | None:
     """Return the limits of the axis that show all but the worst methods larger; None if no gain."""
-    curves = [_curve([r for r in results.runs if r.cell.method == m]) for m in results.methods]
+    curves = [_curve([r for r in results.runs if r.key.method == m]) for m in results.methods]
     curves = [(mean, band) for mean, band in curves if len(mean) > 1]
     if not curves:
         return None
@@ -91,7 +94,7 @@ def _by_final_accuracy(results: Results) -> list[str]:
         method: spread(
             run.metrics[-1]["whole_accuracy"]
             for run in results.runs
-            if run.cell.method == method and run.metrics
+            if run.key.method == method and run.metrics
         )[0]
         for method in results.methods
     }

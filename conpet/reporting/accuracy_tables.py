@@ -11,9 +11,11 @@ import pandas as pd
 
 from conpet.errors import UserError
 from conpet.evaluation import TOP_K
-from conpet.reporting.collect import Results, Run
-from conpet.reporting.layout import (
-    DASH,
+from conpet.reporting.collect import Results
+from conpet.reporting.numbers import DASH, percent, spread, waiting
+from conpet.reporting.significance import main_notes
+from conpet.reporting.table import Table
+from conpet.reporting.table_parts import (
     bound_note,
     dataset_rules,
     grid,
@@ -21,14 +23,9 @@ from conpet.reporting.layout import (
     key_columns,
     marks,
     pending_note,
-    percent,
-    spread,
     threads,
-    waiting,
 )
-from conpet.reporting.names import BACKBONES, method_name
-from conpet.reporting.significance import main_notes
-from conpet.reporting.table import Table
+from conpet.run.reading import Run
 
 METRICS = ("whole_accuracy", "average_accuracy")
 
@@ -49,21 +46,21 @@ def main(results: Results) -> Table:
         rows.append([*start, *_accuracy_cells(mine), _seeds(mine)])
         values.append([_mean(f, m) for f in mine for m in METRICS])
     ours = len(rows)
-    for name, found in _reported_rows(reported):
+    for name, found in _reported_rows(reported).items():
         mine = [found.get(d) for d in datasets]
         rows.append([name, *([""] if several else []), *_accuracy_cells(mine), _seeds(mine)])
         values.append([math.nan] * (2 * len(datasets)))
     ranked = [not results.bound(m) for _, m in results.rows()] + [False] * (len(rows) - ours)
     contest = {labels + c: ([v[c] for v in values], True) for c in range(2 * len(datasets))}
     notes, extra = main_notes(results)
-    inputs = [*results.files("metrics.json"), *extra]
+    inputs = [*results.metrics_files(), *extra]
     inputs += [results.reported] if reported and results.reported else []
     return Table(
         name="main",
         experiment=results.experiment,
         caption=f"{results.caption}: accuracy (%) after the last task, "
         "mean ± sample standard deviation over seeds.",
-        data=pd.DataFrame([*facts.values(), *reported]),
+        data=pd.DataFrame([*facts.values(), *(fact for _, fact in reported)]),
         columns=[*columns, ("", "Seeds")],
         rows=rows,
         labels=labels,
@@ -84,7 +81,7 @@ def main(results: Results) -> Table:
 
 def _main_facts(results: Results) -> dict[tuple[str, str, str], dict[str, Any]]:
     facts = {}
-    for key in dict.fromkeys(run.cell[:3] for run in results.runs):
+    for key in dict.fromkeys(run.key.cell for run in results.runs):
         runs = results.of(*key)
         finished = [run for run in runs if run.finished]
         row: dict[str, Any] = dict(zip(("dataset", "model", "method"), key, strict=True))
@@ -98,13 +95,14 @@ def _main_facts(results: Results) -> dict[tuple[str, str, str], dict[str, Any]]:
     return facts
 
 
-def _reported_facts(results: Results) -> list[dict[str, Any]]:
+def _reported_facts(results: Results) -> list[tuple[str, dict[str, Any]]]:
+    """Return the figures of others on these datasets, each with the name of its row."""
     if results.reported is None or not results.reported.is_file():
         return []
     keys = ["dataset", "backbone", "method", "setting", "source"]
     frame = _read_reported(results.reported, [*keys, *METRICS])
     frame = frame[frame["dataset"].isin(results.datasets)]
-    rows = []
+    rows: list[tuple[str, dict[str, Any]]] = []
     for key, group in frame.groupby(keys, sort=False):
         dataset, backbone, method, setting, source = key
         row: dict[str, Any] = {"dataset": dataset, "model": backbone, "method": method}
@@ -112,7 +110,9 @@ def _reported_facts(results: Results) -> list[dict[str, Any]]:
         for metric in METRICS:
             mean, std, _ = spread(group[metric] / 100)
             row |= {f"{metric}_mean": mean, f"{metric}_std": std}
-        rows.append(row | {"n": len(group), "seeds": len(group), "status": "reported"})
+        row |= {"n": len(group), "seeds": len(group), "status": "reported"}
+        title, model = (_title(group, name) for name in ("method", "backbone"))
+        rows.append((f"{title}, reported ({model}; {setting})", row))
     return rows
 
 
@@ -133,17 +133,22 @@ def _read_reported(path: Path, columns: list[str]) -> pd.DataFrame:
     return frame
 
 
-def _reported_rows(facts: list[dict[str, Any]]) -> list[tuple[str, dict[str, dict[str, Any]]]]:
+def _title(group: pd.DataFrame, column: str) -> str:
+    """Return the title that the CSV gives a method or a backbone, else its name there."""
+    return str(group[f"{column}_title" if f"{column}_title" in group else column].iloc[0])
+
+
+def _reported_rows(
+    facts: list[tuple[str, dict[str, Any]]],
+) -> dict[str, dict[str, dict[str, Any]]]:
     rows: dict[str, dict[str, dict[str, Any]]] = {}
-    for fact in facts:
-        backbone = BACKBONES.get(fact["model"], fact["model"])
-        name = f"{method_name(fact['method'])}, reported ({backbone}; {fact['setting']})"
+    for name, fact in facts:
         rows.setdefault(name, {})[fact["dataset"]] = fact
-    return list(rows.items())
+    return rows
 
 
-def _reported_note(facts: list[dict[str, Any]]) -> list[str]:
-    sources = sorted({f["source"].removeprefix("reported: ") for f in facts})
+def _reported_note(facts: list[tuple[str, dict[str, Any]]]) -> list[str]:
+    sources = sorted({fact["source"].removeprefix("reported: ") for _, fact in facts})
     if not sources:
         return []
     return [
@@ -174,7 +179,7 @@ def _seeds(facts: list[dict[str, Any] | None]) -> str:
 
 def curve(results: Results) -> Table:
     """Whole accuracy after every task, mean over the seeds that have got so far."""
-    last = max((run.cell.n_tasks for run in results.runs), default=0)
+    last = max((len(run.tasks) for run in results.runs), default=0)
     facts = [fact for cell in grid(results) for fact in _curve_facts(*cell)]
     lines: dict[tuple[str, str, str], list[float]] = {}
     for fact in facts:
@@ -196,14 +201,14 @@ def curve(results: Results) -> Table:
         labels=len(columns),
         rules=dataset_rules(datasets),
         footnotes=[*bound_note(results), *pending_note(results)],
-        inputs=results.hashes(results.files("metrics.json")),
+        inputs=results.hashes(results.metrics_files()),
         threads=threads(results),
         **marks(contest, [not results.bound(method) for _, _, method in lines], datasets),
     )
 
 
 def _curve_cells(line: list[float], runs: list[Run]) -> list[str]:
-    tasks = runs[0].cell.n_tasks  # another dataset may have more: there is no such task here
+    tasks = len(runs[0].tasks)  # another dataset may have more: there is no such task here
     cells = [percent(value) for value in line]
     return [*waiting(cells[:tasks]), *cells[tasks:]]
 
@@ -211,7 +216,7 @@ def _curve_cells(line: list[float], runs: list[Run]) -> list[str]:
 def _curve_facts(
     dataset: str, model: str, method: str, runs: list[Run]
 ) -> Iterator[dict[str, Any]]:
-    for task in range(1, max(run.cell.n_tasks for run in runs) + 1):
+    for task in range(1, max(len(run.tasks) for run in runs) + 1):
         there = [run.metrics[task - 1] for run in runs if len(run.metrics) >= task]
         fact: dict[str, Any] = {"dataset": dataset, "model": model, "method": method}
         fact["task"] = task
@@ -270,7 +275,7 @@ def forgetting(results: Results) -> Table:
             *bound_note(results),
             *pending_note(results),
         ],
-        inputs=results.hashes(results.files("metrics.json")),
+        inputs=results.hashes(results.metrics_files()),
         threads=threads(results),
         **marks(contest, [not results.bound(fact["method"]) for fact in facts], datasets),
     )
@@ -280,7 +285,7 @@ def selector(results: Results) -> Table:
     """How often the right task is among the selector's first 1, 2 and 3, after the last task."""
     facts, rows, shown = [], [], []
     for dataset, model, method, runs in grid(results):
-        last = runs[0].cell.n_tasks
+        last = len(runs[0].tasks)
         for task in range(1, last + 1):
             found = [
                 entry["selector_accuracy"]
@@ -316,6 +321,6 @@ def selector(results: Results) -> Table:
         labels=len(columns),
         rules=dataset_rules([fact["dataset"] for fact in rows]),
         footnotes=["The CSV has every task.", *pending_note(results)],
-        inputs=results.hashes(results.files("metrics.json")),
+        inputs=results.hashes(results.metrics_files()),
         threads=threads(results),
     )

@@ -3,29 +3,22 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
 
 import numpy as np
 import pandas as pd
 
-from conpet.reporting.collect import Results, Run
+from conpet.reporting.collect import Results
 from conpet.reporting.cost import by_task, run_costs, slope
-from conpet.reporting.layout import (
-    DASH,
-    PENDING,
-    dataset_rules,
-    number,
-    pending_note,
-    points,
-    spread,
-    threads,
-)
-from conpet.reporting.significance import best_static, comparison, inputs, pairs
+from conpet.reporting.numbers import DASH, PENDING, number, points, points_interval, spread
+from conpet.reporting.significance import best, comparison, inputs, pairs
 from conpet.reporting.table import Table
+from conpet.reporting.table_parts import dataset_rules, pending_note, threads
+from conpet.run import STATE_FILE
+from conpet.run.reading import Run
 
 HOLDS, FAILS, OPEN = "holds", "does not hold", "undecided"
-AHEAD = 0.05  # the paper: PET with dynamic replay is at least five points above PET alone
 _NOTES = [
     "Differences are of whole accuracy after the last task, in points: mean over seeds ± sample "
     "standard deviation, 95 % interval of a paired bootstrap over test samples. Growth is in "
@@ -80,21 +73,32 @@ def found_claims(results: Results) -> list[Claim]:
     """Measure every claim that the methods at hand allow."""
     return [
         claim
-        for dataset, model in dict.fromkeys(run.cell[:2] for run in results.runs)
+        for dataset, model in dict.fromkeys(run.key.cell[:2] for run in results.runs)
         for claim in _claims(results, dataset, model)
     ]
 
 
 def _claims(results: Results, dataset: str, model: str) -> Iterator[Claim]:
+    methods = [m for m in results.methods if results.of(dataset, model, m)]
     for method, baseline in pairs(results, dataset, model):
         yield _difference(results, dataset, model, method, baseline)
-    static = best_static(results, dataset, model)
-    methods = [m for m in results.methods if results.of(dataset, model, m)]
-    if static and "finetune" in methods:
-        yield _difference(results, dataset, model, static, "finetune", AHEAD)
+    for rivals in _families(results, methods):
+        method = best(results, dataset, model, rivals)
+        for baseline, ahead in results.method(method).ahead.items():
+            if baseline in methods:
+                yield _difference(results, dataset, model, method, baseline, ahead / 100)
     for method in methods:
-        if method == "dynamic" or method.startswith("static_"):
+        if results.method(method).flat_cost:
             yield _growth(results, dataset, model, method)
+
+
+def _families(results: Results, methods: Sequence[str]) -> list[list[str]]:
+    """Return the methods by family; one without a family is alone."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for method in methods:
+        of = results.method(method).family
+        found.setdefault((of, "" if of else method), []).append(method)
+    return list(found.values())
 
 
 def _difference(
@@ -155,12 +159,9 @@ def claims(results: Results) -> Table:
         labels=len(columns),
         rules=dataset_rules([claim.dataset for claim in found]),
         footnotes=[*_NOTES, *pending_note(results)],
-        inputs=results.hashes([*inputs(results), *results.files(*_FILES)]),
+        inputs=results.hashes([*inputs(results), *results.training_files(STATE_FILE)]),
         threads=threads(results),
     )
-
-
-_FILES = ("state/state.json", "selector/state.json")
 
 
 def _names(results: Results, claim: Claim, several: tuple[bool, bool]) -> list[str]:
@@ -183,8 +184,6 @@ def _value(claim: Claim) -> str:
 
 
 def _interval(claim: Claim) -> str:
-    if math.isnan(claim.low):
-        return DASH
-    if claim.unit == "points":
-        return f"[{100 * claim.low:+.2f}, {100 * claim.high:+.2f}]"
+    if claim.unit == "points" or math.isnan(claim.low):
+        return points_interval(claim.low, claim.high)
     return f"[{number(claim.low, 1)}, {number(claim.high, 1)}]"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from conpet.reporting.collect import Run, Step
+from conpet.run.reading import Run, Training
 
 
 @dataclass(frozen=True)
@@ -33,57 +33,47 @@ FIELDS = tuple(TaskCost.__dataclass_fields__)
 
 def task_cost(run: Run, task: int) -> TaskCost:
     """Return the cost of one task (1-based) of a run."""
-    steps = [run.states[task - 1], run.selectors[task - 1]]
-    steps = [step for step in steps if step.state is not None]
-    tunable = _total(steps, "trainable_parameters")
-    total = max((_state(step, "total_parameters") for step in steps), default=math.nan)
+    ran = run.tasks[task - 1].trainings
+    tunable = _total(ran, "trainable_parameters")
+    total = max((_state(one, "total_parameters") for one in ran), default=math.nan)
     return TaskCost(
         tunable=tunable,
         share=tunable / total,
-        samples=_total(steps, "samples_passed"),
-        tokens=_total(steps, "tokens_passed"),
-        flops=sum(_flops(step) for step in steps) if steps else math.nan,
-        seconds=sum(_timing(step, "seconds") for step in steps) if steps else math.nan,
-        peak_memory_mb=max((_timing(step, "peak_memory_mb") for step in steps), default=math.nan),
-        stored_bytes=_total(steps, "stored_bytes"),
+        samples=_total(ran, "samples_passed"),
+        tokens=_total(ran, "tokens_passed"),
+        flops=sum(_flops(one) for one in ran) if ran else math.nan,
+        seconds=sum(_timing(one, "seconds") for one in ran) if ran else math.nan,
+        peak_memory_mb=max((_timing(one, "peak_memory_mb") for one in ran), default=math.nan),
+        stored_bytes=_total(ran, "stored_bytes"),
     )
 
 
-def _state(step: Step, key: str) -> float:
-    return float((step.state or {}).get(key, math.nan))
+def _state(training: Training, key: str) -> float:
+    return float(training.state.get(key, math.nan))
 
 
-def _timing(step: Step, key: str) -> float:
-    return float((step.timing or {}).get(key, math.nan))
+def _timing(training: Training, key: str) -> float:
+    return float(training.timing.get(key, math.nan))
 
 
-def _total(steps: list[Step], key: str) -> float:
-    return sum(_state(step, key) for step in steps) if steps else math.nan
+def _total(ran: list[Training], key: str) -> float:
+    return sum(_state(one, key) for one in ran) if ran else math.nan
 
 
-def _flops(step: Step) -> float:
-    weights = 4 * _state(step, "total_parameters") + 2 * _state(step, "trainable_parameters")
-    return weights * _state(step, "tokens_passed")
+def _flops(training: Training) -> float:
+    tuned, every = (_state(training, f"{which}_parameters") for which in ("trainable", "total"))
+    return (4 * every + 2 * tuned) * _state(training, "tokens_passed")
 
 
 def run_costs(run: Run) -> list[TaskCost]:
     """Return the cost of every task of a run."""
-    return [task_cost(run, task) for task in range(1, run.cell.n_tasks + 1)]
+    return [task_cost(run, task) for task in range(1, len(run.tasks) + 1)]
 
 
-def deployed_bytes(run: Run) -> float:
-    """Return what must be kept to predict after the last task.
-
-    Experts need all their states and the last selector; any other learner its last state.
-    """
-    last = run.states[-1].state
-    if last is None:
-        return math.nan
-    if last.get("learner") != "experts":
-        return _state(run.states[-1], "stored_bytes")
-    chosen = run.selectors[-1].state
-    router = _state(run.selectors[-1], "stored_bytes") if chosen is not None else 0.0
-    return sum(_state(step, "stored_bytes") for step in run.states) + router
+def kept_bytes(run: Run) -> float:
+    """Return what must be kept to predict after the last task; NaN where that is not known."""
+    kept = run.kept_bytes(len(run.tasks))
+    return math.nan if kept is None else float(kept)
 
 
 def by_task(runs: list[Run], name: str) -> list[float]:

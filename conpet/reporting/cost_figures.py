@@ -9,19 +9,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from conpet.reporting.accuracy_figures import task_ticks
-from conpet.reporting.collect import Results, Run
-from conpet.reporting.cost import by_task, deployed_bytes, run_costs
-from conpet.reporting.layout import spread
+from conpet.reporting.collect import Results
+from conpet.reporting.cost import by_task, kept_bytes, run_costs
+from conpet.reporting.numbers import spread
 from conpet.reporting.style import (
     GREY,
     drawing,
+    drawn,
     empty,
     legend,
+    looks,
     panels,
     place_name,
     places,
-    style,
 )
+from conpet.run.reading import Run
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -49,8 +51,8 @@ def cost(results: Results) -> Figure:
 
 
 def _cost_panel(ax: Axes, results: Results, dataset: str, model: str, name: str) -> None:
-    methods = results.methods
-    curves = {m: np.array(by_task(results.of(dataset, model, m), name)) for m in methods}
+    own = looks(results)
+    curves = {m: np.array(by_task(results.of(dataset, model, m), name)) for m in results.methods}
     curves = {m: c for m, c in curves.items() if len(c) and not np.isnan(c).all()}
     last = max([len(c) for c in curves.values()], default=1)
     for method, costs in curves.items():
@@ -58,7 +60,7 @@ def _cost_panel(ax: Axes, results: Results, dataset: str, model: str, name: str)
         alike = [m for m, other in curves.items() if _alike(costs, other)]
         step = min(0.22, 0.66 / max(1, len(alike) - 1))
         aside = step * (alike.index(method) - (len(alike) - 1) / 2)
-        look = style(method, methods).plot()
+        look = drawn(own[method])
         x = np.arange(1, len(costs) + 1) + aside
         ax.plot(x, costs, **(look | {"linewidth": 0.9, "markersize": 0.8 * look["markersize"]}))
     ax.set(xlim=(0.6, last + 0.4))
@@ -110,7 +112,7 @@ def pareto(results: Results) -> Figure:
 def _upper(results: Results) -> tuple[float, float] | None:
     """Return the limits of the axis that show all but the worst methods larger; None if no gain."""
     found = [
-        _point([r for r in results.runs if r.cell.method == m], "bytes") for m in results.methods
+        _point([r for r in results.runs if r.key.method == m], "bytes") for m in results.methods
     ]
     known = [(y, np.nan_to_num(std)) for _, y, std in filter(None, found)]
     best = max([y for y, _ in known], default=0.0)
@@ -137,16 +139,16 @@ def _pareto_panel(ax: Axes, results: Results, dataset: str, model: str, name: st
     low, high = low / 1.5, high * 1.5
     ax.set_xlim(low, high)
     _log_ticks(ax.xaxis, low, high)
-    at: dict[float, list[str]] = {}
+    own, at = looks(results), dict[float, list[str]]()
     for method, (x, _, _) in found.items():
         at.setdefault(x, []).append(method)
     for method, (x, y, deviation) in found.items():
         # those that cost exactly the same stand side by side, or they would hide each other
         same = at[x]
         aside = (high / low) ** (0.02 * (same.index(method) - (len(same) - 1) / 2))
-        look = style(method, results.methods)
+        look = own[method]
         bare: dict[str, Any] = {"linestyle": "", "ecolor": look.color, "elinewidth": 1}
-        ax.errorbar(x * aside, y, yerr=np.nan_to_num(deviation), **(look.plot() | bare))
+        ax.errorbar(x * aside, y, yerr=np.nan_to_num(deviation), **(drawn(look) | bare))
     front = pareto_front([p[:2] for m, p in found.items() if not results.bound(m)])
     if front:
         steps = [*front, (high, front[-1][1])]
@@ -158,7 +160,7 @@ def _point(runs: list[Run], name: str) -> tuple[float, float, float] | None:
     finished = [run for run in runs if run.finished]
     y, deviation, _ = spread(100 * run.summary["whole_accuracy"] for run in finished)
     if name == "bytes":
-        x = spread(deployed_bytes(run) / 1000 for run in finished)[0]
+        x = spread(kept_bytes(run) / 1000 for run in finished)[0]
     else:
         x = spread(sum(cost.seconds for cost in run_costs(run)) for run in finished)[0]
     return None if math.isnan(x) or math.isnan(y) or x <= 0 else (x, y, deviation)

@@ -7,24 +7,21 @@ from typing import Any
 
 import pandas as pd
 
-from conpet.reporting.collect import Results, Run
-from conpet.reporting.cost import FIELDS, by_task, deployed_bytes, slope
-from conpet.reporting.layout import (
-    DASH,
+from conpet.reporting.collect import Results
+from conpet.reporting.cost import FIELDS, by_task, kept_bytes, slope
+from conpet.reporting.numbers import DASH, number, spread, waiting
+from conpet.reporting.table import Table
+from conpet.reporting.table_parts import (
     dataset_rules,
     grid,
     key_cells,
     key_columns,
-    number,
     pending_note,
-    spread,
     threads,
-    waiting,
 )
-from conpet.reporting.table import Table
+from conpet.run.reading import Run
 
 SLOPES = ("samples", "seconds")
-_FILES = ("state/state.json", "state/timing.json", "selector/state.json", "selector/timing.json")
 _COLUMNS = [
     ("", "Tunable"),
     ("", "Share"),
@@ -69,7 +66,7 @@ def cost(results: Results) -> Table:
         labels=len(columns),
         rules=dataset_rules([fact["dataset"] for fact in facts]),
         footnotes=[*_NOTES, *pending_note(results)],
-        inputs=results.hashes(results.files("metrics.json", *_FILES)),
+        inputs=results.hashes([*results.metrics_files(), *results.training_files()]),
         threads=threads(results),
     )
 
@@ -85,7 +82,7 @@ def _fact(dataset: str, model: str, method: str, runs: list[Run]) -> dict[str, A
         fact[f"{name}_per_task"] = spread(costs[name])[0]
     peaks = [value for value in costs["peak_memory_mb"] if not math.isnan(value)]
     fact["peak_memory_mb"] = max(peaks, default=math.nan)
-    fact["kept_bytes"] = spread(deployed_bytes(run) for run in finished)[0]
+    fact["kept_bytes"] = spread(kept_bytes(run) for run in finished)[0]
     for name in SLOPES:
         fit = slope(costs[name])
         fact |= {f"{name}_slope": fit.value, f"{name}_slope_low": fit.low}

@@ -6,8 +6,8 @@ import itertools
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from conpet.reporting.collect import Run, Step
 from conpet.reporting.style import BLUE, GREEN, VERMILLION, drawing
+from conpet.run.reading import Run, Training
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -18,32 +18,32 @@ def epoch_curves(run: Run) -> Figure | None:
     """Draw all trainings of a run side by side, tasks wide as their epochs; None without any."""
     from matplotlib.figure import Figure as New
 
-    tasks = [_epochs(step) for step in run.states]
+    tasks = [_epochs(task.learner) for task in run.tasks]
     if not any(tasks):
         return None
     with drawing():
         figure = New(figsize=(8, 3), layout="constrained")
         accuracy, loss = figure.subplots(2, 1, sharex=True)
         starts = [0]
-        for state, selector, epochs in zip(run.states, run.selectors, tasks, strict=True):
+        for task, epochs in zip(run.tasks, tasks, strict=True):
             start, width = starts[-1], max(1, len(epochs))
-            _line(accuracy, start, width, _known(selector, "valid_accuracy"), GREEN, "--")
-            _line(accuracy, start, width, _known(state, "valid_accuracy"), BLUE)
-            _line(loss, start, width, _known(state, "loss"), VERMILLION)
-            _mark_kept(accuracy, start, state)
+            _line(accuracy, start, width, _known(task.selector, "valid_accuracy"), GREEN, "--")
+            _line(accuracy, start, width, _known(task.learner, "valid_accuracy"), BLUE)
+            _line(loss, start, width, _known(task.learner, "loss"), VERMILLION)
+            _mark_kept(accuracy, start, task.learner)
             starts.append(start + width)
         _label(accuracy, loss, starts)
-        _legend(figure, any(_epochs(step) for step in run.selectors))
+        _legend(figure, any(_epochs(task.selector) for task in run.tasks))
     return figure
 
 
-def _epochs(step: Step) -> list[dict[str, Any]]:
-    return list((step.state or {}).get("epochs") or [])
+def _epochs(training: Training | None) -> list[dict[str, Any]]:
+    return list(training.state.get("epochs") or []) if training else []
 
 
-def _known(step: Step, key: str) -> list[tuple[float, float]]:
+def _known(training: Training | None, key: str) -> list[tuple[float, float]]:
     """Return (share of the training, value) of the epochs that have the value."""
-    epochs = _epochs(step)
+    epochs = _epochs(training)
     return [
         ((i + 0.5) / len(epochs), entry[key])
         for i, entry in enumerate(epochs)
@@ -66,9 +66,9 @@ def _line(
     axes.plot(xs, [y for _, y in points], color=color, linestyle=dash, marker=marker, markersize=3)
 
 
-def _mark_kept(axes: Axes, start: int, step: Step) -> None:
-    best = (step.state or {}).get("best_epoch")
-    for i, entry in enumerate(_epochs(step)):
+def _mark_kept(axes: Axes, start: int, training: Training | None) -> None:
+    best = training.state.get("best_epoch") if training else None
+    for i, entry in enumerate(_epochs(training)):
         if entry.get("epoch") == best and entry.get("valid_accuracy") is not None:
             axes.plot([start + i + 0.5], [entry["valid_accuracy"]], "o", color=BLUE)
 

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from conpet.files import read_json
-from conpet.reporting.collect import Results, Run
+from conpet.reporting.collect import Results
 from conpet.reporting.cost import task_cost
-from conpet.reporting.layout import DASH, number, percent
+from conpet.reporting.numbers import DASH, number, percent
 from conpet.reporting.predictions import Texts, read_predictions
+from conpet.run.reading import Run
 
 
 @dataclass(frozen=True)
@@ -45,20 +46,18 @@ def drill(results: Results, run: Run, texts: Texts, store: str = "") -> Drill:
 
     ``store`` is the address of MLflow's pages, which the run's link leads to.
     """
-    cell = run.cell
-    key = f"{cell.dataset}/{cell.model}/{cell.method}/seed{cell.seed}"
-    headline = f"{len(run.metrics)} of {cell.n_tasks} tasks"
+    headline = f"{len(run.metrics)} of {len(run.tasks)} tasks"
     if run.finished:
         summary = run.summary
         headline = (
             f"whole {percent(summary['whole_accuracy'])} %, "
             f"average {percent(summary['average_accuracy'])} %"
         )
-    marker = run.folder / "tracked.json"
+    marker = run.folder.tracked
     tracked = read_json(marker) if marker.is_file() else None
     return Drill(
-        key=key,
-        status=run.status,
+        key=f"{'/'.join(run.key.cell)}/seed{run.key.seed}",
+        status="finished" if run.finished else "pending",
         headline=headline,
         mlflow=str(tracked["run_id"]) if tracked else "",
         link=_link(store, tracked) if tracked else "",
@@ -75,7 +74,7 @@ def _link(store: str, tracked: Mapping[str, Any]) -> str:
 
 def _task_row(run: Run, task: int) -> list[str]:
     entry, cost = run.metrics[task - 1], task_cost(run, task)
-    state = run.states[task - 1].state or {}
+    state = run.tasks[task - 1].learner.state
     return [
         str(task),
         str(entry.get("classes_seen", DASH)),
@@ -89,7 +88,7 @@ def _task_row(run: Run, task: int) -> list[str]:
 
 def confusions(run: Run, texts: Texts, most: int = 4) -> list[Confusion]:
     """Return the most frequent confusions after the run's last evaluated task."""
-    path = run.file(len(run.metrics), "predictions.parquet")
+    path = run.folder.predictions(len(run.metrics))
     if not run.metrics or not path.is_file():
         return []
     frame = read_predictions(path)
@@ -101,7 +100,7 @@ def confusions(run: Run, texts: Texts, most: int = 4) -> list[Confusion]:
     for label, prediction, count in counts.head(most).itertuples(index=False):
         same = wrong[(wrong["label"] == label) & (wrong["prediction"] == prediction)]
         part, row = same.sort_index()["score"].idxmax()
-        text = texts.get(run.cell.dataset, int(part), int(row))
+        text = texts.get(run.key.dataset, int(part), int(row))
         shown = text if len(text) <= 240 else text[:239] + "…"
         found.append(Confusion(str(label), str(prediction), int(count), int(sizes[label]), shown))
     return found

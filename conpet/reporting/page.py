@@ -19,7 +19,7 @@ from conpet.reporting.figures import FIGURES, write_figure
 from conpet.reporting.graph import FILE, draw, read_rules
 from conpet.reporting.predictions import Texts
 from conpet.reporting.table import machine
-from conpet.reporting.tables import TABLES
+from conpet.reporting.tables import TABLES, tables_for
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -74,7 +74,7 @@ def _values(results: Results, about: About) -> dict[str, Any]:
         "datasets": [results.name(d) for d in results.datasets],
         "models": [results.name(m) for m in results.models],
         "methods": results.methods,
-        "seeds": list(dict.fromkeys(run.cell.seed for run in results.runs)),
+        "seeds": list(dict.fromkeys(run.key.seed for run in results.runs)),
         "what": _facts(results, about),
         "hashes": data_hashes(results),
         "config": json.dumps(about.config, indent=1, ensure_ascii=False) if about.config else "",
@@ -94,14 +94,6 @@ def _values(results: Results, about: About) -> dict[str, Any]:
     }
 
 
-def tables_for(results: Results) -> list[str]:
-    """Return the tables that say something of an experiment: ablations have one of their own."""
-    extra = results.experiment.startswith("ablation")
-    routed = any(run.metrics and run.metrics[-1]["selector_accuracy"] for run in results.runs)
-    left_out = {*(() if extra else ("ablation",)), *(() if routed else ("selector",))}
-    return [name for name in TABLES if name not in left_out]
-
-
 def data_hashes(results: Results) -> dict[str, str]:
     """Return the SHA-256 of the data, splits and model descriptions the runs stand on."""
     paths: list[Path] = []
@@ -115,8 +107,7 @@ def data_hashes(results: Results) -> dict[str, str]:
 
 def _facts(results: Results, about: About) -> list[tuple[str, str]]:
     here = machine()
-    steps = [step for run in results.runs for step in (*run.states, *run.selectors)]
-    timings = [step.timing for step in steps if step.timing]
+    timings = [t.timing for run in results.runs for t in run.trainings if t.timing]
     seconds = sum(float(t.get("seconds", 0.0)) for t in timings)
     counts = sorted({int(t["threads"]) for t in timings if "threads" in t})
     devices = sorted({str(t["device"]) for t in timings if t.get("device")})

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from conpet.errors import UserError
-from conpet.reporting.collect import Results, Run
+from conpet.reporting.collect import Results
 from conpet.reporting.style import (
     BLACK,
     BLUE,
@@ -25,12 +25,12 @@ from conpet.reporting.style import (
     place_name,
     places,
 )
+from conpet.run.reading import Run
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-FILE = "representations.safetensors"
 _COLORS = (BLUE, VERMILLION, GREEN, ORANGE, PURPLE, SKY, BLACK, GREY)
 _MARKERS = ("o", "^", "s", "D", "v", "P", "X")
 
@@ -91,7 +91,9 @@ def projection(results: Results) -> Figure:
     for dataset, model in places(results):
         runs = {m: shown_run(results, dataset, model, m) for m in results.methods}
         found = {
-            method: read_points(run.folder / FILE) if (run.folder / FILE).is_file() else None
+            method: read_points(run.folder.representations)
+            if run.folder.representations.is_file()
+            else None
             for method, run in runs.items()
             if run is not None
         }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,45 +11,49 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from conpet.reporting.collect import Results, Run
-from conpet.reporting.layout import (
-    DASH,
+from conpet.reporting.collect import Results
+from conpet.reporting.numbers import DASH, p_value, points, points_interval, spread, waiting
+from conpet.reporting.predictions import read_predictions
+from conpet.reporting.table import Table
+from conpet.reporting.table_parts import (
     dataset_rules,
     key_cells,
     key_columns,
     pending_note,
-    points,
-    spread,
     threads,
-    waiting,
 )
-from conpet.reporting.predictions import read_predictions
-from conpet.reporting.table import Table
+from conpet.run.reading import Run
 from conpet.seeds import derive
 
 RESAMPLES = 10_000
 TESTS = (
     "Differences in whole accuracy after the last task. Tests, both two-sided and not corrected "
     "for the number of comparisons: paired t-test over seeds; paired bootstrap over test samples "
-    f"(differences averaged over seeds, {RESAMPLES:,} resamples, percentile interval). The best "
-    "static is the one with the highest mean here, a choice that favours it."
+    f"(differences averaged over seeds, {RESAMPLES:,} resamples, percentile interval)."
 )
 
 
 def pairs(results: Results, dataset: str, model: str) -> Iterator[tuple[str, str]]:
-    """Yield (method, baseline): each static_X with X, and dynamic with the best static."""
+    """Yield (method, baseline): each method with what it says that it is compared against.
+
+    Of a family that is the best one that has finished.
+    """
     methods = [m for m in results.methods if results.of(dataset, model, m)]
     for method in methods:
-        if method.startswith("static_") and method.removeprefix("static_") in methods:
-            yield method, method.removeprefix("static_")
-    best = best_static(results, dataset, model)
-    if "dynamic" in methods and best:
-        yield "dynamic", best
+        for name in results.method(method).against:
+            others = [m for m in family(results, name) if m != method]
+            baseline = name if name in methods else best(results, dataset, model, others)
+            if baseline not in ("", method):
+                yield method, baseline
 
 
-def best_static(results: Results, dataset: str, model: str) -> str:
-    """Return the static method with the highest mean whole accuracy; '' if none has finished."""
-    methods = [m for m in results.methods if m.startswith("static_")]
+def family(results: Results, name: str) -> list[str]:
+    """Return the methods of a family that the experiment has."""
+    return [m for m in results.methods if results.method(m).family == name]
+
+
+def best(results: Results, dataset: str, model: str, methods: Sequence[str]) -> str:
+    """Return the method with the highest mean whole accuracy; '' if none has finished."""
     means = {m: _finished_mean(results.of(dataset, model, m)) for m in methods}
     means = {m: mean for m, mean in means.items() if not math.isnan(mean)}
     return max(means, key=lambda m: means[m], default="")
@@ -113,11 +117,11 @@ def comparison(
 
 
 def _by_seed(runs: list[Run]) -> dict[int, Run]:
-    return {run.cell.seed: run for run in runs if run.finished}
+    return {run.key.seed: run for run in runs if run.finished}
 
 
 def _predictions(run: Run) -> Path:
-    return run.file(run.cell.n_tasks, "predictions.parquet")
+    return run.folder.predictions(len(run.tasks))
 
 
 def _sample_differences(ours: Run, theirs: Run) -> pd.Series | None:
@@ -131,7 +135,7 @@ def _sample_differences(ours: Run, theirs: Run) -> pd.Series | None:
 
 def facts(results: Results) -> list[dict[str, Any]]:
     """Return every comparison, by dataset and model."""
-    places = dict.fromkeys(run.cell[:2] for run in results.runs)
+    places = dict.fromkeys(run.key.cell[:2] for run in results.runs)
     return [
         comparison(results, dataset, model, method, baseline)
         for dataset, model in places
@@ -141,11 +145,11 @@ def facts(results: Results) -> list[dict[str, Any]]:
 
 def inputs(results: Results) -> list[Path]:
     """Return the files the comparisons read."""
-    return [*results.files("metrics.json"), *(_predictions(run) for run in results.runs)]
+    return [*results.metrics_files(), *(_predictions(run) for run in results.runs)]
 
 
 def significance(results: Results) -> Table:
-    """Each static method against its memory counterpart, and dynamic against the best static."""
+    """Each method against those that it says it is compared against."""
     found = facts(results)
     columns = key_columns(results)
     rows = [
@@ -176,10 +180,28 @@ def significance(results: Results) -> Table:
         rows=rows,
         labels=len(columns) + 1,
         rules=dataset_rules([fact["dataset"] for fact in found]),
-        footnotes=[TESTS, *pending_note(results)],
+        footnotes=[_tests(results), *_empty_note(results), *pending_note(results)],
         inputs=results.hashes(inputs(results)),
         threads=threads(results),
     )
+
+
+def _tests(results: Results) -> str:
+    families = dict.fromkeys(results.method(method).family for method in results.methods)
+    choice = "is the one with the highest mean here, a choice that favours it."
+    return " ".join([TESTS, *(f"The best {name} {choice}" for name in families if name)])
+
+
+def _empty_note(results: Results) -> list[str]:
+    """Say why nothing is compared, and what to write, where no finished run will change that."""
+    methods = results.methods
+    named = {name for method in methods for name in results.method(method).against}
+    if any(name in methods or family(results, name) for name in named):
+        return []
+    return [
+        f"Nothing is compared: no method here names another one here in its `against`: write "
+        f"`against: [{methods[0] if methods else 'METHOD'}]` into the YAML of the method to test."
+    ]
 
 
 def _cells(fact: dict[str, Any]) -> list[str]:
@@ -187,7 +209,7 @@ def _cells(fact: dict[str, Any]) -> list[str]:
         points(fact["difference_mean"], fact["difference_std"]),
         str(fact["seeds"]),
         p_value(fact["t_test_p"]),
-        _interval(fact["low"], fact["high"]),
+        points_interval(fact["low"], fact["high"]),
         p_value(fact["bootstrap_p"]),
         f"{fact['samples']:,}" if fact["samples"] else DASH,
     ]
@@ -215,15 +237,6 @@ def main_notes(results: Results) -> tuple[list[str], list[Path]]:
     return [*notes, tests], inputs(results)
 
 
-def p_value(p: float) -> str:
-    """Show a p value."""
-    return DASH if math.isnan(p) else "< 0.001" if p < 0.001 else f"{p:.3f}"
-
-
 def _p(p: float) -> str:
     shown = p_value(p)
     return shown if shown.startswith("<") or shown == DASH else f"= {shown}"
-
-
-def _interval(low: float, high: float) -> str:
-    return DASH if math.isnan(low) else f"[{100 * low:+.2f}, {100 * high:+.2f}]"

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from conpet.config.method import Line, Look, Marker
 from conpet.files import atomic
 from conpet.reporting.collect import Results
 
@@ -20,45 +21,9 @@ BLACK, ORANGE, SKY, GREEN = "#000000", "#E69F00", "#56B4E9", "#009E73"
 BLUE, VERMILLION, PURPLE, GREY = "#0072B2", "#D55E00", "#CC79A7", "#7F7F7F"
 
 
-@dataclass(frozen=True)
-class Style:
-    """A method's look: colour by family, line and marker by replay, so print in grey works too."""
-
-    color: str
-    line: str
-    marker: str
-    filled: bool = True
-
-    def plot(self) -> dict[str, Any]:
-        """Return keyword arguments for ``Axes.plot``."""
-        face = self.color if self.filled else "white"
-        return {
-            "color": self.color,
-            "linestyle": self.line,
-            "marker": self.marker,
-            "markerfacecolor": face,
-            "markeredgecolor": self.color,
-            "markersize": 9 if self.marker == "*" else 5,
-        }
-
-
-STYLES = {
-    "finetune": Style(GREY, ":", "x"),
-    "ewc": Style(ORANGE, ":", "v", False),
-    "lwf": Style(SKY, ":", "^", False),
-    "emr": Style(BLUE, "--", "o", False),
-    "ea_emr": Style(GREEN, "--", "s", False),
-    "crl": Style(PURPLE, "--", "D", False),
-    "static_emr": Style(BLUE, "-", "o"),
-    "static_ea_emr": Style(GREEN, "-", "s"),
-    "static_crl": Style(PURPLE, "-", "D"),
-    "dynamic": Style(VERMILLION, "-", "*"),
-    "limitless": Style(VERMILLION, "-.", "P", False),
-    "joint": Style(BLACK, "-.", "p", False),
-}
 _COLORS = (BLUE, VERMILLION, GREEN, PURPLE, ORANGE, SKY, BLACK, GREY)
-_LINES = ("-", "--", "-.", ":")
-_MARKERS = ("o", "s", "D", "^", "v", "P", "X", "p", "h", "<", ">")
+_LINES: tuple[Line, ...] = ("solid", "dashed", "dashdot", "dotted")
+_MARKERS: tuple[Marker, ...] = ("o", "s", "D", "^", "v", "P", "X", "p", "h", "<", ">")
 
 _RC = {
     "font.family": "DejaVu Sans",
@@ -84,14 +49,43 @@ _RC = {
 }
 
 
-def style(method: str, methods: Sequence[str]) -> Style:
-    """Return a method's look; an unknown one gets its own by its place among the unknown ones."""
-    if method in STYLES:
-        return STYLES[method]
-    strangers = [m for m in methods if m not in STYLES]
-    i = strangers.index(method)
-    line = _LINES[i // len(_COLORS) % len(_LINES)]
-    return Style(_COLORS[i % len(_COLORS)], line, _MARKERS[i % len(_MARKERS)])
+def looks(results: Results) -> dict[str, Look]:
+    """Return each method's look: its own, or one by its place where it has none of its own.
+
+    What several methods share (the variants of one) would not tell them apart.
+    """
+    given = {method: results.method(method).look for method in results.methods}
+    shared = Counter(look.model_dump_json() for look in given.values() if look)
+    found: dict[str, Look] = {}
+    strangers = 0
+    for method, look in given.items():
+        if look and shared[look.model_dump_json()] == 1:
+            found[method] = look
+            continue
+        found[method] = Look(
+            color=_COLORS[strangers % len(_COLORS)],
+            line=_LINES[strangers // len(_COLORS) % len(_LINES)],
+            marker=_MARKERS[strangers % len(_MARKERS)],
+        )
+        strangers += 1
+    return found
+
+
+def stands_out(look: Look) -> bool:
+    """Say whether a look is drawn larger than the others and above them."""
+    return look.marker == "*"
+
+
+def drawn(look: Look) -> dict[str, Any]:
+    """Return keyword arguments for ``Axes.plot``."""
+    return {
+        "color": look.color,
+        "linestyle": look.line,
+        "marker": look.marker,
+        "markerfacecolor": look.color if look.filled else "white",
+        "markeredgecolor": look.color,
+        "markersize": 9 if stands_out(look) else 5,
+    }
 
 
 @contextmanager
@@ -121,7 +115,7 @@ def panels(
 
 def places(results: Results) -> list[tuple[str, str]]:
     """Return (dataset, model) of every panel."""
-    return list(dict.fromkeys(run.cell[:2] for run in results.runs))
+    return list(dict.fromkeys(run.key.cell[:2] for run in results.runs))
 
 
 def place_name(results: Results, dataset: str, model: str) -> str:
@@ -135,10 +129,8 @@ def legend(figure: Figure, results: Results, methods: Sequence[str], lines: bool
     from matplotlib.lines import Line2D
 
     bare: dict[str, Any] = {} if lines else {"linestyle": ""}
-    handles = [
-        Line2D([], [], label=results.name(m), **(style(m, results.methods).plot() | bare))
-        for m in methods
-    ]
+    own = looks(results)
+    handles = [Line2D([], [], label=results.name(m), **(drawn(own[m]) | bare)) for m in methods]
     figure.legend(handles=handles, loc="outside right center")
 
 

@@ -23,9 +23,17 @@ TABLES: dict[str, tuple[Callable[[Results], Table], str]] = {
     ),
     "selector": (accuracy_tables.selector, "how often the selector finds the right task"),
     "cost": (cost, "tunable weights, samples, seconds, memory and bytes a task, and their slopes"),
-    "significance": (significance, "static against memory and dynamic against static, tested"),
+    "significance": (significance, "each method against those it names, tested"),
     "claims": (claims, "the authors' claims, measured: holds, does not hold, undecided"),
     "ablation": (ablation, "what each variant changes, and what that does to the accuracy"),
 }
 
-__all__ = ["TABLES", "Table", "terminal", "write_table"]
+
+def tables_for(results: Results) -> list[str]:
+    """Return the tables that say something of an experiment: not all have variants or selectors."""
+    routed = any(run.metrics and run.metrics[-1]["selector_accuracy"] for run in results.runs)
+    said = {"ablation": results.has_variants, "selector": routed}
+    return [name for name in TABLES if said.get(name, True)]
+
+
+__all__ = ["TABLES", "Table", "tables_for", "terminal", "write_table"]

@@ -6,13 +6,12 @@ suite runs without the ``tracking`` extra.
 
 from __future__ import annotations
 
-from conpet.tracking.record import RunKey
-from conpet.tracking.runs import track_run, track_summary
+from conpet.tracking.runs import Summary, track_run, track_summary
 from conpet.tracking.store import count_active, create_store
 from conpet.tracking.ui import ui_command, ui_pages
 
 __all__ = [
-    "RunKey",
+    "Summary",
     "count_active",
     "create_store",
     "track_run",

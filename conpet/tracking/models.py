@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlparse
 
-from conpet.errors import UserError
+from conpet.card import Card, read_card
 from conpet.files import read_json, write_json
-from conpet.predicting.described import Described, read
-from conpet.tracking import described
-from conpet.tracking.store import import_mlflow, is_server, logged_models, opened
+from conpet.tracking import model_entries
+from conpet.tracking.store import is_server, logged_models, opened
 
 if TYPE_CHECKING:
     from mlflow.models import ModelSignature
     from mlflow.tracking import MlflowClient
 
 BEST = "best"
+# sent along whole; of it MLflow runs predicting/served.py where a model is served
+PROJECT = Path(__file__).resolve().parent.parent
 _VALID = "valid_accuracy"
 _NEEDS = ("torch", "transformers", "peft", "safetensors", "numpy", "pandas", "scikit-learn")
 _NEEDS_TOO = ("scipy", "pydantic", "ruamel.yaml", "pyarrow", "tokenizers", "mlflow")
@@ -41,7 +41,7 @@ def log_package(package: Path, tracked: Path, uri: str, out: Path) -> None:
         tracked: the mark that ``track_run`` wrote: which run it is.
         out: written at the end: ``{"model_id", "name", "version"}``.
     """
-    about = read(package)
+    about = read_card(package)
     run_id = read_json(tracked)["run_id"]
     with opened(uri) as client:
         experiment = client.get_run(run_id).info.experiment_id
@@ -53,7 +53,7 @@ def log_package(package: Path, tracked: Path, uri: str, out: Path) -> None:
     write_json(out, {"model_id": found.model_id, "name": name, "version": number})
 
 
-def _log(package: Path, about: Described, run_id: str, experiment: str, uri: str) -> Any:
+def _log(package: Path, about: Card, run_id: str, experiment: str, uri: str) -> Any:
     import mlflow
     from mlflow.models import Model
 
@@ -63,21 +63,21 @@ def _log(package: Path, about: Described, run_id: str, experiment: str, uri: str
     signature, example = _signature(about)
     return Model.log(
         artifact_path=None,
-        name=described.title(about),
+        name=model_entries.title(about),
         flavor=mlflow.pyfunc,
         run_id=run_id,
-        python_model=str(Path(__file__).with_name("served.py")),
+        python_model=str(PROJECT / "predicting" / "served.py"),
         artifacts={"package": str(package)},
-        code_paths=[str(Path(__file__).resolve().parent.parent)],
+        code_paths=[str(PROJECT)],
         signature=signature,
         input_example=example,
         pip_requirements=[f"{p}=={version(p).partition('+')[0]}" for p in (*_NEEDS, *_NEEDS_TOO)],
         params={"method": about.method, "dataset": about.dataset, "backbone": about.model},
-        tags={"conpet.run_key": _key(about), "backbone": about.backbone.title},
+        tags={"conpet.run_key": str(about.run_key), "backbone": about.backbone.title},
     )
 
 
-def _signature(about: Described) -> tuple[ModelSignature, Any]:
+def _signature(about: Card) -> tuple[ModelSignature, Any]:
     """Return the model's signature and an input example; written out, so nothing has to run."""
     import pandas as pd
     from mlflow.models import ModelSignature
@@ -103,11 +103,7 @@ def _signature(about: Described) -> tuple[ModelSignature, Any]:
     return ModelSignature(inputs=inputs, outputs=Schema(outputs), params=params), example
 
 
-def _key(about: Described) -> str:
-    return f"{about.experiment}/{about.dataset}/{about.model}/{about.method}/{about.seed}"
-
-
-def _forget(client: MlflowClient, about: Described, experiment: str, uri: str) -> None:
+def _forget(client: MlflowClient, about: Card, experiment: str, uri: str) -> None:
     """Delete the models of earlier loggings of the same run, and their registered versions."""
     from mlflow.exceptions import MlflowException
 
@@ -115,14 +111,14 @@ def _forget(client: MlflowClient, about: Described, experiment: str, uri: str) -
     old = [
         model
         for model in logged_models(client, experiment)
-        if model.tags.get("conpet.run_key") == _key(about)
+        if model.tags.get("conpet.run_key") == str(about.run_key)
     ]
     try:
         versions = client.search_model_versions(f"name = '{name}'")
     except MlflowException:
         versions = []
     for found in versions:
-        if found.tags.get("conpet.run_key") == _key(about):
+        if found.tags.get("conpet.run_key") == str(about.run_key):
             client.delete_model_version(name, found.version)
     for model in old:
         client.delete_logged_model(model.model_id)
@@ -131,7 +127,7 @@ def _forget(client: MlflowClient, about: Described, experiment: str, uri: str) -
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def _register(client: MlflowClient, name: str, logged: Any, about: Described, run_id: str) -> str:
+def _register(client: MlflowClient, name: str, logged: Any, about: Card, run_id: str) -> str:
     from mlflow.exceptions import MlflowException
 
     try:
@@ -143,7 +139,7 @@ def _register(client: MlflowClient, name: str, logged: Any, about: Described, ru
     except MlflowException as error:
         if error.error_code != "RESOURCE_ALREADY_EXISTS":
             raise
-    tags, note = {"conpet.run_key": _key(about)}, described.note(about)
+    tags, note = {"conpet.run_key": str(about.run_key)}, model_entries.note(about)
     if about.calibration is not None:
         tags[_VALID] = f"{about.calibration.accuracy:.6f}"
     made = client.create_model_version(
@@ -166,14 +162,14 @@ def _register(client: MlflowClient, name: str, logged: Any, about: Described, ru
     return str(made.version)
 
 
-def _link(client: MlflowClient, run_id: str, model_id: str, about: Described) -> None:
+def _link(client: MlflowClient, run_id: str, model_id: str, about: Card) -> None:
     """Link the run's last metrics and the calibration to the model: its page shows them."""
     run = client.get_run(run_id)
     data = run.inputs.dataset_inputs[0].dataset if run.inputs.dataset_inputs else None
     values = {
         key: (value, _last_step(client, run_id, key)) for key, value in run.data.metrics.items()
     }
-    values |= {key: (value, about.task) for key, value in described.calibration(about).items()}
+    values |= {key: (value, about.task) for key, value in model_entries.calibration(about).items()}
     for key, (value, step) in sorted(values.items()):
         client.log_metric(
             run_id,
@@ -189,32 +185,3 @@ def _link(client: MlflowClient, run_id: str, model_id: str, about: Described) ->
 
 def _last_step(client: MlflowClient, run_id: str, key: str) -> int:
     return max(metric.step for metric in client.get_metric_history(run_id, key))
-
-
-def download(address: str) -> Path:
-    """Return the folder of a packaged learner in MLflow.
-
-    Args:
-        address: ``models:/NAME/VERSION``, ``models:/NAME@best``, ``models:/MODEL_ID`` or
-            ``runs:/RUN_ID/DATASET-METHOD-seedN``, in the store of MLFLOW_TRACKING_URI, else of
-            results/.
-
-    Raises:
-        UserError: there is no such model, or it is none of ours.
-    """
-    import_mlflow()
-    import mlflow
-    from mlflow.exceptions import MlflowException
-
-    local = Path("results/mlflow.db")
-    if "MLFLOW_TRACKING_URI" not in os.environ and local.is_file():
-        mlflow.set_tracking_uri(f"sqlite:///{local}")
-        mlflow.set_registry_uri(f"sqlite:///{local}")
-    try:
-        folder = Path(mlflow.artifacts.download_artifacts(address))
-    except MlflowException as error:
-        raise UserError(f"{address}: {str(error).splitlines()[0]}") from None
-    found = sorted(folder.glob("artifacts/*/model.json"))
-    if not found:
-        raise UserError(f"{address}: holds no learner of this project")
-    return found[0].parent

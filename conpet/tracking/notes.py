@@ -6,36 +6,36 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from conpet.tracking.content import MAX_TAG
-from conpet.tracking.record import Record, Task
+from conpet.run.reading import Run, Task
+from conpet.tracking.run_entries import MAX_TAG
 
 
-def run_note(record: Record) -> str:
+def run_note(run: Run) -> str:
     """Accuracy after each task in percent, what became of each task, and what the run cost."""
-    key, last = record.key, record.last
+    key, last = run.key, run.last
     state = last.learner.state
     head = (
         f"**{key.method}** on **{key.dataset}** with {key.model}, seed {key.seed}: "
-        f"{len(record.tasks)} tasks, {last.metrics.get('classes_seen', '?')} classes.\n\n"
+        f"{len(run.tasks)} tasks, {last.metrics.get('classes_seen', '?')} classes.\n\n"
         f"After the last task: whole accuracy **{_percent(last.metrics['whole_accuracy'])} %**, "
         f"average {_percent(last.metrics['average_accuracy'])} %, "
-        f"forgetting {_percent(record.summaries[-1].get('forgetting'))} %.\n"
-        f"Cost: {sum(task.seconds for task in record.tasks):.1f} s of training, "
-        f"{sum(task.total('samples_passed') for task in record.tasks):,} samples passed, "
+        f"forgetting {_percent(run.summaries[-1].get('forgetting'))} %.\n"
+        f"Cost: {sum(task.seconds for task in run.tasks):.1f} s of training, "
+        f"{sum(task.total('samples_passed') for task in run.tasks):,} samples passed, "
         f"{state['trainable_parameters']:,} of {state['total_parameters']:,} parameters trained, "
-        f"{record.stored_bytes(len(record.tasks)) / 1e6:.2f} MB stored.\n\n"
+        f"{(run.kept_bytes(len(run.tasks)) or 0) / 1e6:.2f} MB stored.\n\n"
     )
-    return _fit(head, _run_table(record))
+    return _fit(head, _run_table(run))
 
 
-def _run_table(record: Record) -> list[str]:
-    selector = any(task.metrics.get("selector_accuracy") for task in record.tasks)
+def _run_table(run: Run) -> list[str]:
+    selector = any(task.metrics.get("selector_accuracy") for task in run.tasks)
     names = ["after task", "classes", "whole", "average", "forgetting"]
     names += ["selector"] if selector else []
     names += ["this task: new", "at the end", "seconds"]
-    final = record.last.metrics["task_accuracy"]
+    final = run.last.metrics["task_accuracy"]
     rows = []
-    for task, summary in zip(record.tasks, record.summaries, strict=True):
+    for task, summary in zip(run.tasks, run.summaries, strict=True):
         metrics = task.metrics
         own = metrics["task_accuracy"]
         cells = [str(task.number), str(metrics.get("classes_seen", ""))]
@@ -48,7 +48,7 @@ def _run_table(record: Record) -> list[str]:
     return table(names, rows)
 
 
-def task_note(record: Record, task: Task) -> str:
+def task_note(run: Run, task: Task) -> str:
     """What was learned in one task."""
     state = task.learner.state
     names = state.get("classes") or []
@@ -58,7 +58,7 @@ def task_note(record: Record, task: Task) -> str:
         for row in state.get("epochs") or []
     ]
     head = (
-        f"Task {task.number} of {record.key.title}: "
+        f"Task {task.number} of {run.key.title}: "
         f"{_percent(_at(task.metrics['task_accuracy'], task.number))} % on this task, "
         f"{_percent(task.metrics['whole_accuracy'])} % on all "
         f"{task.metrics.get('classes_seen', '?')} classes so far.\n\n"

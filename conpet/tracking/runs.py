@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from conpet.config.method import Look
 from conpet.errors import UserError
 from conpet.files import write_json
-from conpet.tracking import content, notes
-from conpet.tracking.content import DataInput, Point
-from conpet.tracking.record import Record, RunKey, Task, check_name, read_run
+from conpet.run import MEMORY_FILE, STATE_FILE, check_name
+from conpet.run.reading import Run, Task
+from conpet.tracking import notes, run_entries
+from conpet.tracking.run_entries import DataInput, Point
 from conpet.tracking.store import experiment_id, opened, remove
 
 if TYPE_CHECKING:
@@ -39,14 +41,13 @@ class _Draft:
 
 
 def track_run(
-    run: Path,
-    key: RunKey,
+    run: Run,
     params: Mapping[str, Any],
     tags: Mapping[str, Any],
     uri: str,
     artifacts: Path,
     out: Path,
-    tasks: int | None = None,
+    look: Look | None = None,
 ) -> None:
     """Log a finished run and its tasks from its files; an older run of the same key is replaced.
 
@@ -54,31 +55,31 @@ def track_run(
     between the two leaves none or part of one, which the next call finds by its key and replaces.
 
     Args:
-        run: the folder that holds ``task01``, ``task02``, ...
-        key: the run's key.
+        run: what was read of its folder.
         params: the resolved config, nested; logged flattened with dots.
         tags: whence it comes: ``git_commit``, hashes, ...
         uri: the store; see ``create_store``.
         artifacts: where a store that is not a server keeps its artifacts.
         out: written at the end: ``{"run_id", "children", "run_key", "experiment_id"}``.
-        tasks: how many tasks; all that were evaluated when None.
+        look: how figures draw the run's method.
 
     Raises:
         UserError: the run is not complete, or the store refuses.
     """
-    record = read_run(run, key, tasks)
-    parent = _run_draft(record, params, tags)
+    key = run.complete().key
+    parent = _run_draft(run, params, tags, look)
     with opened(uri) as client:
         experiment = experiment_id(client, key.experiment, uri, artifacts)
         remove(client, experiment, str(key), artifacts)
         run_id = _start(client, experiment, parent)
         client.log_dict(run_id, dict(params), "params.json")
         children = []
-        for task in record.tasks:
-            client.log_artifact(run_id, str(task.folder / "metrics.json"), f"task{task.number:02d}")
-            draft = _task_draft(record, task, {**tags, _PARENT: run_id})
+        for task in run.tasks:
+            metrics = run.folder.metrics(task.number)
+            client.log_artifact(run_id, str(metrics), metrics.parent.name)
+            draft = _task_draft(run, task, {**tags, _PARENT: run_id})
             child = _start(client, experiment, draft)
-            _log_task_files(client, child, task)
+            _log_task_files(client, child, run, task)
             _finish(client, child, draft)
             children.append(child)
         _finish(client, run_id, parent)
@@ -86,110 +87,120 @@ def track_run(
     write_json(out, {**about, "experiment_id": experiment})
 
 
-def _run_draft(record: Record, params: Mapping[str, Any], tags: Mapping[str, Any]) -> _Draft:
+def _run_draft(
+    run: Run, params: Mapping[str, Any], tags: Mapping[str, Any], look: Look | None
+) -> _Draft:
     return _Draft(
-        name=record.key.title,
-        tags={**content.run_tags(record, tags), _NOTE: notes.run_note(record)},
-        params=content.run_params(record, params),
-        metrics=content.run_metrics(record),
-        start_ms=record.tasks[0].start_ms,
-        end_ms=max(task.end_ms for task in record.tasks),
-        data=content.data_input(record, record.last, "train, test"),
+        name=run.key.title,
+        tags={**run_entries.run_tags(run, tags, look), _NOTE: notes.run_note(run)},
+        params=run_entries.run_params(run, params),
+        metrics=run_entries.run_metrics(run),
+        start_ms=run.tasks[0].start_ms,
+        end_ms=max(task.end_ms for task in run.tasks),
+        data=run_entries.data_input(run, run.last, "train, test"),
     )
 
 
-def _task_draft(record: Record, task: Task, tags: Mapping[str, Any]) -> _Draft:
+def _task_draft(run: Run, task: Task, tags: Mapping[str, Any]) -> _Draft:
     return _Draft(
-        name=f"task {task.number:02d} · {record.key.title}",
-        tags={**content.task_tags(record, task, tags), _NOTE: notes.task_note(record, task)},
-        params=content.task_params(record, task),
-        metrics=content.task_metrics(task),
+        name=f"task {task.number:02d} · {run.key.title}",
+        tags={**run_entries.task_tags(run, task, tags), _NOTE: notes.task_note(run, task)},
+        params=run_entries.task_params(run, task),
+        metrics=run_entries.task_metrics(task),
         start_ms=task.start_ms,
         end_ms=task.end_ms,
-        data=content.data_input(record, task, "train"),
+        data=run_entries.data_input(run, task, "train"),
     )
 
 
-def _log_task_files(client: MlflowClient, run_id: str, task: Task) -> None:
+def _log_task_files(client: MlflowClient, run_id: str, run: Run, task: Task) -> None:
     """Log what was learned: stock adapters and heads. A fully tuned backbone stays on disk."""
-    for folder in ("state", "selector"):
-        place = "" if folder == "state" else folder
-        source = task.folder / folder
-        adapter = source / "adapter"
+    for training, place in ((task.learner, ""), (task.selector, "selector")):
+        adapter = training.folder / "adapter"
         if adapter.is_dir():
             client.log_artifacts(run_id, str(adapter), f"{place}/adapter".lstrip("/"))
-        for name in ("learner.safetensors", "state.json"):
-            if (source / name).is_file():
-                client.log_artifact(run_id, str(source / name), place or None)
-    if (task.folder / "memory.json").is_file():
-        client.log_artifact(run_id, str(task.folder / "memory.json"))
+        for name in ("learner.safetensors", STATE_FILE, MEMORY_FILE):
+            if (training.folder / name).is_file():
+                client.log_artifact(run_id, str(training.folder / name), place or None)
 
 
-def track_summary(
-    experiment: str,
-    tables: Sequence[Path],
-    figures: Sequence[Path],
-    params: Mapping[str, Any],
-    tags: Mapping[str, Any],
-    uri: str,
-    artifacts: Path,
-    out: Path,
-    title: str = "",
-    metrics: Mapping[str, float] | None = None,
-    others: Sequence[Path] = (),
-) -> None:
-    """Log the summary run of an experiment: its tables, figures and report as artifacts.
+@dataclass(frozen=True)
+class Summary:
+    """What an experiment came to.
 
-    The run key is ``experiment/summary``; logging again replaces. The Markdown tables are shown in
-    the run's description.
-
-    Args:
-        experiment: the experiment's name.
-        tables: files for the artifact folder ``tables``.
-        figures: files for the artifact folder ``figures``.
+    Attributes:
+        experiment: its name; ``title`` says it in words.
+        tables, figures: files for the artifact folders of these names.
+        others: files for the top of the artifacts, such as report.html.
         params: the experiment's settings, nested.
         tags: whence it comes.
+        metrics: numbers worth a column, such as the best accuracy of each dataset.
+    """
+
+    experiment: str
+    tables: Sequence[Path]
+    figures: Sequence[Path]
+    params: Mapping[str, Any]
+    tags: Mapping[str, Any]
+    title: str = ""
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    others: Sequence[Path] = ()
+
+    @property
+    def key(self) -> str:
+        """The run key of the summary."""
+        return f"{self.experiment}/summary"
+
+
+def track_summary(summary: Summary, uri: str, artifacts: Path, out: Path) -> None:
+    """Log the summary run of an experiment: its tables, figures and report as artifacts.
+
+    Logging again replaces, by the run key. The Markdown tables are shown in the run's description.
+
+    Args:
+        summary: what is logged.
         uri: the store.
         artifacts: where a store that is not a server keeps its artifacts.
         out: written at the end: ``{"run_id", "children", "run_key"}``.
-        title: the experiment in words.
-        metrics: numbers worth a column, such as the best accuracy of each dataset.
-        others: files for the top of the artifacts, such as report.html.
 
     Raises:
         UserError: a file is missing, or the store refuses.
     """
-    check_name(experiment)
-    key = f"{experiment}/summary"
-    files = [*tables, *figures, *others]
+    check_name(summary.experiment)
+    files = [*summary.tables, *summary.figures, *summary.others]
     missing = [path for path in files if not path.is_file()]
     if missing:
         raise UserError(f"{missing[0]}: no such file: make the tables and figures first")
-    # the others follow the store (the page links to its runs): they do not say when it was
-    made = [*tables, *figures] or files
-    moments = [path.stat().st_mtime_ns // 1_000_000 for path in made] or [0]
-    end = max(moments)
-    markdown = [path for path in tables if path.suffix == ".md"]
-    note = notes.summary_note(title or experiment, markdown)
-    own = {**tags, "conpet.run_key": key, "conpet.kind": "summary"}
-    draft = _Draft(
-        name=f"{experiment} · summary",
-        tags={**content.system_tags(own), _NOTE: note},
-        params=content.flatten(params),
-        metrics=[Point(name, value, end, 0) for name, value in (metrics or {}).items()],
-        start_ms=min(moments),
-        end_ms=end,
-    )
+    draft = _summary_draft(summary)
     with opened(uri) as client:
-        number = experiment_id(client, experiment, uri, artifacts)
-        client.set_experiment_tag(number, _NOTE, note)
-        remove(client, number, key, artifacts)
+        number = experiment_id(client, summary.experiment, uri, artifacts)
+        client.set_experiment_tag(number, _NOTE, draft.tags[_NOTE])
+        remove(client, number, summary.key, artifacts)
         run_id = _start(client, number, draft)
-        for folder, paths in (("tables", tables), ("figures", figures), (None, others)):
+        folders = (("tables", summary.tables), ("figures", summary.figures), (None, summary.others))
+        for folder, paths in folders:
             for path in paths:
                 client.log_artifact(run_id, str(path), folder)
         _finish(client, run_id, draft)
-    write_json(out, {"run_id": run_id, "children": [], "run_key": key})
+    write_json(out, {"run_id": run_id, "children": [], "run_key": summary.key})
+
+
+def _summary_draft(summary: Summary) -> _Draft:
+    # the others follow the store (the page links to its runs): they do not say when it was
+    made = [*summary.tables, *summary.figures] or summary.others
+    moments = [path.stat().st_mtime_ns // 1_000_000 for path in made] or [0]
+    end = max(moments)
+    markdown = [path for path in summary.tables if path.suffix == ".md"]
+    note = notes.summary_note(summary.title or summary.experiment, markdown)
+    own = {**summary.tags, "conpet.run_key": summary.key, "conpet.kind": "summary"}
+    return _Draft(
+        name=f"{summary.experiment} · summary",
+        tags={**run_entries.system_tags(own), _NOTE: note},
+        params=run_entries.flatten(summary.params),
+        metrics=[Point(name, value, end, 0) for name, value in summary.metrics.items()],
+        start_ms=min(moments),
+        end_ms=end,
+    )
 
 
 def _start(client: MlflowClient, experiment: str, draft: _Draft) -> str:

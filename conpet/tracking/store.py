@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
-import logging
-import os
 import shutil
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,24 +14,12 @@ from urllib.parse import unquote, urlparse
 
 from conpet.errors import UserError
 from conpet.files import write_json
+from conpet.quiet_mlflow import import_mlflow
 from conpet.tracking import views
 
 if TYPE_CHECKING:
-    from mlflow.entities import LoggedModel, Run
+    from mlflow.entities import Experiment, LoggedModel, Run
     from mlflow.tracking import MlflowClient
-
-# No usage statistics, no background jobs: a store asks nothing of the outside world.
-QUIET = {
-    "MLFLOW_DISABLE_TELEMETRY": "true",
-    "DO_NOT_TRACK": "true",
-    "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
-}
-# A server that is gone is told within seconds, not minutes.
-_IMPATIENT = {
-    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
-    "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1",
-    "MLFLOW_HTTP_REQUEST_TIMEOUT": "30",
-}
 
 
 def is_server(uri: str) -> bool:
@@ -45,20 +32,6 @@ def sqlite_path(uri: str) -> Path | None:
     if not uri.startswith("sqlite:///"):
         return None
     return Path(unquote(uri.removeprefix("sqlite:///").partition("?")[0]))
-
-
-def import_mlflow() -> None:
-    """Import mlflow, quiet and impatient."""
-    for name, value in {**QUIET, **_IMPATIENT}.items():
-        os.environ.setdefault(name, value)
-    try:
-        import mlflow.tracking  # noqa: F401
-    except ModuleNotFoundError as error:
-        raise UserError(
-            f"mlflow: {error.name} is not installed: pip install 'conpet[tracking]'"
-        ) from None
-    for name in ("mlflow", "alembic"):
-        logging.getLogger(name).setLevel(logging.ERROR)
 
 
 @contextlib.contextmanager
@@ -119,11 +92,11 @@ def create_store(uri: str, artifacts: Path, marker: Path) -> None:
         client.search_experiments(max_results=1)
     if not is_server(uri):
         artifacts.mkdir(parents=True, exist_ok=True)
-    from mlflow.version import VERSION
+    import mlflow
 
     # the time makes a store that was made anew another one: every run is logged into it again
     kind = "server" if is_server(uri) else "database"
-    write_json(marker, {"kind": kind, "mlflow": VERSION, "made": time.time_ns()})
+    write_json(marker, {"kind": kind, "mlflow": mlflow.__version__, "made": time.time_ns()})
 
 
 def count_active(uri: str) -> int:
@@ -164,10 +137,9 @@ def experiment_id(client: MlflowClient, name: str, uri: str, artifacts: Path) ->
     from mlflow.exceptions import MlflowException
 
     place = None if is_server(uri) else str((artifacts / name).resolve())
-    tags = views.experiment_tags()
     if client.get_experiment_by_name(name) is None:
         try:
-            return str(client.create_experiment(name, place, tags=tags))
+            client.create_experiment(name, place)
         except MlflowException as error:
             # Another process may have made it between the two calls.
             if error.error_code != "RESOURCE_ALREADY_EXISTS":
@@ -181,10 +153,21 @@ def experiment_id(client: MlflowClient, name: str, uri: str, artifacts: Path) ->
         )
     if found.lifecycle_stage == "deleted":
         client.restore_experiment(found.experiment_id)
-    for key, value in tags.items():
-        if found.tags.get(key) != value:
-            client.set_experiment_tag(found.experiment_id, key, value)
+    _show(client, found)
     return str(found.experiment_id)
+
+
+def _show(client: MlflowClient, experiment: Experiment) -> None:
+    """Set what MLflow's pages show first. A store that refuses shows what it likes: one line."""
+    from mlflow.exceptions import MlflowException
+
+    try:
+        for key, value in views.experiment_tags().items():
+            if experiment.tags.get(key) != value:
+                client.set_experiment_tag(experiment.experiment_id, key, value)
+    except MlflowException as error:
+        line = str(error).strip().partition("\n")[0]
+        print(f"{experiment.name}: no saved views: {line}", file=sys.stderr, flush=True)
 
 
 def _inside(location: str, folder: Path) -> bool:

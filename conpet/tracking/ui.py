@@ -7,8 +7,9 @@ import sys
 from pathlib import Path
 
 from conpet.errors import UserError
+from conpet.quiet_mlflow import QUIET
 from conpet.tracking import views
-from conpet.tracking.store import QUIET, is_server, opened, sqlite_path
+from conpet.tracking.store import is_server, opened, sqlite_path
 
 
 def ui_command(uri: str, artifacts: Path, port: int) -> list[str]:

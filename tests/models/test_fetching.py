@@ -17,8 +17,8 @@ from conpet.config.model_source import (
     ModelSource,
     WheelSource,
 )
-from conpet.errors import UserError
 from conpet.config.strict import read_yaml
+from conpet.errors import UserError
 from conpet.models.fetching import fetch_model
 from tests.models.snapshots import make_wheel, members
 

@@ -6,7 +6,7 @@ import pytest
 
 from conpet.reporting.collect import Results
 from tests.conftest import ROOT
-from tests.reporting.synthetic import build, cells
+from tests.reporting.synthetic import build, cells, known
 
 METHODS = ("finetune", "emr", "static_emr", "dynamic", "joint")
 
@@ -26,8 +26,11 @@ def two(tmp_path_factory: pytest.TempPathFactory) -> Results:
     from conpet.reporting.collect import collect
 
     folder = tmp_path_factory.mktemp("partial")
-    matrix = cells(("demo", "tacred"), methods=METHODS, seeds=(100, 200), n_tasks=3)
-    build(folder, matrix, experiment="two", per_class=4)
+    matrix = cells(
+        ("demo", "tacred"), methods=METHODS, seeds=(100, 200), n_tasks=3, experiment="two"
+    )
+    build(folder, matrix, per_class=4)
     rmtree(folder / "two" / "demo" / "minilm" / "emr")  # not begun
     rmtree(folder / "two" / "tacred" / "minilm" / "emr" / "seed200" / "task03")  # two of three
-    return collect("two", folder, matrix, reported=ROOT / "config" / "author_results.csv")
+    reported = ROOT / "config" / "author_results.csv"
+    return collect("two", folder, matrix, reported=reported, **known())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +10,15 @@ import numpy as np
 import pandas as pd
 from safetensors.numpy import save_file
 
+from conpet.config import Method
+from conpet.config.strict import read_yaml, validate
 from conpet.data.schema import Sample, write_samples
 from conpet.evaluation import task_metrics
 from conpet.files import write_json
-from conpet.reporting.collect import Cell, Results, collect
-from conpet.reporting.projection import FILE
+from conpet.reporting.collect import Results, collect
+from conpet.run import RunFolder, RunKey
 from conpet.seeds import derive
+from tests.conftest import ROOT
 
 # accuracy when new, what a later task takes away, how fast that saturates, replay
 METHODS: dict[str, tuple[float, float, float, str]] = {
@@ -43,34 +46,47 @@ def cells(
     methods: Sequence[str] = tuple(METHODS),
     seeds: Sequence[int] = (100, 200, 300),
     n_tasks: int = 5,
-) -> list[Cell]:
-    return [
-        Cell(dataset, model, method, seed, n_tasks)
+    experiment: str = "demo",
+) -> dict[RunKey, int]:
+    return {
+        RunKey(experiment, dataset, model, method, seed): n_tasks
         for dataset in datasets
         for model in models
         for method in methods
         for seed in seeds
-    ]
+    }
+
+
+def about(*methods: str) -> dict[str, Method]:
+    """What the methods that come with the project say of themselves."""
+    paths = [ROOT / "config/methods" / f"{name}.yaml" for name in methods or METHODS]
+    return {path.stem: validate(Method, read_yaml(path), str(path)) for path in paths}
+
+
+def known() -> dict[str, Any]:
+    """The fields of Results that a configuration gives, of the project's methods."""
+    methods = about()
+    return {"about": methods, "titles": {name: method.title for name, method in methods.items()}}
 
 
 def build(
     root: Path,
-    matrix: Sequence[Cell],
-    experiment: str = "demo",
+    matrix: Mapping[RunKey, int],
     per_class: int = 8,
     classes_per_task: int = 4,
     **extra: Any,
 ) -> Results:
     """Write every run of the matrix under ``root`` and collect it."""
-    sizes = {cell.dataset: cell.n_tasks for cell in matrix}
+    experiment = next(iter(matrix)).experiment
+    sizes = {key.dataset: tasks for key, tasks in matrix.items()}
     for dataset, n_tasks in sizes.items():
         _write_data(root, experiment, dataset, n_tasks, per_class, classes_per_task)
-    for model in {cell.model for cell in matrix}:
+    for model in {key.model for key in matrix}:
         write_json(root / "models" / model / "source.json", {"kind": "wheel", "sha256": "ab" * 32})
-    for cell in matrix:
-        _write_run(root / experiment, cell, per_class, classes_per_task)
-        _write_representations(root / experiment, cell)
-    return collect(experiment, root, matrix, **extra)
+    for key, tasks in matrix.items():
+        _write_run(root, key, tasks, per_class, classes_per_task)
+        _write_representations(root, key, tasks)
+    return collect(experiment, root, matrix, **(known() | extra))
 
 
 def class_name(task: int, index: int) -> str:
@@ -95,44 +111,40 @@ def _write_data(
     write_json(root / experiment / dataset / "base.tasks.json", content)
 
 
-def _write_run(folder: Path, cell: Cell, per_class: int, classes: int) -> None:
-    rng = np.random.default_rng(derive(*cell))
-    new, drop, speed, replay = METHODS.get(cell.method, METHODS["emr"])
+def _write_run(root: Path, key: RunKey, tasks: int, per_class: int, classes: int) -> None:
+    rng = np.random.default_rng(derive(*key.cell, key.seed, tasks))
+    folder, experts = RunFolder(root / key.path), key.method in EXPERTS
+    new, drop, speed, replay = METHODS.get(key.method, METHODS["emr"])
     jitter = rng.normal(0, 0.012)
-    for t in range(1, cell.n_tasks + 1):
-        here = (
-            folder / cell.dataset / cell.model / cell.method / f"seed{cell.seed}" / f"task{t:02d}"
-        )
+    for t in range(1, tasks + 1):
         chance = {
             i: new - 0.01 * t - drop * (1 - np.exp(-speed * (t - i) * 2)) + jitter
             for i in range(1, t + 1)
         }
-        frame = _predict(rng, t, chance, per_class, classes, cell.method in EXPERTS and t > 1)
+        frame = _predict(rng, t, chance, per_class, classes, experts and t > 1)
         ranked = None
-        if cell.method in EXPERTS and t > 1:
+        if experts and t > 1:
             other = np.where(frame["selected_task"] == frame["task"], 1, frame["task"])
             ranked = np.stack([frame["selected_task"], other], axis=1)
         metrics = task_metrics(frame["label"], frame["prediction"], frame["task"], ranked, t)
-        key = dict(zip(("dataset", "model", "method", "seed"), cell[:4], strict=True))
-        count = {"task": t, "classes_seen": t * classes, "samples": len(frame)}
-        write_json(here / "metrics.json", {"experiment": folder.name, **key, **count, **metrics})
-        frame.to_parquet(here / "predictions.parquet")
-        _write_step(rng, here / "state", cell, t, replay)
-        if cell.method in EXPERTS and t > 1:
-            _write_step(rng, here / "selector", cell, t, replay)
+        count = {"classes_seen": t * classes, "samples": len(frame)}
+        write_json(folder.metrics(t), {**key.of_task(t), **count, **metrics})
+        frame.to_parquet(folder.predictions(t))
+        _write_training(rng, folder.state(t), key, t, replay)
+        if experts and t > 1:
+            _write_training(rng, folder.selector(t), key, t, replay)
 
 
-def _write_representations(folder: Path, cell: Cell) -> None:
+def _write_representations(root: Path, key: RunKey, tasks: int) -> None:
     """Clouds that training moves apart, more so with replay; every run of a dataset has them."""
-    place = folder / cell.dataset / cell.model / cell.method / f"seed{cell.seed}"
-    rng = np.random.default_rng(derive(cell.dataset, cell.n_tasks))
-    task = np.repeat(np.arange(1, cell.n_tasks + 1), 30).astype(np.int32)
-    centres = rng.normal(size=(cell.n_tasks, 16))
+    rng = np.random.default_rng(derive(key.dataset, tasks))
+    task = np.repeat(np.arange(1, tasks + 1), 30).astype(np.int32)
+    centres = rng.normal(size=(tasks, 16))
     noise = rng.normal(size=(len(task), 16))
-    apart = 4.0 if METHODS.get(cell.method, METHODS["emr"])[3] != "none" else 1.0
+    apart = 4.0 if METHODS.get(key.method, METHODS["emr"])[3] != "none" else 1.0
     arrays = {"before": 0.5 * centres[task - 1] + noise, "after": apart * centres[task - 1] + noise}
     tensors = {name: values.astype(np.float16) for name, values in arrays.items()}
-    save_file({**tensors, "task": task, "label": task}, place / FILE)
+    save_file({**tensors, "task": task, "label": task}, RunFolder(root / key.path).representations)
 
 
 def _predict(
@@ -167,11 +179,14 @@ def _predict(
     return pd.DataFrame(rows)
 
 
-def _write_step(rng: np.random.Generator, folder: Path, cell: Cell, t: int, replay: str) -> None:
-    new = 480 + 40 * (derive(cell.dataset, t) % 5)
+def _write_training(
+    rng: np.random.Generator, folder: Path, key: RunKey, t: int, replay: str
+) -> None:
+    experts = key.method in EXPERTS
+    new = 480 + 40 * (derive(key.dataset, t) % 5)
     samples = {"none": new, "memory": new + 320 * (t > 1), "dynamic": 800 if t > 1 else new}
     passed = 10 * samples.get(replay, new * t)
-    head = 384 * 4 * (1 if cell.method in EXPERTS else t)
+    head = 384 * 4 * (1 if experts else t)
     epochs = [
         {"epoch": e, "loss": 2.0 * 0.6**e + 0.05, "valid_accuracy": 0.95 - 0.5 * 0.55**e}
         for e in range(10)
@@ -179,7 +194,8 @@ def _write_step(rng: np.random.Generator, folder: Path, cell: Cell, t: int, repl
     write_json(
         folder / "state.json",
         {
-            "learner": "experts" if cell.method in EXPERTS else "linear",
+            "learner": "experts" if experts else "linear",
+            "needs": {"states": "all" if experts else "last", "selector": experts},
             "task": t,
             "classes": [[class_name(i, c) for c in range(4)] for i in range(1, t + 1)],
             "settings": {"replay_strategy": replay, "training": {"epochs": 10, "lr": 1e-3}},

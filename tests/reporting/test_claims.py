@@ -11,7 +11,7 @@ from conpet.files import read_json, write_json
 from conpet.reporting.claims import FAILS, HOLDS, OPEN, found_claims, independent, verdict
 from conpet.reporting.collect import Results, collect
 from conpet.reporting.tables import TABLES
-from tests.reporting.synthetic import build, cells
+from tests.reporting.synthetic import build, cells, known
 
 
 def test_every_verdict() -> None:
@@ -32,19 +32,16 @@ def test_every_verdict() -> None:
 
 def test_claims_of_a_finished_matrix(results: Results) -> None:
     found = {claim.claim: claim for claim in found_claims(results)}
-    static = found["Static EMR above EMR"]
+    static = found["Static ConPET (EMR) above EMR"]
     emr, ours = results.of("demo", "minilm", "emr"), results.of("demo", "minilm", "static_emr")
     deltas = [
         a.summary["whole_accuracy"] - b.summary["whole_accuracy"]
         for a, b in zip(ours, emr, strict=True)
     ]
     assert static.value == pytest.approx(sum(deltas) / 3)
-    passed = [
-        sum(float((step.state or {})["samples_passed"]) for step in run.states)
-        for run in (ours[0], emr[0])
-    ]
+    passed = [sum(task.total("samples_passed") for task in run.tasks) for run in (ours[0], emr[0])]
     assert static.samples_ratio == pytest.approx(passed[0] / passed[1])
-    assert found["Static EMR above Fine-tuning by 5 points"].verdict == HOLDS
+    assert found["Static ConPET (EMR) above Fine-tuning by 5 points"].verdict == HOLDS
     flat = found["Cost of Dynamic ConPET independent of the number of tasks"]
     assert (flat.value, flat.low, flat.high, flat.verdict) == (0.0, 0.0, 0.0, HOLDS)
     assert not [name for name in found if "Cost of Joint" in name]
@@ -55,14 +52,14 @@ def test_growing_cost_does_not_hold(tmp_path: Path) -> None:
     matrix = cells(methods=("static_emr",), seeds=(100,), n_tasks=5)
     run = build(tmp_path, matrix, per_class=2).runs[0]
     for task in range(1, 6):
-        path = run.file(task, "state/state.json")
+        path = run.folder.state(task) / "state.json"
         write_json(path, {**read_json(path), "samples_passed": 1000 * task + task % 2})
-    claim = found_claims(collect("demo", tmp_path, matrix))[0]
+    claim = found_claims(collect("demo", tmp_path, matrix, **known()))[0]
     assert claim.value == pytest.approx(1000, abs=1)
     assert claim.verdict == FAILS
 
 
 def test_what_is_not_finished_is_pending(two: Results) -> None:
     made = TABLES["claims"][0](two)
-    row = next(r for r in made.rows if r[:2] == ["demo", "Static EMR above EMR"])
+    row = next(r for r in made.rows if r[:2] == ["demo", "Static ConPET (EMR) above EMR"])
     assert row[2:] == ["…", "…", "…", "0", "…"]

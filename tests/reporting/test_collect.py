@@ -10,24 +10,29 @@ from pathlib import Path
 import pytest
 
 from conpet.errors import UserError
-from conpet.reporting.collect import Results, collect, collect_experiment, describe
-from conpet.reporting.names import short_titles
+from conpet.reporting.collect import (
+    Results,
+    collect,
+    collect_experiment,
+    configuration,
+    short_titles,
+)
 from tests.reporting.synthetic import build, cells
 
 
 def test_finished_partial_and_absent(two: Results) -> None:
-    status = {run.cell[:4]: (len(run.metrics), run.status) for run in two.runs}
-    assert status["demo", "minilm", "joint", 100] == (3, "finished")
-    assert status["demo", "minilm", "emr", 100] == (0, "pending")
-    assert status["tacred", "minilm", "emr", 100] == (3, "finished")
-    assert status["tacred", "minilm", "emr", 200] == (2, "pending")
+    status = {(*run.key.cell, run.key.seed): (len(run.metrics), run.finished) for run in two.runs}
+    assert status["demo", "minilm", "joint", 100] == (3, True)
+    assert status["demo", "minilm", "emr", 100] == (0, False)
+    assert status["tacred", "minilm", "emr", 100] == (3, True)
+    assert status["tacred", "minilm", "emr", 200] == (2, False)
     assert sum(run.finished for run in two.runs) == 17
 
 
 def test_a_hole_ends_the_history(tmp_path: Path) -> None:
     matrix = cells(methods=("emr",), seeds=(100,), n_tasks=3)
     run = build(tmp_path, matrix, per_class=2).runs[0]
-    run.file(2, "metrics.json").unlink()
+    run.folder.metrics(2).unlink()
     again = collect("demo", tmp_path, matrix).runs[0]
     assert len(again.metrics) == 1
     assert not again.finished
@@ -35,19 +40,19 @@ def test_a_hole_ends_the_history(tmp_path: Path) -> None:
 
 def test_selectors_from_task_two_on(results: Results) -> None:
     run = results.of("demo", "minilm", "dynamic")[0]
-    assert [step.state is not None for step in run.selectors] == [False, True, True, True]
-    assert results.of("demo", "minilm", "emr")[0].selectors[1].state is None
+    assert [bool(task.selector.state) for task in run.tasks] == [False, True, True, True]
+    assert results.of("demo", "minilm", "emr")[0].tasks[1].selector.state == {}
 
 
 def test_hashes_are_of_what_is_there(two: Results) -> None:
-    hashes = two.hashes(two.files("metrics.json"))
+    hashes = two.hashes(two.metrics_files())
     assert len(hashes) == 17 * 3 + 2
     assert all(not key.startswith("/") and len(value) == 64 for key, value in hashes.items())
 
 
 def test_broken_json_is_said_with_its_path(tmp_path: Path) -> None:
     matrix = cells(methods=("emr",), seeds=(100,), n_tasks=1)
-    build(tmp_path, matrix, per_class=2).runs[0].file(1, "metrics.json").write_text("{")
+    build(tmp_path, matrix, per_class=2).runs[0].folder.metrics(1).write_text("{")
     with pytest.raises(UserError, match=r"task01/metrics\.json"):
         collect("demo", tmp_path, matrix)
 
@@ -59,7 +64,7 @@ def test_a_file_that_is_no_metrics_is_said_with_its_path(
     change: dict[str, object] | None, tmp_path: Path
 ) -> None:
     matrix = cells(methods=("emr",), seeds=(100,), n_tasks=1)
-    path = build(tmp_path, matrix, per_class=2).runs[0].file(1, "metrics.json")
+    path = build(tmp_path, matrix, per_class=2).runs[0].folder.metrics(1)
     found = json.loads(path.read_text())
     if change == {"macro_f1": None}:
         del found["macro_f1"]
@@ -76,11 +81,11 @@ def test_from_a_configuration(root: Path, tmp_path: Path) -> None:
     results = collect_experiment(experiment, tmp_path)
     matrix = len(experiment.datasets) * len(experiment.models) * len(experiment.methods)
     assert len(results.runs) == matrix * len(experiment.seeds)
-    assert results.runs[0].cell.n_tasks == experiment.tasks("demo")
+    assert len(results.runs[0].tasks) == experiment.tasks("demo")
     assert results.bound("joint")
     assert not results.bound("dynamic")
     assert results.name("demo") == experiment.datasets["demo"].title
-    assert json.loads(json.dumps(describe(experiment)))["name"] == "demo"
+    assert json.loads(json.dumps(configuration(experiment)))["name"] == "demo"
 
 
 def test_titles_are_short_where_that_is_clear() -> None:

@@ -8,31 +8,35 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from conpet.reporting.collect import Cell, Results, Run, Step
-from conpet.reporting.cost import by_task, deployed_bytes, slope, task_cost
+from conpet.errors import UserError
+from conpet.reporting.collect import Results
+from conpet.reporting.cost import by_task, kept_bytes, slope, task_cost
 from conpet.reporting.cost_figures import pareto_front
 from conpet.reporting.tables import TABLES
+from conpet.run import RunFolder, RunKey
+from conpet.run.reading import Run, Task, Training
+
+KEY, NOWHERE = RunKey("e", "d", "m", "x", 1), RunFolder(Path("nowhere"))
 
 
-def run(learner: str, with_selector: bool) -> Run:
-    def step(scale: int) -> Step:
+def run(states: str, selector: bool) -> Run:
+    def training(scale: int) -> Training:
         state = {
-            "learner": learner,
+            "needs": {"states": states, "selector": selector},
             "trainable_parameters": 10 * scale,
             "total_parameters": 1000,
             "stored_bytes": 400 * scale,
             "samples_passed": 50 * scale,
             "tokens_passed": 500 * scale,
         }
-        return Step(state, {"seconds": 2.0 * scale, "peak_memory_mb": 100.0 * scale})
+        return Training(state, {"seconds": 2.0 * scale, "peak_memory_mb": 100.0 * scale})
 
-    none = Step(None, None)
-    selectors = [none, step(2) if with_selector else none]
-    return Run(Cell("d", "m", "x", 1, 2), Path("nowhere"), [], [step(1), step(3)], selectors)
+    second = Task(2, learner=training(3), selector=training(2) if selector else Training())
+    return Run(KEY, NOWHERE, [Task(1, learner=training(1)), second])
 
 
 def test_a_selector_is_part_of_the_cost() -> None:
-    cost = task_cost(run("experts", True), 2)
+    cost = task_cost(run("all", True), 2)
     assert cost.tunable == 30 + 20
     assert cost.share == pytest.approx(0.05)
     assert cost.samples == 150 + 100
@@ -41,17 +45,19 @@ def test_a_selector_is_part_of_the_cost() -> None:
     assert cost.flops == (4 * 1000 + 2 * 30) * 1500 + (4 * 1000 + 2 * 20) * 1000
 
 
-def test_experts_keep_all_states_others_the_last() -> None:
-    assert deployed_bytes(run("experts", True)) == 400 + 1200 + 800
-    assert deployed_bytes(run("linear", False)) == 1200
+def test_what_is_kept_is_what_the_state_says_it_needs() -> None:
+    assert kept_bytes(run("all", True)) == 400 + 1200 + 800
+    assert kept_bytes(run("all", False)) == 400 + 1200
+    assert kept_bytes(run("last", True)) == 1200 + 800
+    assert kept_bytes(run("last", False)) == 1200
+    with pytest.raises(UserError, match=r"state\.json: does not say what it needs"):
+        kept_bytes(run("some", False))
 
 
 def test_missing_files_are_not_zero() -> None:
-    empty = Run(
-        Cell("d", "m", "x", 1, 1), Path("nowhere"), [], [Step(None, None)], [Step(None, None)]
-    )
+    empty = Run(KEY, NOWHERE, [Task(1)])
     assert math.isnan(task_cost(empty, 1).seconds)
-    assert math.isnan(deployed_bytes(empty))
+    assert math.isnan(kept_bytes(empty))
     assert math.isnan(by_task([empty], "samples")[0])
 
 

@@ -10,9 +10,8 @@ import pytest
 
 from conpet.reporting.collect import Results, collect
 from conpet.reporting.figures import FIGURES, write_figure
-from conpet.reporting.names import METHODS
-from conpet.reporting.style import STYLES, style
-from tests.reporting.synthetic import cells
+from conpet.reporting.style import looks
+from tests.reporting.synthetic import about, cells
 
 
 @pytest.mark.parametrize("name", list(FIGURES))
@@ -54,14 +53,24 @@ def test_lines_are_the_means(results: Results) -> None:
     assert tuple(np.round(means, 9)) in shown
 
 
-def test_every_named_method_has_a_look_of_its_own() -> None:
-    assert set(STYLES) == set(METHODS)
-    looks = {(s.color, s.line) for s in STYLES.values()}
-    assert len(looks) == len(STYLES)
-    assert len({(s.marker, s.filled) for s in STYLES.values()}) == len(STYLES)
+def test_every_shipped_method_has_a_look_of_its_own() -> None:
+    shown = [method.look for method in about().values()]
+    assert None not in shown
+    assert len({(look.color, look.line) for look in shown if look}) == len(shown)
+    assert len({(look.marker, look.filled) for look in shown if look}) == len(shown)
 
 
-def test_unknown_methods_get_different_looks() -> None:
-    names = [f"mine_{i}" for i in range(20)]
-    looks = [style(name, names) for name in names]
-    assert len({(s.color, s.line) for s in looks}) == 20
+def test_methods_without_a_look_get_different_ones(tmp_path: Path) -> None:
+    matrix = cells(methods=[f"mine_{i}" for i in range(20)], seeds=(1,), n_tasks=1)
+    found = looks(collect("demo", tmp_path, matrix)).values()
+    assert len({(look.color, look.line) for look in found}) == 20
+
+
+def test_variants_of_one_method_are_told_apart_and_others_keep_their_looks(tmp_path: Path) -> None:
+    shipped = about()
+    methods = {"a": shipped["emr"], "b": shipped["emr"], "dynamic": shipped["dynamic"]}
+    results = collect("demo", tmp_path, cells(methods=list(methods)), about=methods)
+    found = looks(results)
+    assert found["dynamic"] == shipped["dynamic"].look
+    assert found["a"].color != found["b"].color
+    assert shipped["emr"].look not in found.values()

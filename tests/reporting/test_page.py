@@ -13,13 +13,14 @@ import pytest
 from conpet.errors import UserError
 from conpet.files import write_json
 from conpet.provenance import commit
-from conpet.reporting.collect import Results, Step, collect
+from conpet.reporting.collect import Results, collect
 from conpet.reporting.curves import epoch_curves
 from conpet.reporting.drill import confusions
 from conpet.reporting.figures import FIGURES
-from conpet.reporting.page import About, data_hashes, tables_for, write_page
+from conpet.reporting.page import About, data_hashes, write_page
 from conpet.reporting.predictions import Texts, read_predictions
-from conpet.reporting.tables import TABLES
+from conpet.reporting.tables import TABLES, tables_for
+from conpet.run.reading import Training
 from tests.reporting.synthetic import build, cells
 
 
@@ -106,8 +107,8 @@ def test_tables_are_as_in_their_files(page: str, results: Results) -> None:
 
 
 def test_says_what_code_trained(page: str, results: Results) -> None:
-    steps = [step for run in results.runs for step in (*run.states, *run.selectors)]
-    assert f"5eed ({sum(step.timing is not None for step in steps)} trainings)" in page
+    trainings = sum(len(run.trainings) for run in results.runs)
+    assert f"5eed ({trainings} trainings)" in page
 
 
 def test_texts_are_escaped(page: str) -> None:
@@ -141,8 +142,8 @@ def test_links_and_mlflow_ids(tmp_path: Path) -> None:
     results = build(tmp_path, matrix, per_class=2)
     for run in results.runs:
         # what an earlier version has tracked does not say in which experiment of the store
-        where = {"experiment_id": "7"} if run.cell.seed == 100 else {}
-        write_json(run.folder / "tracked.json", {"run_id": f"id{run.cell.seed}", **where})
+        where = {"experiment_id": "7"} if run.key.seed == 100 else {}
+        write_json(run.folder.tracked, {"run_id": f"id{run.key.seed}", **where})
     about = About(store="https://mlflow.example/")
     page = write_page(results, tmp_path / "report.html", about).read_text()
     address = "https://mlflow.example/#/experiments/7/runs/id100"
@@ -158,9 +159,11 @@ def test_without_samples_there_are_no_examples(results: Results) -> None:
 
 def test_curves_survive_missing_values(results: Results) -> None:
     run = results.of("demo", "minilm", "dynamic")[0]
-    state = {**dict(run.states[0].state or {}), "best_epoch": None}
-    state["epochs"] = [{"epoch": -1, "loss": None, "valid_accuracy": 0.5}]
-    figure = epoch_curves(replace(run, states=[Step(state, None), *run.states[1:]]))
+    first_task, *others = run.tasks
+    state = {"best_epoch": None, "epochs": [{"epoch": -1, "loss": None, "valid_accuracy": 0.5}]}
+    figure = epoch_curves(
+        replace(run, tasks=[replace(first_task, learner=Training(state)), *others])
+    )
     assert figure is not None
     accuracy, loss = figure.axes
     (first,) = (line for line in accuracy.lines if list(line.get_ydata()) == [0.5])
@@ -180,10 +183,11 @@ def test_curves_show_the_epoch_that_was_kept(results: Results) -> None:
     kept = [
         next(
             e
-            for e in (step.state or {})["epochs"]
-            if e["epoch"] == (step.state or {})["best_epoch"]
+            for e in task.learner.state["epochs"]
+            if e["epoch"] == task.learner.state["best_epoch"]
         )
-        for step in run.states
+        for task in run.tasks
+        if task.learner
     ]
     assert [list(dot.get_ydata()) for dot in dots] == [[epoch["valid_accuracy"]] for epoch in kept]
 

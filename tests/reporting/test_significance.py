@@ -80,4 +80,4 @@ def test_unfinished_seeds_are_left_out(two: Results) -> None:
 def test_main_names_the_tests(results: Results) -> None:
     notes = " ".join(TABLES["main"][0](results).footnotes)
     assert "paired t-test over seeds; paired bootstrap" in notes
-    assert "Static EMR over EMR" in notes
+    assert "Static ConPET (EMR) over EMR" in notes

@@ -16,7 +16,8 @@ import pytest
 from conpet.errors import UserError
 from conpet.files import read_json, sha256, write_json
 from conpet.reporting.collect import Results, collect
-from conpet.reporting.layout import number, percent, rank, spread
+from conpet.reporting.numbers import number, percent, spread
+from conpet.reporting.table_parts import rank
 from conpet.reporting.tables import TABLES, Table, terminal, write_table
 from tests.reporting.synthetic import cells
 
@@ -71,7 +72,8 @@ def test_main_does_not_depend_on_times(results: Results, tmp_path: Path) -> None
     shutil.copytree(results.root, tmp_path / "other")
     for path in (tmp_path / "other").rglob("timing.json"):
         write_json(path, {**read_json(path), "seconds": 1.0, "peak_memory_mb": 2.0})
-    copy = collect("demo", tmp_path / "other", [r.cell for r in results.runs], title=results.title)
+    shared = {"title": results.title, "about": results.about, "titles": results.titles}
+    copy = collect("demo", tmp_path / "other", {r.key: 4 for r in results.runs}, **shared)
     second = write_table(table("main", copy), tmp_path / "b" / "main")
     assert [p.read_bytes() for p in first] == [p.read_bytes() for p in second]
 

@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from conpet.tracking import RunKey, create_store, track_run
+from conpet.run import RunKey
+from conpet.run.reading import read_run
+from conpet.tracking import create_store, track_run
 from tests.tracking.synthetic import TAGS, build_run, config
 
 
@@ -30,7 +32,7 @@ class Store:
         """Build a run's folder and log it; return tracked.json."""
         run = build_run(self.root, key, tasks)
         out = run / "tracked.json"
-        track_run(run, key, config(key), TAGS, self.uri, self.artifacts, out, tasks)
+        track_run(read_run(run, key, tasks), config(key), TAGS, self.uri, self.artifacts, out)
         return out
 
 

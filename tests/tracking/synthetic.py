@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from conpet.files import write_bytes, write_json
+from conpet.run import MEMORY_FILE, RunFolder, RunKey
 from conpet.seeds import derive
-from conpet.tracking import RunKey
 
 METHODS = ("finetune", "emr", "static_emr", "dynamic", "joint")
 SPAN = 30.0  # seconds of a task's training
@@ -35,12 +35,7 @@ def metrics(key: RunKey, task: int) -> dict[str, Any]:
     selector = {str(k): 1 - 0.3 / k * (task - 1) / task for k in top}
     dynamic = key.method == "dynamic"
     return {
-        "experiment": key.experiment,
-        "dataset": key.dataset,
-        "model": key.model,
-        "method": key.method,
-        "seed": key.seed,
-        "task": task,
+        **key.of_task(task),
         "classes_seen": CLASSES * task,
         "samples": SAMPLES * task,
         "whole_accuracy": mean,
@@ -53,11 +48,17 @@ def metrics(key: RunKey, task: int) -> dict[str, Any]:
     }
 
 
+def _needs(key: RunKey) -> dict[str, Any]:
+    experts = key.method == "dynamic"
+    return {"states": "all" if experts else "last", "selector": experts}
+
+
 def _state(key: RunKey, task: int, kind: str) -> dict[str, Any]:
     steps = 40 * (task if key.method == "joint" else 1)
     curve = [[step, 2.5 * math.exp(-3 * step / steps) + 0.1] for step in range(1, steps + 1)]
     return {
         "learner": {"dynamic": "experts"}.get(key.method, "linear") if not kind else "selector",
+        "needs": _needs(key),
         "task": task,
         "classes": [[f"P{CLASSES * t + c}" for c in range(CLASSES)] for t in range(task)],
         "settings": {"epochs": 3, "learning_rate": 0.001, "batch_size": 16},
@@ -78,7 +79,7 @@ def _state(key: RunKey, task: int, kind: str) -> dict[str, Any]:
     }
 
 
-def _phase(folder: Path, key: RunKey, task: int, kind: str, end: float, seconds: float) -> None:
+def _training(folder: Path, key: RunKey, task: int, kind: str, end: float, seconds: float) -> None:
     write_json(folder / "state.json", _state(key, task, kind))
     timing = {"seconds": seconds, "peak_memory_mb": 612.5, "train_seconds": seconds, "threads": 1}
     write_json(folder / "timing.json", timing)
@@ -90,20 +91,20 @@ def _phase(folder: Path, key: RunKey, task: int, kind: str, end: float, seconds:
 
 def build_task(run: Path, key: RunKey, task: int) -> None:
     """Write ``task{task:02d}`` of a run: states, memory and metrics with fixed file times."""
-    folder = run / f"task{task:02d}"
+    folder = RunFolder(run)
     end = BIRTH + 60.0 * task
     if key.method == "dynamic" and task >= 2:
-        _phase(folder / "selector", key, task, "selector", end - SPAN, 10.0)
-    _phase(folder / "state", key, task, "", end, SPAN)
+        _training(folder.selector(task), key, task, "selector", end - SPAN, 10.0)
+    _training(folder.state(task), key, task, "", end, SPAN)
     if key.method in ("emr", "static_emr"):
-        write_json(folder / "memory.json", {"task": task, "rows": list(range(task))})
-    write_json(folder / "metrics.json", metrics(key, task))
-    os.utime(folder / "metrics.json", (end + 5, end + 5))
+        write_json(folder.state(task) / MEMORY_FILE, {"train": list(range(task)), "valid": []})
+    write_json(folder.metrics(task), metrics(key, task))
+    os.utime(folder.metrics(task), (end + 5, end + 5))
 
 
 def build_run(results: Path, key: RunKey, tasks: int = 3) -> Path:
     """Write a run's folder under ``results`` and return it."""
-    run = results / key.experiment / key.dataset / key.model / key.method / f"seed{key.seed}"
+    run = results / key.path
     for task in range(1, tasks + 1):
         build_task(run, key, task)
     return run

@@ -13,11 +13,13 @@ from typing import Any
 
 import pytest
 
-from conpet import live
+from conpet.environment import LIVE
 from conpet.files import read_json
-from conpet.tracking import RunKey, count_active, create_store, track_run, ui_command
+from conpet.run import RunKey
+from conpet.run.reading import read_run
+from conpet.tracking import count_active, create_store, live, track_run, ui_command
 from tests.chain import Chain
-from tests.tracking import contents
+from tests.tracking import looked
 from tests.tracking.conftest import Store
 from tests.tracking.test_server import free_port, serving, start, stop
 
@@ -41,12 +43,12 @@ def test_the_complete_run_takes_the_place_of_the_streamed_one(
 ) -> None:
     run = tmp_path / "run"
     with serving(store.root, store.uri, store.artifacts) as address:
-        monkeypatch.setenv(live.ADDRESS, address)
+        monkeypatch.setenv(LIVE.name, address)
         chain.learn("static_emr", 2, run)
-        first, second = sorted(contents.runs(address, "live"), key=lambda r: r.info.run_name)
+        first, second = sorted(looked.runs(address, "live"), key=lambda r: r.info.run_name)
         assert first.info.status == second.info.status == "FINISHED"
         assert second.data.tags["conpet.run_key"] == "tiny/tiny/tiny/static_emr/1/task02/train"
-        client = contents.client(address)
+        client = looked.client(address)
         curve = client.get_metric_history(second.info.run_id, "loss")
         state = read_json(run / "task02/state/state.json")
         assert [metric.step for metric in curve] == list(range(1, state["steps"] + 1))
@@ -55,8 +57,9 @@ def test_the_complete_run_takes_the_place_of_the_streamed_one(
         assert used["system/peak_memory_megabytes"] > 50
         key = RunKey("tiny", "tiny", "tiny", "static_emr", 1)
         create_store(address, store.artifacts, tmp_path / "store.json")
-        track_run(run, key, {}, {}, address, store.artifacts, tmp_path / "tracked.json", 2)
-        assert contents.runs(address, "live") == []
+        out = tmp_path / "tracked.json"
+        track_run(read_run(run, key, 2), {}, {}, address, store.artifacts, out)
+        assert looked.runs(address, "live") == []
         assert count_active(address) == 3
 
 
@@ -71,7 +74,7 @@ def test_a_server_killed_in_mid_run_leaves_a_complete_run(
     """As with `conpet ui` open and CONPET_LIVE set on a store that has nothing yet."""
     port, run = free_port(), tmp_path / "run"
     process = start(ui_command(store.uri, store.artifacts, port), store.root)
-    monkeypatch.setenv(live.ADDRESS, f"http://127.0.0.1:{port}")
+    monkeypatch.setenv(LIVE.name, f"http://127.0.0.1:{port}")
     note, sent = live.Live.metric, 0
 
     def kills(self: live.Live, name: str, value: float, step: int) -> None:
@@ -80,7 +83,7 @@ def test_a_server_killed_in_mid_run_leaves_a_complete_run(
         note(self, name, value, step)
         if sent == 8:
             end = time.monotonic() + 120
-            while time.monotonic() < end and not contents.runs(store.uri, "live"):
+            while time.monotonic() < end and not looked.runs(store.uri, "live"):
                 time.sleep(0.05)  # until it has begun to stream
             stop(process, signal.SIGKILL)
 
@@ -91,13 +94,14 @@ def test_a_server_killed_in_mid_run_leaves_a_complete_run(
         stop(process)
     assert sent > 8
     assert capsys.readouterr().err.count("going on without it") == 2  # one a training
-    (left,) = contents.runs(store.uri, "live")
+    (left,) = looked.runs(store.uri, "live")
     assert left.info.status == "RUNNING"
     key = RunKey("tiny", "tiny", "tiny", "static_emr", 1)
     for here in (store, other):
-        track_run(run, key, {}, {}, here.uri, here.artifacts, here.root / "tracked.json", 2)
-    assert contents.dump(store.uri) == contents.dump(other.uri)
-    assert set(contents.dump(store.uri)) == {str(key), key.child(1), key.child(2)}
+        out = here.root / "tracked.json"
+        track_run(read_run(run, key, 2), {}, {}, here.uri, here.artifacts, out)
+    assert looked.dump(store.uri) == looked.dump(other.uri)
+    assert set(looked.dump(store.uri)) == {str(key), key.child(1), key.child(2)}
 
 
 class _Answers(BaseHTTPRequestHandler):
@@ -144,7 +148,7 @@ def test_a_server_that_goes_changes_nothing(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     chain.learn("finetune", 1, tmp_path / "without")
-    monkeypatch.setenv(live.ADDRESS, dying if kind == "dies" else "http://127.0.0.1:9")
+    monkeypatch.setenv(LIVE.name, dying if kind == "dies" else "http://127.0.0.1:9")
     chain.learn("finetune", 1, tmp_path / "with")
     for name in ("state.json", "learner.safetensors", "adapter/adapter_model.safetensors"):
         ours, theirs = (tmp_path / w / "task01/state" / name for w in ("with", "without"))

@@ -14,12 +14,14 @@ import pytest
 import conpet
 from conpet.errors import UserError
 from conpet.files import read_json, write_json
-from conpet.tracking import RunKey, track_run
+from conpet.run import RunKey
+from conpet.run.reading import read_run
+from conpet.tracking import track_run
 from conpet.tracking.models import log_package
 from tests.chain import Chain
 from tests.predicting.conftest import TASKS, Packaged, learnt, packaged
 from tests.tiny import make_samples
-from tests.tracking import contents
+from tests.tracking import looked
 from tests.tracking.conftest import Store
 
 __all__ = ["learnt", "packaged"]
@@ -35,7 +37,7 @@ def log(
     tasks: int = TASKS,
 ) -> dict[str, str]:
     key, out = RunKey("tiny", "tiny", "tiny", method, seed), store.root / f"{method}{seed}.json"
-    track_run(run, key, {}, {}, store.uri, store.artifacts, out, tasks)
+    track_run(read_run(run, key, tasks), {}, {}, store.uri, store.artifacts, out)
     log_package(package or run / "model", out, store.uri, store.root / "logged.json")
     return read_json(store.root / "logged.json")  # type: ignore[no-any-return]
 
@@ -82,7 +84,7 @@ def test_logging_again_replaces(at: Store, packaged: Packaged) -> None:
     run = packaged("static_emr")
     log(at, run, "static_emr")
     second = log(at, run, "static_emr")
-    client = contents.client(at.uri)
+    client = looked.client(at.uri)
     versions = client.search_model_versions("name = 'tiny-static_emr'")
     assert [v.version for v in versions] == [int(second["version"])] or [
         str(v.version) for v in versions
@@ -108,7 +110,7 @@ def test_a_model_that_is_not_there_is_one_line(at: Store) -> None:
 
 
 def test_best_is_the_one_that_validation_found_best(at: Store, packaged: Packaged) -> None:
-    run, client = packaged("static_emr"), contents.client(at.uri)
+    run, client = packaged("static_emr"), looked.client(at.uri)
     for seed, accuracy in ((1, 0.5), (2, 0.75), (3, 0.25)):
         folder = at.root / f"seed{seed}"
         shutil.copytree(run, folder)
@@ -135,18 +137,18 @@ def test_a_model_says_what_it_needs(at: Store, packaged: Packaged) -> None:
     assert all(version(name).startswith(pin) for name, pin in (n.split("==") for n in needs))
     example = json.loads((folder / "input_example.json").read_text())
     assert example["columns"] == ["text"]
-    model = contents.client(at.uri).get_logged_model(logged["model_id"])
+    model = looked.client(at.uri).get_logged_model(logged["model_id"])
     assert model.name == "tiny-dynamic-seed1"
     assert {metric.dataset_name for metric in model.metrics} == {"tiny"}
     assert {"calibration/ece", "calibration/valid_accuracy", "whole_accuracy"} <= {
         metric.key for metric in model.metrics
     }
-    note = contents.client(at.uri).get_model_version("tiny-dynamic", logged["version"]).description
+    note = looked.client(at.uri).get_model_version("tiny-dynamic", logged["version"]).description
     assert "6 classes in 3 tasks. Right on " in note
     assert model.tags["mlflow.note.content"] == note
     (registered,) = json.loads(model.tags["mlflow.modelVersions"])
     assert registered["name"] == "tiny-dynamic"
     assert str(registered["version"]) == logged["version"]
-    run = contents.client(at.uri).get_run(model.source_run_id)
+    run = looked.client(at.uri).get_run(model.source_run_id)
     data = run.inputs.dataset_inputs[0].dataset
     assert {metric.dataset_digest for metric in model.metrics} == {data.digest}

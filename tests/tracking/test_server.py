@@ -21,7 +21,7 @@ import pytest
 from conpet.errors import UserError
 from conpet.files import read_json
 from conpet.tracking import count_active, create_store, track_run, ui_command, ui_pages
-from tests.tracking import contents
+from tests.tracking import looked
 from tests.tracking.conftest import Store
 from tests.tracking.synthetic import TAGS, RunKey, build_run, config
 
@@ -169,10 +169,10 @@ def test_eight_at_once_through_a_server_on_postgresql(
         with multiprocessing.get_context("spawn").Pool(8) as pool:
             pool.map(_track, jobs, chunksize=1)
         assert count_active(address) == 8 * 3
-        through = contents.dump(address)
+        through = looked.dump(address)
     for key in keys:
         other.track(key, 2)
-    direct = contents.dump(other.uri)
+    direct = looked.dump(other.uri)
     for held in (*direct.values(), *through.values()):
         held.pop("artifacts")
     assert through == direct
@@ -186,8 +186,8 @@ def test_through_a_server(store: Store, other: Store, server: str) -> None:
         track_run(run, KEY, config(KEY), TAGS, server, store.artifacts, run / "tracked.json")
     assert count_active(server) == 4
     other.track(KEY)
-    direct = contents.dump(other.uri)
-    through = contents.dump(store.uri)
+    direct = looked.dump(other.uri)
+    through = looked.dump(store.uri)
     kept = {str(path.relative_to(store.artifacts)) for path in store.artifacts.rglob("*")}
     tracked = read_json(run / "tracked.json")
     for held in (*direct.values(), *through.values()):

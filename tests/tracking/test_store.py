@@ -13,14 +13,10 @@ import pytest
 
 from conpet.errors import UserError
 from conpet.files import read_json, write_text
-from conpet.tracking import (
-    RunKey,
-    count_active,
-    create_store,
-    track_run,
-    track_summary,
-)
-from tests.tracking import contents
+from conpet.run import RunKey
+from conpet.run.reading import read_run
+from conpet.tracking import Summary, count_active, create_store, track_run, track_summary
+from tests.tracking import looked
 from tests.tracking.conftest import Store
 from tests.tracking.synthetic import METHODS, TAGS, build_run, config
 
@@ -29,8 +25,8 @@ KEY = RunKey("demo", "demo", "minilm", "dynamic", 100)
 
 def test_parent_and_children(store: Store) -> None:
     tracked = read_json(store.track(KEY))
-    parent = contents.client(store.uri).get_run(tracked["run_id"])
-    children = contents.runs(store.uri, "task")
+    parent = looked.client(store.uri).get_run(tracked["run_id"])
+    children = looked.runs(store.uri, "task")
     assert count_active(store.uri) == 4
     assert parent.info.run_name == "demo · dynamic · seed 100 · minilm"
     assert parent.info.status == "FINISHED"
@@ -41,7 +37,7 @@ def test_parent_and_children(store: Store) -> None:
 
 def test_what_a_run_holds(store: Store) -> None:
     store.track(KEY)
-    held = contents.dump(store.uri)
+    held = looked.dump(store.uri)
     run, task = held[str(KEY)], held[KEY.child(2)]
     metrics = read_json(store.root / "demo/demo/minilm/dynamic/seed100/task03/metrics.json")
     assert run["metrics"]["whole_accuracy"][3] == round(metrics["whole_accuracy"], 4)
@@ -63,13 +59,14 @@ def test_what_a_run_holds(store: Store) -> None:
 
 def test_logging_again_replaces(store: Store) -> None:
     first = read_json(store.track(KEY))
-    old = contents.artifacts(contents.client(store.uri).get_run(first["run_id"]))
+    old = looked.artifacts(looked.client(store.uri).get_run(first["run_id"]))
     run = store.root / "demo/demo/minilm/dynamic/seed100"
     changed = config(KEY)
     changed["method"]["train"]["learning_rate"] = 0.5
     del changed["method"]["train"]["epochs"]
-    track_run(run, KEY, changed, TAGS, store.uri, store.artifacts, run / "tracked.json")
-    (parent,) = contents.runs(store.uri, "run")
+    out = run / "tracked.json"
+    track_run(read_run(run, KEY, 3), changed, TAGS, store.uri, store.artifacts, out)
+    (parent,) = looked.runs(store.uri, "run")
     assert count_active(store.uri) == 4
     assert parent.info.run_id != first["run_id"]
     assert parent.data.params["method.train.learning_rate"] == "0.5"
@@ -85,7 +82,7 @@ def test_keys_that_begin_alike_are_not_mixed_up(store: Store) -> None:
     ]
     for key in [*like, like[0]]:
         store.track(key, tasks=1)
-    assert set(contents.dump(store.uri)) == {
+    assert set(looked.dump(store.uri)) == {
         name for key in like for name in (str(key), key.child(1))
     }
     assert count_active(store.uri) == 6
@@ -121,10 +118,10 @@ def test_a_crash_anywhere_heals(
         patched.setattr(MlflowClient, call, dies)
         store.track(KEY)
     # Never two runs of a key, not even before it is mended.
-    assert len(contents.runs(store.uri, "run")) <= 1
+    assert len(looked.runs(store.uri, "run")) <= 1
     store.track(KEY)
     other.track(KEY)
-    assert contents.dump(store.uri) == contents.dump(other.uri)
+    assert looked.dump(store.uri) == looked.dump(other.uri)
 
 
 def test_a_longer_stream_and_a_shorter_one_replace(store: Store) -> None:
@@ -147,7 +144,7 @@ def test_four_at_once_lose_nothing(store: Store, other: Store) -> None:
     assert [job.exitcode for job in jobs] == [0] * 4
     for name in METHODS[:4]:
         _log(str(other.root), name)
-    assert contents.dump(store.uri) == contents.dump(other.uri)
+    assert looked.dump(store.uri) == looked.dump(other.uri)
 
 
 def test_a_rebuilt_store_is_the_same(store: Store, other: Store) -> None:
@@ -156,8 +153,8 @@ def test_a_rebuilt_store_is_the_same(store: Store, other: Store) -> None:
         store.track(key)
     for key in reversed(keys):
         other.track(key)
-    assert contents.dump(store.uri) == contents.dump(other.uri)
-    assert len(contents.dump(other.uri)) == 12
+    assert looked.dump(store.uri) == looked.dump(other.uri)
+    assert len(looked.dump(other.uri)) == 12
 
 
 def test_summary(store: Store) -> None:
@@ -166,29 +163,29 @@ def test_summary(store: Store) -> None:
     write_text(figure, "<svg/>")
     out = store.root / "summary.json"
     for accuracy in (0.6, 0.7):
-        track_summary(
-            "demo", [table], [figure], {"seeds": [100]}, TAGS, store.uri, store.artifacts, out,
-            title="The demo", metrics={"best_whole_accuracy": accuracy},
+        summary = Summary(
+            "demo", [table], [figure], {"seeds": [100]}, TAGS, "The demo",
+            {"best_whole_accuracy": accuracy},
         )  # fmt: skip
-    held = contents.dump(store.uri)
+        track_summary(summary, store.uri, store.artifacts, out)
+    held = looked.dump(store.uri)
     assert list(held) == ["demo/summary"] == [read_json(out)["run_key"]]
     assert held["demo/summary"]["metrics"] == {"best_whole_accuracy": {0: 0.7}}
     assert set(held["demo/summary"]["artifacts"]) == {"tables/main.md", "figures/whole.svg"}
     assert "| emr | 70.0 |" in held["demo/summary"]["tags"]["mlflow.note.content"]
-    experiment = contents.client(store.uri).get_experiment_by_name("demo")
+    experiment = looked.client(store.uri).get_experiment_by_name("demo")
     assert experiment.tags["mlflow.note.content"].startswith("The demo\n")
 
 
 def test_a_missing_table_is_named_before_the_old_summary_goes(store: Store) -> None:
     with pytest.raises(UserError, match=r"none\.csv: no such file"):
-        track_summary(
-            "demo", [store.root / "none.csv"], [], {}, TAGS, store.uri, store.artifacts, store.root
-        )
+        summary = Summary("demo", [store.root / "none.csv"], [], {}, TAGS)
+        track_summary(summary, store.uri, store.artifacts, store.root)
 
 
 def test_an_experiment_in_the_bin_comes_back(store: Store) -> None:
     store.track(KEY, 1)
-    client = contents.client(store.uri)
+    client = looked.client(store.uri)
     client.delete_experiment(client.get_experiment_by_name("demo").experiment_id)
     store.track(KEY, 1)
     assert count_active(store.uri) == 2
@@ -198,9 +195,26 @@ def test_another_artifact_folder_is_refused(store: Store) -> None:
     store.track(KEY, 1)
     run = store.root / "demo/demo/minilm/dynamic/seed100"
     with pytest.raises(UserError, match="keeps its artifacts in"):
-        track_run(run, KEY, {}, {}, store.uri, store.root / "elsewhere", store.root / "out.json")
+        out = store.root / "out.json"
+        track_run(read_run(run, KEY, 1), {}, {}, store.uri, store.root / "elsewhere", out)
     assert not (store.root / "out.json").exists()
     assert count_active(store.uri) == 2
+
+
+def test_a_store_that_takes_no_saved_views_takes_runs(
+    store: Store, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from mlflow.exceptions import MlflowException
+    from mlflow.tracking import MlflowClient
+
+    def refuses(self: MlflowClient, experiment_id: str, key: str, value: Any) -> None:
+        raise MlflowException(f"{key}: no such thing here")
+
+    monkeypatch.setattr(MlflowClient, "set_experiment_tag", refuses)
+    store.track(KEY, 1)
+    assert count_active(store.uri) == 2
+    said = capsys.readouterr().err
+    assert said.startswith("demo: no saved views: ") and said.count("\n") == 1
 
 
 def test_making_a_store_twice_keeps_its_runs(store: Store) -> None:
@@ -222,10 +236,12 @@ def test_one_process_is_quick(store: Store) -> None:
     code = (
         "from tests.tracking.conftest import Store; from tests.tracking.synthetic import *\n"
         "from pathlib import Path; from conpet.tracking import track_run\n"
+        "from conpet.run.reading import read_run\n"
         f"root = Path({str(store.root)!r}); store = Store(root)\n"
         "key = RunKey('demo', 'demo', 'minilm', 'dynamic', 100)\n"
         f"run = Path({str(run)!r})\n"
-        "track_run(run, key, config(key), TAGS, store.uri, store.artifacts, run / 'tracked.json')\n"
+        "out = run / 'tracked.json'\n"
+        "track_run(read_run(run, key, 6), config(key), TAGS, store.uri, store.artifacts, out)\n"
     )
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(__file__).parents[2])

@@ -27,6 +27,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parent))
 
 from checked import KEPT
+
 from conpet.files import write_json
 
 _JOB = re.compile(r'^\s*(\d+)\[label = "(\w+)', re.MULTILINE)

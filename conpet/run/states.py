@@ -12,10 +12,9 @@ from conpet.config.stages import Learn
 from conpet.config.strict import validate
 from conpet.errors import UserError
 from conpet.files import read_json
-from conpet.learners.base import Learner
+from conpet.run.folder import STATE_FILE
+from conpet.run.key import RunKey
 
-STATE_FILE = "state.json"
-MEMORY_FILE = "memory.json"
 #: what all states of a run share; the learning rate may change from task to task
 _SHAPE = ("learner", "pooling", "lora_targets")
 
@@ -35,9 +34,9 @@ class State(BaseModel):
     settings: Learn
 
     @property
-    def run(self) -> tuple[str, str, str, int]:
-        """Dataset, model, method and seed."""
-        return self.dataset, self.model, self.method, self.seed
+    def key(self) -> RunKey:
+        """The run's key."""
+        return RunKey(self.experiment, self.dataset, self.model, self.method, self.seed)
 
     def shape(self) -> dict[str, Any]:
         """Return what its weights fit: settings by their names."""
@@ -82,15 +81,15 @@ def check_same_run(states: Sequence[tuple[Path, State]], wanted: State) -> None:
                 )
 
 
-def check_tasks(states: Sequence[State], last: int, learner: type[Learner]) -> None:
-    """Refuse states that are not those of tasks 1..last, or, where it is enough, the last one.
+def check_tasks(states: Sequence[State], last: int, every: bool) -> None:
+    """Refuse states that are not those of tasks 1..last, or, unless ``every`` is needed, the last.
 
     Raises:
         UserError: which tasks they are of, and which are needed.
     """
     tasks = [state.task for state in states]
     wanted = list(range(1, last + 1))
-    if tasks != wanted and (learner.experts or tasks != wanted[-1:]):
+    if tasks != wanted and (every or tasks != wanted[-1:]):
         raise UserError(
             f"--state: they are of tasks {tasks}, but tasks {wanted} are needed, oldest first"
         )

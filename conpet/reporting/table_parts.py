@@ -1,21 +1,18 @@
-"""What tables share: statistics, how numbers look, who is best, footnotes."""
+"""What tables are put together from: rows of the matrix, their names, marks and footnotes."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
-import numpy as np
-
-from conpet.reporting.collect import Results, Run
-
-DASH = "–"  # there is no such number
-PENDING = "…"  # there will be one
+from conpet.reporting.collect import Results
+from conpet.reporting.numbers import PENDING
+from conpet.run.reading import Run
 
 
 def grid(results: Results) -> Iterator[tuple[str, str, str, list[Run]]]:
     """Yield (dataset, model, method, runs of all seeds) in the matrix's order."""
-    for key in dict.fromkeys(run.cell[:3] for run in results.runs):
+    for key in dict.fromkeys(run.key.cell for run in results.runs):
         yield *key, results.of(*key)
 
 
@@ -40,43 +37,8 @@ def dataset_rules(datasets: Sequence[str]) -> frozenset[int]:
 
 def threads(results: Results) -> tuple[int, ...]:
     """Return the thread counts the runs were trained with."""
-    timings = (step.timing for run in results.runs for step in (*run.states, *run.selectors))
-    return tuple(sorted({int(t["threads"]) for t in timings if t and "threads" in t}))
-
-
-def spread(values: Iterable[float | None]) -> tuple[float, float, int]:
-    """Return (mean, sample standard deviation, n) of the values that are there; NaN without."""
-    found = np.array([v for v in values if v is not None and not math.isnan(v)], dtype=float)
-    n = len(found)
-    return (
-        float(found.mean()) if n else math.nan,
-        float(found.std(ddof=1)) if n > 1 else math.nan,
-        n,
-    )
-
-
-def percent(mean: float, std: float = math.nan, digits: int = 2) -> str:
-    """Show a fraction as a percentage with its spread, a missing one as a dash."""
-    if math.isnan(mean):
-        return DASH
-    shown = _no_minus_zero(f"{100 * mean:.{digits}f}")
-    return shown if math.isnan(std) else f"{shown} ± {100 * std:.{digits}f}"
-
-
-def points(mean: float, std: float = math.nan) -> str:
-    """Show a difference of fractions in percentage points, with its sign."""
-    if math.isnan(mean):
-        return DASH
-    return f"{100 * mean:+.2f}" + ("" if math.isnan(std) else f" ± {100 * std:.2f}")
-
-
-def number(value: float, digits: int = 1) -> str:
-    """Show a number with thousands separators, a missing one as a dash."""
-    return DASH if math.isnan(value) else _no_minus_zero(f"{value:,.{digits}f}")
-
-
-def _no_minus_zero(shown: str) -> str:
-    return shown[1:] if shown.startswith("-") and not shown.strip("-0.,") else shown
+    timings = [training.timing for run in results.runs for training in run.trainings]
+    return tuple(sorted({int(t["threads"]) for t in timings if "threads" in t}))
 
 
 def rank(
@@ -121,11 +83,6 @@ def marks(
     return {"best": frozenset(best), "second": frozenset(second)}
 
 
-def waiting(cells: Sequence[str], pending: bool = True) -> list[str]:
-    """Return a row's cells, those without a number marked as pending where that is so."""
-    return [PENDING if pending and cell == DASH else cell for cell in cells]
-
-
 def pending_note(results: Results) -> list[str]:
     """Return the footnote on runs that are not finished, if there are any."""
     unready = [run for run in results.runs if not run.finished]
@@ -133,11 +90,11 @@ def pending_note(results: Results) -> list[str]:
         return []
     cells: dict[tuple[str, str, str], list[Run]] = {}
     for run in unready:
-        cells.setdefault(run.cell[:3], []).append(run)
+        cells.setdefault(run.key.cell, []).append(run)
     several = len(results.models) > 1
     items = []
     for (dataset, model, method), runs in cells.items():
-        seeds = ", ".join(str(run.cell.seed) for run in runs)
+        seeds = ", ".join(str(run.key.seed) for run in runs)
         where = f"{dataset}/{model}" if several else dataset
         items.append(f"{results.name(method)} on {where} (seed {seeds})")
     more = f"; and {len(items) - 12} more" if len(items) > 12 else ""

@@ -1,4 +1,4 @@
-"""What a packaged learner's model.json says: all that is needed to open it, but the backbone."""
+"""The card of a packaged learner (model.json): all that is needed to open it, but the backbone."""
 
 from __future__ import annotations
 
@@ -13,11 +13,12 @@ from conpet.config.stages import Learn
 from conpet.config.strict import Strict, validate
 from conpet.errors import UserError
 from conpet.files import read_json
+from conpet.run import RunKey
 
-MODEL_FILE = "model.json"
+CARD_FILE = "model.json"
 
 
-class Backbone(Strict):
+class BackbonePin(Strict):
     """The frozen model by its pin: it is fetched, never copied into a package."""
 
     name: str
@@ -50,8 +51,8 @@ class Calibration(Strict):
     outside_refused: float | None = None
 
 
-class Described(Strict):
-    """A packaged learner."""
+class Card(Strict):
+    """A packaged learner: of which run it is, how to open it, how far it can be believed."""
 
     format: Literal[1] = 1
     experiment: str
@@ -68,7 +69,7 @@ class Described(Strict):
     template: str
     max_length: int
     classes: list[list[str]]
-    backbone: Backbone
+    backbone: BackbonePin
     states: list[str]
     selector: str | None
     calibration: Calibration | None = None
@@ -81,16 +82,19 @@ class Described(Strict):
             settings=Settings(tuning=self.tuning, head=self.head, compute=compute),
         )  # fmt: skip
 
+    @property
+    def run_key(self) -> RunKey:
+        """The run that was packaged."""
+        return RunKey(self.experiment, self.dataset, self.model, self.method, self.seed)
 
-def read(folder: Path) -> Described:
+
+def read_card(folder: Path) -> Card:
     """Read a package's model.json.
 
     Raises:
         UserError: there is none, or it is none of ours.
     """
-    path = folder / MODEL_FILE
+    path = folder / CARD_FILE
     if not path.is_file():
-        raise UserError(
-            f"{folder}: no packaged learner here ({MODEL_FILE}): `conpet package` first"
-        )
-    return validate(Described, read_json(path), str(path))
+        raise UserError(f"{folder}: no packaged learner here ({CARD_FILE}): `conpet package` first")
+    return validate(Card, read_json(path), str(path))

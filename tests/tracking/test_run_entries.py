@@ -9,21 +9,23 @@ from pathlib import Path
 
 import pytest
 
-from conpet.errors import UserError
-from conpet.files import read_json, write_json
-from conpet.tracking import RunKey, content, notes, views
-from conpet.tracking.record import Record, read_run
+from conpet.config import Method
+from conpet.config.method import Look
+from conpet.config.strict import read_yaml, validate
+from conpet.run import RunKey
+from conpet.run.reading import Run, read_run
+from conpet.tracking import notes, run_entries, views
 from tests.tracking.synthetic import BIRTH, SPAN, TAGS, accuracy, build_run, config
 
 KEY = RunKey("demo", "demo", "minilm", "dynamic", 100)
 
 
 @pytest.fixture
-def record(tmp_path: Path) -> Record:
-    return read_run(build_run(tmp_path, KEY, 3), KEY)
+def record(tmp_path: Path) -> Run:
+    return read_run(build_run(tmp_path, KEY, 3), KEY, 3)
 
 
-def by_step(points: list[content.Point], key: str) -> dict[int, float]:
+def by_step(points: list[run_entries.Point], key: str) -> dict[int, float]:
     return {point.step: point.value for point in points if point.key == key}
 
 
@@ -37,7 +39,7 @@ def test_import_needs_no_mlflow(root: Path) -> None:
 
 def test_flatten() -> None:
     nested = {"a": {"b": {"c": 1}, "d": None}, "e": [1, "x"], "f": True, "g": "text", "h": {}}
-    assert content.flatten(nested) == {
+    assert run_entries.flatten(nested) == {
         "a.b.c": "1",
         "a.d": "null",
         "e": '[1, "x"]',
@@ -48,21 +50,21 @@ def test_flatten() -> None:
 
 
 def test_long_values_are_cut_but_stay_different() -> None:
-    first, second = (content.flatten({"x": ["class"] * 2000 + [end]})["x"] for end in "ab")
-    assert len(first) == len(second) == content.MAX_PARAM
+    first, second = (run_entries.flatten({"x": ["class"] * 2000 + [end]})["x"] for end in "ab")
+    assert len(first) == len(second) == run_entries.MAX_PARAM
     assert first != second
 
 
-def test_parameters_say_who_first_and_hold_the_whole_config(record: Record) -> None:
-    params = content.run_params(record, config(KEY))
+def test_parameters_say_who_first_and_hold_the_whole_config(record: Run) -> None:
+    params = run_entries.run_params(record, config(KEY))
     assert list(params)[:5] == ["dataset", "model", "method", "seed", "tasks"]
     assert params["method"] == "dynamic"
     assert params["method.train.learning_rate"] == "0.001"
-    assert set(content.flatten(config(KEY))) <= set(params)
+    assert set(run_entries.flatten(config(KEY))) <= set(params)
 
 
-def test_metrics_by_task(record: Record) -> None:
-    points = content.run_metrics(record)
+def test_metrics_by_task(record: Run) -> None:
+    points = run_entries.run_metrics(record)
     expected = {t: round(record.tasks[t - 1].metrics["whole_accuracy"], 4) for t in (1, 2, 3)}
     assert by_step(points, "whole_accuracy") == expected
     assert by_step(points, "task_accuracy/02") == {
@@ -76,16 +78,14 @@ def test_metrics_by_task(record: Record) -> None:
     assert set(by_step(points, "selector_accuracy_top3")) == {3}
 
 
-def test_costs_add_the_selector_and_experts_add_up(record: Record) -> None:
-    points = content.run_metrics(record)
+def test_costs_add_the_selector_and_experts_add_up(record: Run) -> None:
+    points = run_entries.run_metrics(record)
     # Task 1 has no selector; later tasks train one for 10 s before the expert.
     assert by_step(points, "seconds") == {1: SPAN, 2: SPAN + 10, 3: SPAN + 10}
     assert by_step(points, "seconds_total") == {1: SPAN, 2: 2 * SPAN + 10, 3: 3 * SPAN + 20}
     assert by_step(points, "samples_passed") == {1: 640, 2: 1280, 3: 1280}
     state = [task.learner.state["stored_bytes"] for task in record.tasks]
-    selector = [
-        task.selector.state["stored_bytes"] if task.selector else 0 for task in record.tasks
-    ]
+    selector = [task.selector.state.get("stored_bytes", 0) for task in record.tasks]
     assert by_step(points, "stored_bytes_total") == {
         1: state[0],
         2: state[0] + state[1] + selector[1],
@@ -95,21 +95,21 @@ def test_costs_add_the_selector_and_experts_add_up(record: Record) -> None:
 
 def test_linear_learner_keeps_its_last_state_only(tmp_path: Path) -> None:
     key = RunKey("demo", "demo", "minilm", "emr", 100)
-    record = read_run(build_run(tmp_path, key, 3), key)
-    points = content.run_metrics(record)
+    record = read_run(build_run(tmp_path, key, 3), key, 3)
+    points = run_entries.run_metrics(record)
     stored = by_step(points, "stored_bytes")
     assert by_step(points, "stored_bytes_total") == stored
     assert not any(point.key.startswith("selector") for point in points)
 
 
-def test_metrics_come_in_reading_order(record: Record) -> None:
-    keys = list(dict.fromkeys(point.key for point in content.run_metrics(record)))
+def test_metrics_come_in_reading_order(record: Run) -> None:
+    keys = list(dict.fromkeys(point.key for point in run_entries.run_metrics(record)))
     assert keys[:3] == ["whole_accuracy", "average_accuracy", "forgetting"]
 
 
-def test_curves_and_times(record: Record) -> None:
+def test_curves_and_times(record: Run) -> None:
     task = record.tasks[1]
-    points = content.task_metrics(task)
+    points = run_entries.task_metrics(task)
     loss = by_step(points, "loss")
     assert len(loss) == 40 and loss[1] > loss[40]
     assert by_step(points, "valid_accuracy") == pytest.approx({0: 0.7, 1: 0.8, 2: 0.9})
@@ -122,20 +122,20 @@ def test_curves_and_times(record: Record) -> None:
     assert task.start_ms == end - 1000 * (SPAN + 10)
 
 
-def test_tags(record: Record) -> None:
-    tags = content.run_tags(record, {**TAGS, "empty": "", "none": None, "dirty": True})
+def test_tags(record: Run) -> None:
+    tags = run_entries.run_tags(record, {**TAGS, "empty": "", "none": None, "dirty": True})
     assert tags["conpet.run_key"] == "demo/demo/minilm/dynamic/100"
     assert tags["conpet.kind"] == "run"
     assert tags["mlflow.source.git.commit"] == tags["git_commit"] == TAGS["git_commit"]
     assert tags["dirty"] == "true"
     assert not {"empty", "none"} & set(tags)
-    one = content.task_tags(record, record.tasks[0], TAGS)
+    one = run_entries.task_tags(record, record.tasks[0], TAGS)
     assert one["conpet.run_key"] == "demo/demo/minilm/dynamic/100/task01"
     assert one["plan_sha256"] == record.tasks[0].learner.state["plan_sha256"]
     assert len(tags["plan_sha256"]) == 64 and tags["plan_sha256"] != one["plan_sha256"]
 
 
-def test_note_says_what_became_of_each_task(record: Record) -> None:
+def test_note_says_what_became_of_each_task(record: Run) -> None:
     note = notes.run_note(record)
     new, now = (100 * accuracy("dynamic", 100, after, 1) for after in (1, 3))
     row = next(line for line in note.splitlines() if line.startswith("| 1 |"))
@@ -145,44 +145,14 @@ def test_note_says_what_became_of_each_task(record: Record) -> None:
 
 def test_note_of_a_long_stream_fits(tmp_path: Path) -> None:
     key = RunKey("demo", "demo", "minilm", "finetune", 100)
-    note = notes.run_note(read_run(build_run(tmp_path, key, 200), key))
-    assert len(note) <= content.MAX_TAG
+    note = notes.run_note(read_run(build_run(tmp_path, key, 200), key, 200))
+    assert len(note) <= run_entries.MAX_TAG
     assert "| 1 |" in note and "| 200 |" in note and "left out" in note
 
 
-def test_missing_task_is_named(tmp_path: Path) -> None:
-    run = build_run(tmp_path, KEY, 3)
-    (run / "task02" / "metrics.json").unlink()
-    with pytest.raises(UserError, match=r"task02/metrics\.json: no such file"):
-        read_run(run, KEY)
-    with pytest.raises(UserError, match=r"task01/metrics\.json: no such file"):
-        read_run(tmp_path / "nowhere", KEY)
-
-
-def test_only_the_tasks_asked_for(tmp_path: Path) -> None:
-    run = build_run(tmp_path, KEY, 3)
-    assert len(read_run(run, KEY, 2).tasks) == 2
-    with pytest.raises(UserError, match="task04"):
-        read_run(run, KEY, 4)
-
-
-def test_files_of_another_run_are_refused(tmp_path: Path) -> None:
-    run = build_run(tmp_path, KEY, 1)
-    path = run / "task01" / "metrics.json"
-    write_json(path, {**read_json(path), "seed": 7})
-    with pytest.raises(UserError, match="seed is 7, not 100"):
-        read_run(run, KEY)
-
-
-@pytest.mark.parametrize("name", ["", "a/b", "it's", "a b", "-x", "ü"])
-def test_names_that_no_filter_can_quote(name: str) -> None:
-    with pytest.raises(UserError, match="run key"):
-        RunKey("demo", name, "minilm", "emr", 1)
-
-
-def test_views_are_small_and_name_metrics_that_exist(record: Record) -> None:
+def test_views_are_small_and_name_metrics_that_exist(record: Run) -> None:
     tags = views.experiment_tags()
-    logged = {point.key for point in content.run_metrics(record)}
+    logged = {point.key for point in run_entries.run_metrics(record)}
     saved = [
         json.loads(tags[f"mlflow.sharedViewState.{key}"]) for key in (views.RUNS, "conpet-methods")
     ]
@@ -192,3 +162,17 @@ def test_views_are_small_and_name_metrics_that_exist(record: Record) -> None:
         assert {name.removeprefix("metrics.").strip("`") for name in shown} <= logged
         assert {chart["metricKey"] for chart in state["compareRunCharts"]} <= logged
     assert max(map(len, tags.values())) < 20_000
+
+
+def test_colours_are_those_of_the_figures_and_all_different(root: Path, record: Run) -> None:
+    shown = [
+        validate(Method, read_yaml(path), str(path)).look
+        for path in sorted((root / "config/methods").glob("*.yaml"))
+    ]
+    colors = [run_entries.color(look) for look in shown if look]
+    assert len(set(colors)) == len(shown)
+    assert {look.color for look in shown if look and look.filled} <= set(colors)
+    look = Look(color="#0072B2", filled=False)
+    assert run_entries.color(look) == "#59a3cd"
+    assert run_entries.run_tags(record, {}, look)["mlflow.runColor"] == "#59a3cd"
+    assert "mlflow.runColor" not in run_entries.run_tags(record, {})

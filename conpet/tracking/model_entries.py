@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from conpet.predicting.described import Described
+from conpet.card import Card
 
 
-def title(about: Described) -> str:
+def title(about: Card) -> str:
     """Return the model's name in lists; MLflow allows no dots in it."""
     return f"{about.dataset}-{about.method}-seed{about.seed}".replace(".", "_")
 
 
-def note(about: Described) -> str:
+def note(about: Card) -> str:
     """Return a version's description: what it is, and how far it can be believed."""
     classes = sum(map(len, about.classes))
     text = (
@@ -33,7 +33,7 @@ def note(about: Described) -> str:
     return text
 
 
-def calibration(about: Described) -> dict[str, float]:
+def calibration(about: Card) -> dict[str, float]:
     """Return what was measured when the learner was packaged, by the name of a metric."""
     found = about.calibration
     if found is None:

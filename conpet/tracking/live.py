@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import queue
 import resource
 import sys
@@ -20,7 +19,9 @@ import urllib.parse
 import urllib.request
 from typing import Any
 
-ADDRESS = "CONPET_LIVE"  # an MLflow server's address; nothing is sent without it
+from conpet.environment import LIVE
+from conpet.run import RunKey
+
 EVERY_SECONDS = 2.0
 TIMEOUT_SECONDS = 5.0
 _MOST = 900  # metrics in one request: the server takes 1,000
@@ -124,7 +125,13 @@ def _usage(step: int) -> list[dict[str, Any]]:
     return [{"key": k, "value": v, "step": step, "timestamp": stamp} for k, v in used.items()]
 
 
-def live(experiment: str, key: str, name: str) -> Live | None:
-    """Return a stream to the server that the environment names, None without one."""
-    address = os.environ.get(ADDRESS, "")
-    return Live(address, experiment, key, name) if address.startswith("http") else None
+def live(key: RunKey, task: int, what: str) -> Live | None:
+    """Return a stream to the server that the environment names, None without one.
+
+    ``what`` is the job of that task of the run; the complete run replaces the stream by its key.
+    """
+    address = LIVE.get()
+    if not address.startswith("http"):
+        return None
+    name = f"{what} · {key.dataset} {key.model} {key.method} seed {key.seed} task {task}"
+    return Live(address, key.experiment, f"{key.child(task)}/{what}", name)

@@ -26,7 +26,7 @@ _LINK = re.compile(rb"#/experiments/\d+/runs/[0-9a-f]{32}|MLflow run <code>[0-9a
 _MADE_UP = ("model_id", "run_id", "model_uuid", "utc_time_created", "artifact_path")
 
 
-def contents(uri: str) -> Items:
+def inventory(uri: str) -> Items:
     """Return everything in a store as one flat mapping, from where it stands to what it is.
 
     Runs and models go by their run key. Artifacts are given by their SHA-256, and MLmodel files
@@ -57,7 +57,7 @@ def contents(uri: str) -> Items:
 
 def dump(uri: str, out: Path) -> int:
     """Write what a store holds as JSON, to be compared later; return how many things."""
-    found = contents(uri)
+    found = inventory(uri)
     write_json(out, dict(sorted(found.items())))
     return len(found)
 
@@ -71,7 +71,7 @@ def differences(first: str, second: str) -> list[str]:
     Raises:
         UserError: a store does not answer, or a file is not there.
     """
-    a, b = (read_json(Path(w)) if w.endswith(".json") else contents(w) for w in (first, second))
+    a, b = (read_json(Path(w)) if w.endswith(".json") else inventory(w) for w in (first, second))
     lines = []
     for key in sorted(a.keys() | b.keys()):
         if key not in b:

@@ -6,12 +6,12 @@ import shutil
 from pathlib import Path
 
 import pytest
+from conpet.cli import main
 
-from conpet.commands import main
-from conpet.tracking.contents import contents, differences
+from conpet.tracking.inventory import differences, inventory
 from tests.chain import Chain
 from tests.predicting.conftest import Packaged, learnt, packaged
-from tests.tracking import contents as plain
+from tests.tracking import looked as plain
 from tests.tracking.conftest import Store
 from tests.tracking.synthetic import METHODS, RunKey
 from tests.tracking.test_models import log
@@ -26,12 +26,12 @@ def test_models_that_are_logged_anew_are_the_same(
     methods = ("static_emr", "dynamic")
     for method in (*methods, methods[0]):
         log(store, packaged(method), method)
-    held = contents(store.uri)
+    held = inventory(store.uri)
     shutil.rmtree(store.artifacts)
     shutil.copy(store.root / "mlflow.db", store.root / "old.db")
     for method in reversed(methods):
         log(other, packaged(method), method)
-    assert held == contents(other.uri)
+    assert held == inventory(other.uri)
     key = "tiny/tiny/tiny/dynamic/1"
     assert held["registered tiny-dynamic: alias best"] == key
     assert held[f"model {key}: run"] == key

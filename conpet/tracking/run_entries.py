@@ -7,29 +7,15 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
-from conpet.tracking.record import Phase, Record, Task
+from conpet.config.method import Look
+from conpet.run.reading import Run, Task, Training
 
 # MLflow refuses longer values; params.json among the artifacts has them whole.
 MAX_PARAM = 6000
 MAX_TAG = 8000
 SOURCE = "conpet track"
+TINT = 0.35  # of white in the colour of a method that figures tell apart by an unfilled marker
 DIGITS = 4  # of a fraction: a hundredth of a percent, as in the tables; metrics.json has them all
-
-# One colour a method in every chart; a method of the user's own takes MLflow's choice.
-_COLOURS = {
-    "finetune": "#d62728",
-    "ewc": "#e377c2",
-    "lwf": "#bcbd22",
-    "emr": "#ff7f0e",
-    "ea_emr": "#8c564b",
-    "crl": "#c49c94",
-    "static_emr": "#1f77b4",
-    "static_ea_emr": "#17becf",
-    "static_crl": "#9edae5",
-    "dynamic": "#2ca02c",
-    "limitless": "#9467bd",
-    "joint": "#7f7f7f",
-}
 
 
 class Point(NamedTuple):
@@ -62,7 +48,7 @@ def flatten(params: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
         if isinstance(value, Mapping) and value:
             flat.update(flatten(value, f"{key}."))
         else:
-            flat[key] = _cut(_text(value), MAX_PARAM)
+            flat[key] = _shortened(_text(value), MAX_PARAM)
     return flat
 
 
@@ -70,28 +56,28 @@ def _text(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
-def _cut(text: str, limit: int) -> str:
+def _shortened(text: str, limit: int) -> str:
     if len(text) <= limit:
         return text
     mark = f"... sha256 {hashlib.sha256(text.encode()).hexdigest()}"
     return text[: limit - len(mark)] + mark
 
 
-def run_params(record: Record, params: Mapping[str, Any]) -> dict[str, str]:
+def run_params(run: Run, params: Mapping[str, Any]) -> dict[str, str]:
     """Parameters of a run: who it is, then its whole config."""
-    key = record.key
+    key = run.key
     identity = {"dataset": key.dataset, "model": key.model, "method": key.method, "seed": key.seed}
     # MLflow shows parameters in the order they were logged.
-    own = flatten({**identity, "tasks": len(record.tasks)})
+    own = flatten({**identity, "tasks": len(run.tasks)})
     return {**own, **flatten(params), **own}
 
 
-def task_params(record: Record, task: Task) -> dict[str, str]:
+def task_params(run: Run, task: Task) -> dict[str, str]:
     """Parameters of one task: who it is, and what this training was told."""
-    key, state = record.key, task.learner.state
+    key, state = run.key, task.learner.state
     identity = {"dataset": key.dataset, "model": key.model, "method": key.method, "seed": key.seed}
     own: dict[str, Any] = {name: state[name] for name in ("settings", "tuning") if name in state}
-    if task.selector is not None:
+    if task.selector.state:
         own["selector"] = {
             name: task.selector.state[name]
             for name in ("settings", "tuning")
@@ -100,20 +86,20 @@ def task_params(record: Record, task: Task) -> dict[str, str]:
     return flatten({**identity, "task": task.number, "learner": state.get("learner"), **own})
 
 
-def run_metrics(record: Record) -> list[Point]:
+def run_metrics(run: Run) -> list[Point]:
     """Metrics of a run with the task as step; accuracies are fractions, rounded to DIGITS."""
     points: list[Point] = []
     seconds, samples = 0.0, 0
-    for count, task in enumerate(record.tasks, start=1):
+    for count, task in enumerate(run.tasks, start=1):
         seconds += task.seconds
         samples += task.total("samples_passed")
-        scores = _scores(task, record.summaries[count - 1])
+        scores = _scores(task, run.summaries[count - 1])
         values: dict[str, Any] = {key: _rounded(value) for key, value in scores}
         values |= _costs(task)
         values |= {
             "seconds_total": seconds,
             "samples_passed_total": samples,
-            "stored_bytes_total": record.stored_bytes(count),
+            "stored_bytes_total": run.kept_bytes(count),
         }
         points += _points(values, task.end_ms, task.number)
     # MLflow shows metrics in the order they were first logged: the last task has them all.
@@ -162,7 +148,7 @@ def _points(values: Mapping[str, Any], time: int, step: int) -> list[Point]:
 def task_metrics(task: Task) -> list[Point]:
     """Metrics of one task: curves by step and epoch, then what it cost and gave."""
     points = _curves(task.learner, "")
-    if task.selector is not None:
+    if task.selector.state:
         points += _curves(task.selector, "selector_")
     accuracy = task.metrics["task_accuracy"]
     own = accuracy[task.number - 1] if len(accuracy) >= task.number else None
@@ -171,54 +157,65 @@ def task_metrics(task: Task) -> list[Point]:
     return points + _points(values, task.end_ms, task.number)
 
 
-def _curves(phase: Phase, prefix: str) -> list[Point]:
-    state = phase.state
+def _curves(training: Training, prefix: str) -> list[Point]:
+    state = training.state
     curve = state.get("loss_curve") or []
     epochs = state.get("epochs") or []
     last_step = max((step for step, _ in curve), default=0)
     points = [
-        Point(f"{prefix}loss", float(loss), _moment(phase, step, last_step), int(step))
+        Point(f"{prefix}loss", float(loss), _moment(training, step, last_step), int(step))
         for step, loss in curve
         if loss is not None
     ]
     for row in epochs:
         epoch = int(row["epoch"])
-        time = _moment(phase, epoch + 1, len(epochs))
+        time = _moment(training, epoch + 1, len(epochs))
         named = {f"{prefix}epoch_loss": row.get("loss")}
         named[f"{prefix}valid_accuracy"] = row.get("valid_accuracy")
         points += _points(named, time, epoch)
     return points
 
 
-def _moment(phase: Phase, step: int, last: int) -> int:
+def _moment(training: Training, step: int, last: int) -> int:
     # The files say when a training began and ended; its steps are spread evenly between.
     if last <= 0:
-        return phase.end_ms
-    return phase.start_ms + (phase.end_ms - phase.start_ms) * min(step, last) // last
+        return training.end_ms
+    return training.start_ms + (training.end_ms - training.start_ms) * min(step, last) // last
 
 
-def run_tags(record: Record, tags: Mapping[str, Any]) -> dict[str, str]:
-    """Tags of a run: its key, where it comes from, its note."""
-    states = [phase.state for task in record.tasks for phase in task.phases]
+def color(look: Look) -> str:
+    """Return the colour of a method in MLflow's charts, which have no markers and no lines.
+
+    It is that of the figures, lighter where the marker is not filled: what two methods share in
+    the figures is told apart there by the marker.
+    """
+    if look.filled:
+        return look.color
+    parts = (int(look.color[i : i + 2], 16) for i in (1, 3, 5))
+    return "#" + "".join(f"{round(part + TINT * (255 - part)):02x}" for part in parts)
+
+
+def run_tags(run: Run, tags: Mapping[str, Any], look: Look | None = None) -> dict[str, str]:
+    """Tags of a run: its key, where it comes from, its colour."""
+    states = [training.state for training in run.trainings]
     own = {
         **tags,
-        "conpet.run_key": str(record.key),
+        "conpet.run_key": str(run.key),
         "conpet.kind": "run",
         "plan_sha256": _hash_all(states, "plan_sha256"),
-        "encoded_sha256": str(record.last.learner.state.get("encoded_sha256") or ""),
+        "encoded_sha256": str(run.last.learner.state.get("encoded_sha256") or ""),
     }
-    colour = _COLOURS.get(record.key.method)
-    if colour:
-        own["mlflow.runColor"] = colour
+    if look is not None:
+        own["mlflow.runColor"] = color(look)
     return system_tags(own)
 
 
-def task_tags(record: Record, task: Task, tags: Mapping[str, Any]) -> dict[str, str]:
+def task_tags(run: Run, task: Task, tags: Mapping[str, Any]) -> dict[str, str]:
     """Tags of one task; the parent's id is added by who knows it."""
     state = task.learner.state
     own = {
         **tags,
-        "conpet.run_key": record.key.child(task.number),
+        "conpet.run_key": run.key.child(task.number),
         "conpet.kind": "task",
         "plan_sha256": str(state.get("plan_sha256") or ""),
         "encoded_sha256": str(state.get("encoded_sha256") or ""),
@@ -232,15 +229,15 @@ def system_tags(tags: Mapping[str, Any]) -> dict[str, str]:
     if tags.get("git_commit"):
         full["mlflow.source.git.commit"] = tags["git_commit"]
     texts = {key: _text(value) for key, value in full.items() if value is not None}
-    return {key: _cut(text, MAX_TAG) for key, text in texts.items() if text}
+    return {key: _shortened(text, MAX_TAG) for key, text in texts.items() if text}
 
 
-def _hash_all(states: list[dict[str, Any]], field: str) -> str:
+def _hash_all(states: list[Mapping[str, Any]], field: str) -> str:
     values = [str(state.get(field) or "") for state in states]
     return hashlib.sha256("\n".join(values).encode()).hexdigest() if any(values) else ""
 
 
-def data_input(record: Record, task: Task, context: str) -> DataInput:
+def data_input(run: Run, task: Task, context: str) -> DataInput:
     """The data seen up to a task: named by the dataset, told apart by hash and task."""
     digest = str(task.learner.state.get("encoded_sha256") or "none")
     tested = task.metrics.get("task_samples") or []
@@ -251,7 +248,7 @@ def data_input(record: Record, task: Task, context: str) -> DataInput:
     }
     # The store keeps one profile a (name, digest): the task is part of the digest.
     return DataInput(
-        name=record.key.dataset,
+        name=run.key.dataset,
         digest=f"{digest[:12]}-{task.number:02d}",
         profile=json.dumps(profile),
         context=context,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +10,7 @@ import pandas as pd
 from mlflow.exceptions import MlflowException
 from mlflow.pyfunc import PythonModel, PythonModelContext
 
+from conpet.environment import MIRROR, SNAPSHOT
 from conpet.errors import UserError
 from conpet.predicting.predictor import Predictor
 
@@ -22,8 +22,8 @@ class ServedLearner(PythonModel):
         """Open the package; CONPET_SNAPSHOT or CONPET_MIRROR say where the backbone is."""
         self.predictor = Predictor(
             Path(context.artifacts["package"]),
-            snapshot=os.environ.get("CONPET_SNAPSHOT"),
-            mirror=os.environ.get("CONPET_MIRROR"),
+            snapshot=SNAPSHOT.get(),
+            mirror=MIRROR.get(),
         )
 
     def predict(

@@ -1,0 +1,35 @@
+"""The environment variables that this project reads: each by name, with what it means."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Variable:
+    """An environment variable; one that is set to nothing is as one that is not set."""
+
+    name: str
+    meaning: str
+
+    def get(self) -> str:
+        """Return its value, '' where it is not set."""
+        return os.environ.get(self.name, "")
+
+
+PROGRESS = Variable("CONPET_PROGRESS", "0: no progress lines, no progress bars")
+LIVE = Variable("CONPET_LIVE", "an MLflow server's address: losses are streamed to it as they grow")
+CACHE = Variable("CONPET_CACHE", "the folder for fetched backbones, else the user's cache folder")
+SNAPSHOT = Variable("CONPET_SNAPSHOT", "where a served learner finds its backbone")
+MIRROR = Variable("CONPET_MIRROR", "a folder that may hold that backbone's files")
+WARM = Variable("CONPET_WARM", "set by the workflow: the process that learning jobs come from")
+WORKFLOW_PID = Variable("CONPET_WORKFLOW_PID", "set by the workflow: its process, watched by jobs")
+WORKFLOW_HOST = Variable("CONPET_WORKFLOW_HOST", "set by the workflow: the machine of that process")
+
+ALL = (PROGRESS, LIVE, CACHE, SNAPSHOT, MIRROR, WARM, WORKFLOW_PID, WORKFLOW_HOST)
+
+
+def quiet() -> bool:
+    """Say whether the environment asks for no progress lines."""
+    return PROGRESS.get() == "0"

@@ -1,0 +1,19 @@
+"""A run: its key, what its folder holds, and how that is read. Nobody else knows file names.
+
+The key and the paths cost no import of a framework; what is read is in :mod:`conpet.run.reading`.
+"""
+
+from __future__ import annotations
+
+from conpet.run.folder import MEMORY_FILE, STATE_FILE, TIMING_FILE, RunFolder
+from conpet.run.key import RunKey, check_name, run_path
+
+__all__ = [
+    "MEMORY_FILE",
+    "STATE_FILE",
+    "TIMING_FILE",
+    "RunFolder",
+    "RunKey",
+    "check_name",
+    "run_path",
+]

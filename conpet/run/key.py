@@ -1,0 +1,72 @@
+"""What makes a run the run it is."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from conpet.errors import UserError
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*")
+
+
+def run_path(experiment: str, dataset: str, model: str, method: str, seed: int | str) -> str:
+    """Return a run's folder within the results; the parts may be a workflow's wildcards."""
+    return f"{experiment}/{dataset}/{model}/{method}/seed{seed}"
+
+
+@dataclass(frozen=True)
+class RunKey:
+    """One run of an experiment's matrix.
+
+    Raises:
+        UserError: a part holds a character that a path or a store's filter could not quote.
+    """
+
+    experiment: str
+    dataset: str
+    model: str
+    method: str
+    seed: int
+
+    def __post_init__(self) -> None:
+        for part in (self.experiment, self.dataset, self.model, self.method):
+            check_name(part)
+
+    def __str__(self) -> str:
+        return f"{self.experiment}/{self.dataset}/{self.model}/{self.method}/{self.seed}"
+
+    @property
+    def title(self) -> str:
+        """The run's name in a list: what differs most often comes first."""
+        return f"{self.dataset} · {self.method} · seed {self.seed} · {self.model}"
+
+    @property
+    def path(self) -> Path:
+        """The run's folder within the results."""
+        return Path(run_path(self.experiment, self.dataset, self.model, self.method, self.seed))
+
+    @property
+    def cell(self) -> tuple[str, str, str]:
+        """Dataset, model and method: what runs that differ by their seed alone share."""
+        return self.dataset, self.model, self.method
+
+    def child(self, task: int) -> str:
+        """Return the key of one task of this run."""
+        return f"{self}/task{task:02d}"
+
+    def of_task(self, task: int) -> dict[str, Any]:
+        """Return the keys that every JSON file of one task starts with."""
+        return {**vars(self), "task": task}
+
+
+def check_name(name: str) -> None:
+    """Refuse a name that cannot be part of a run key.
+
+    Raises:
+        UserError: the name is empty or holds more than letters, digits and ``. _ + -``.
+    """
+    if not _NAME.fullmatch(name):
+        raise UserError(f"run key: {name!r}: use letters, digits and . _ + - only in names")
