@@ -69,7 +69,10 @@ def validate_text(model: type[M], text: bytes, where: str) -> M:
         value = json.loads(text)
     except ValueError as error:
         raise UserError(f"{where}: not JSON: {error}") from None
-    return validate(model, value, where)
+    try:
+        return model.model_validate_json(text)  # in which a number may be a key
+    except ValidationError as failure:
+        raise UserError(f"{where}: {one_line(failure, model, value)}") from None
 
 
 @contextlib.contextmanager

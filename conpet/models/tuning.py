@@ -12,7 +12,10 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
-from typing import Any
+from typing import Any, get_type_hints
+
+from pydantic import TypeAdapter, ValidationError
+from pydantic.errors import PydanticSchemaGenerationError
 
 from conpet.config.settings import Tuning
 from conpet.config.strict import choose
@@ -53,6 +56,7 @@ def peft_config(tuning: Tuning, targets: list[str] | str) -> Any:
     fields = set(make.__dataclass_fields__)
     for key in tuning.config:
         choose(f"field of {tuning.type}", key, sorted(fields), "tuning.config")
+    _check_kinds(make, tuning.config)
     values = dict(tuning.config)
     if "target_modules" in fields:
         values.setdefault("target_modules", targets)
@@ -69,6 +73,22 @@ def peft_config(tuning: Tuning, targets: list[str] | str) -> Any:
             "read: use one that tunes layers, as LORA, DORA by LORA's use_dora, or IA3"
         )
     return made
+
+
+def _check_kinds(make: type, config: dict[str, Any]) -> None:
+    """Refuse a value that is not of its field's type: PEFT itself takes any."""
+    hints = get_type_hints(make)
+    for key, value in config.items():
+        try:
+            TypeAdapter(hints[key]).validate_python(value, strict=True)
+        except ValidationError as error:
+            first = error.errors()[0]["msg"]
+            reason = f"{first[0].lower()}{first[1:]}, found {value!r}"
+            raise UserError(f"tuning.config: {key}: {reason}") from None
+        except PydanticSchemaGenerationError:
+            continue  # a type of torch's: what does not fit fails where it is used
+    if isinstance(rank := config.get("r"), int) and rank < 1:
+        raise UserError(f"tuning.config: r: a rank is 1 or more, found {rank}")
 
 
 def tune(model: Any, name: str, tuning: Tuning, targets: list[str] | str) -> Any:

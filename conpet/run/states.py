@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -9,7 +10,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict
 
 from conpet.config.stages import Learn
-from conpet.config.strict import validate
+from conpet.config.strict import validate_text
 from conpet.errors import UserError
 from conpet.files import read_json
 from conpet.run.folder import STATE_FILE
@@ -59,7 +60,7 @@ def read_state(folder: Path, stage: Literal["train", "select"] = "train") -> Sta
         wanted = "a selector" if stage == "select" else "a state"
         raise UserError(f"{folder}: is of stage {value.get('stage')!r}, not {wanted}")
     fields = {name: value[name] for name in State.model_fields if name in value}
-    return validate(State, fields, str(path))
+    return validate_text(State, json.dumps(fields).encode(), str(path))
 
 
 def check_same_run(states: Sequence[tuple[Path, State]], wanted: State) -> None:

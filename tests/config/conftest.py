@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from conpet.config import Experiment, load_experiment
+from conpet.commands.checks import open_experiment
+from conpet.config import Experiment
 from conpet.config.strict import read_yaml
 from conpet.errors import UserError
 from tests.yaml_text import to_yaml
@@ -89,7 +90,7 @@ class Project:
         self.write(name, to_yaml(content))
 
     def load(self, name: str = "e") -> Experiment:
-        return load_experiment(name, self.folder)
+        return open_experiment(name, self.folder)
 
     def mistake(self, name: str = "e") -> str:
         """Return the message of the mistake that loading reports, its folder left out."""

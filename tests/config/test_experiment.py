@@ -9,25 +9,27 @@ from typing import Any
 import pytest
 
 from conpet.config import Experiment
+from conpet.config.raw import RawFile
 from conpet.config.settings import Settings
+from conpet.config.stages import Learn, PublishedOrder
+from conpet.config.strict import validate_text
 from tests.config.conftest import ORDER, Project
 
 E = "experiments/e.yaml"
-STAGES: dict[str, dict[str, Any]] = {
-    "fetch_model": {"model": "small"},
-    "fetch_dataset": {"dataset": "made"},
-    "prepare": {"dataset": "made"},
-    "split": {"dataset": "made"},
-    "encode": {"dataset": "made", "model": "small"},
-    "train": {"dataset": "made", "model": "small", "method": "many", "task": 2},
-    "select": {"dataset": "made", "model": "small", "method": "many", "task": 2},
-    "remember": {"dataset": "made", "model": "small", "method": "plain", "task": 2},
-    "evaluate": {"dataset": "made", "model": "small", "method": "plain", "task": 2},
+CELL = ("made", "small", "many")
+STAGES: dict[str, tuple[Any, ...]] = {
+    "fetch_model": ("small",),
+    "fetch_dataset": ("made", "base"),
+    "prepare": ("made", "base"),
+    "split": ("made", "base"),
+    "encode": ("made", "small"),
+    "learn": (*CELL, 2),
+    "evaluate": CELL,
 }
 
 
-def params(experiment: Experiment) -> dict[str, Any]:
-    return {stage: experiment.params(stage, **keys) for stage, keys in STAGES.items()}
+def params(experiment: Experiment) -> dict[str, str]:
+    return {stage: getattr(experiment, stage)(*keys).text() for stage, keys in STAGES.items()}
 
 
 def changed(project: Project, file: str, key: str, value: Any) -> set[str]:
@@ -98,19 +100,19 @@ def test_a_rate_by_task_replaces_and_is_replaced(project: Project) -> None:
 
 
 def test_a_later_rate_leaves_the_earlier_tasks_alone(project: Project) -> None:
-    def tasks() -> list[dict[str, Any]]:
+    def tasks() -> list[Learn]:
         e = project.load()
-        return [e.params("train", "made", "small", "many", task=t) for t in range(1, 6)]
+        return [e.learn(*CELL, t) for t in range(1, 6)]
 
     project.set(E, "settings.training.lr", {1: 0.5, 4: 0.1})
     before = tasks()
-    assert [p["training"]["lr"] for p in before] == [0.5, 0.5, 0.5, 0.1, 0.1]
+    assert [p.settings.training.lr for p in before] == [0.5, 0.5, 0.5, 0.1, 0.1]
     project.set(E, "settings.training.lr", {1: 0.5, 4: 0.2})
     after = tasks()
     assert [a == b for a, b in zip(before, after, strict=True)] == [True, True, True, False, False]
 
 
-LEARNING = {"train", "select"}
+LEARNING = {"learn"}
 
 
 @pytest.mark.parametrize(
@@ -118,8 +120,8 @@ LEARNING = {"train", "select"}
     [
         (E, "settings.training.lr", 0.5, LEARNING),
         (E, "settings.replay.batches", 9, LEARNING),
-        (E, "settings.memory.per_class", 9, LEARNING | {"remember"}),
-        (E, "settings.compute.threads", 2, LEARNING | {"remember", "evaluate"}),
+        (E, "settings.memory.per_class", 9, LEARNING),
+        (E, "settings.compute.threads", 2, LEARNING | {"evaluate"}),
         (E, "settings.encoding.max_length", 64, {"encode"}),
         (E, "seeds", [4], set()),
         (E, "title", "Another", set()),
@@ -132,7 +134,7 @@ LEARNING = {"train", "select"}
         ("datasets/made.yaml", "citation", "N. N.", set()),
         ("datasets/given.yaml", "kind", "entity", set()),
         ("models/small.yaml", "source.path", "other", {"fetch_model"}),
-        ("models/small.yaml", "pooling", "last", LEARNING | {"encode", "remember", "evaluate"}),
+        ("models/small.yaml", "pooling", "last", LEARNING | {"encode"}),
     ],
 )
 def test_a_stage_depends_on_its_own_settings_only(
@@ -141,19 +143,33 @@ def test_a_stage_depends_on_its_own_settings_only(
     assert changed(project, file, key, value) == stages
 
 
-def test_params_are_plain_json_values(project: Project) -> None:
+def test_a_stage_comes_back_from_its_text(project: Project) -> None:
     project.set(E, "settings.training.lr", {1: 0.5, 4: 0.1})
     e = project.load()
-    for stage, keys in STAGES.items():
-        value = e.params(stage, **keys)
-        assert json.loads(json.dumps(value)) == value, stage
+    for stage, keys in {**STAGES, "package": CELL, "track": CELL, "matrix": ()}.items():
+        value = getattr(e, stage)(*keys)
+        assert validate_text(type(value), value.text().encode(), stage) == value
+
+
+def test_what_is_a_default_is_in_no_text(project: Project) -> None:
+    """A new key with its default then changes no text, and no job is run again."""
+    project.set(E, "settings", {})
+    before = params(project.load())
+    hash_before = project.load().sha256()
+    assert json.loads(before["learn"]) == {
+        "learner": "experts", "lora_targets": ["query", "value"], "replay": "dynamic",
+    }  # fmt: skip
+    assert before["evaluate"] == "{}"
+    project.set(E, "settings", Settings().model_dump())
+    assert params(project.load()) == before
+    assert project.load().sha256() == hash_before
 
 
 def test_a_published_order_is_part_of_the_split(project: Project) -> None:
-    before = project.load().params("split", dataset="given")
-    assert before["order"] == ORDER
+    before = project.load().split("given", "base")
+    assert before.order == PublishedOrder(tasks=ORDER["tasks"])
     project.write("class_orders/given.json", json.dumps({**ORDER, "tasks": [["a"], ["b"]]}))
-    assert project.load().params("split", dataset="given")["order"]["tasks"] == [["a"], ["b"]]
+    assert project.load().split("given", "base").order == PublishedOrder(tasks=[["a"], ["b"]])
 
 
 def test_tasks_and_parts(project: Project) -> None:
@@ -162,10 +178,8 @@ def test_tasks_and_parts(project: Project) -> None:
     assert [e.part_of("given", t) for t in (1, 3, 4)] == ["base", "base", "add1"]
     assert e.parts("given") == ["base", "add1"]
     assert e.parts("given", 3) == ["base"]
-    assert e.params("split", dataset="given", part="add1")["classes"] == ["late"]
-    assert e.params("prepare", dataset="given", part="add1")["files"] == [
-        {"name": "b.txt", "split": ""}
-    ]
+    assert e.split("given", "add1").classes == ["late"]
+    assert e.prepare("given", "add1").files == [RawFile(name="b.txt")]
     project.set(E, "tasks", 2)
     cut = project.load()
     assert [cut.tasks("made"), cut.tasks("given")] == [2, 2]
@@ -176,10 +190,10 @@ def test_tasks_and_parts(project: Project) -> None:
 
 def test_an_addition_leaves_the_base_alone(project: Project) -> None:
     stages = ("fetch_dataset", "prepare", "split")
-    before = [project.load().params(s, dataset="given") for s in stages]
+    before = [getattr(project.load(), stage)("given", "base") for stage in stages]
     new = {"files": [{"name": "c.txt"}], "classes": ["later"]}
     project.set("datasets/given.yaml", "additions", [new])
-    assert [project.load().params(s, dataset="given") for s in stages] == before
+    assert [getattr(project.load(), stage)("given", "base") for stage in stages] == before
 
 
 def changes(project: Project) -> list[Callable[[], None]]:
@@ -201,3 +215,24 @@ def test_the_hash_changes_with_whatever_matters(project: Project, number: int) -
     assert project.load().sha256() == before
     changes(project)[number]()
     assert project.load().sha256() != before
+
+
+@pytest.mark.parametrize(
+    ("file", "key", "value"),
+    [
+        (E, "title", "Another"),
+        ("methods/many.yaml", "title", "Another"),
+        ("methods/many.yaml", "look", {"color": "#000000"}),
+        ("methods/many.yaml", "against", ["plain"]),
+        ("datasets/made.yaml", "title", "Another"),
+        ("datasets/made.yaml", "licence", "another"),
+        ("datasets/made.yaml", "homepage", "https://example.org"),
+        ("models/small.yaml", "licence", "another"),
+    ],
+)
+def test_the_hash_does_not_change_with_what_is_only_shown(
+    project: Project, file: str, key: str, value: Any
+) -> None:
+    before = project.load().sha256()
+    project.set(file, key, value)
+    assert project.load().sha256() == before

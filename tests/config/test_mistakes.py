@@ -54,7 +54,7 @@ MISTAKES: list[tuple[str, str, Any, str]] = [
     (MADE, "split", {"shares": [0, 0.5, 0.5]}, "shares that sum to 1, like [0.8, 0.1, 0.1]"),
     (MADE, "split", {"shares": [1.2, -0.1, -0.1]}, "split.shares[1]: expected 0 or more, found -0"),
     (GIVEN, "files.0.split", "dev", "files[0].split: expected '', 'train', 'valid' or 'test'"),
-    (PLAIN, "replay", "memry", "replay: expected 'none', 'memory', 'dynamic' or 'full', found 'me"),
+    (PLAIN, "replay", "memry", "replay: unknown replay 'memry': did you mean 'memory'?"),
     # required keys
     (E, "title", DELETED, f"{E}: title: this key is required"),
     (E, "datasets", DELETED, f"{E}: datasets: this key is required"),
@@ -98,7 +98,7 @@ MISTAKES: list[tuple[str, str, Any, str]] = [
     ),
     ("methods/many.yaml", "options", {"expert_init": "x"}, "expert_init: expected 'fresh' or 'sel"),
     ("methods/many.yaml", "options", {"top_k": 0}, "options: top_k: expected 1 or more, found 0"),
-    ("methods/many.yaml", "replay", "memory", "cannot learn with 'memory': use none or dynamic or"),
+    ("methods/many.yaml", "replay", "memory", "cannot learn with 'memory': use dynamic or full or none"),
     (PLAIN, "learner", "aligned", f"{PLAIN}: replay: learner aligned cannot learn with 'none': "),
     (MADE, "options", {"x": 1}, f"{MADE}: format fewrel: option x: "),
     # unions: the complaint is about the form that was meant

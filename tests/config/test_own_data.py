@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from conpet.config import Dataset, load_experiment
+from conpet.commands.checks import open_experiment
+from conpet.config import Dataset
 from conpet.config.dataset import Addition, Partition, SeedOrder
 from conpet.config.raw import RawFile
 from conpet.config.strict import read_yaml, validate
@@ -152,7 +153,7 @@ def test_the_example_of_the_readme_is_an_experiment(tmp_path: Path) -> None:
     (tmp_path / "mine.yaml").write_text("\n".join(example))
     assert len(read_yaml(tmp_path / "mine.yaml")) == 3
     (tmp_path / "topics.csv").touch()
-    experiment = load_experiment(str(tmp_path / "mine.yaml"), ROOT / "config")
+    experiment = open_experiment(str(tmp_path / "mine.yaml"), ROOT / "config")
     assert experiment.tasks("topics") == 5
     assert experiment.datasets["topics"].files[0].url == str(tmp_path / "topics.csv")
 
@@ -170,4 +171,4 @@ def test_the_same_dataset_in_a_file_or_in_the_experiment_is_prepared_alike(
     project.set(E, "datasets", {"mine": {**value, "split": {}}})
     mine = project.load()
     for stage in ("fetch_dataset", "prepare", "split"):
-        assert named.params(stage, "named") == mine.params(stage, "mine")
+        assert getattr(named, stage)("named", "base") == getattr(mine, stage)("mine", "base")

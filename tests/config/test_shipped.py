@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from conpet.config import Dataset, Method, Model, load_experiment
+from conpet.commands.checks import open_experiment
+from conpet.config import Dataset, Method, Model
 from conpet.config.dataset import ClassOrder, FileOrder
 from conpet.config.strict import read_yaml, validate
 from conpet.data import readers
@@ -52,7 +53,7 @@ def test_method(path: Path) -> None:
 
 @pytest.mark.parametrize("path", files("experiments"), ids=lambda p: p.stem)
 def test_experiment(path: Path) -> None:
-    experiment = load_experiment(path.stem, CONFIG)
+    experiment = open_experiment(path.stem, CONFIG)
     for name in experiment.datasets:
         assert experiment.tasks(name) >= 1
 

@@ -51,7 +51,7 @@ def test_another_type_replaces_the_whole_section(project: Project) -> None:
         ({"type": "FULL"}, "tuning.type: unknown PEFT type 'FULL': known: "),
         ({"config": {"lora_alfa": 3}}, "unknown field of LORA 'lora_alfa': did you mean 'lora_a"),
         ({"type": "IA3", "config": {"r": 3}}, "tuning.config: unknown field of IA3 'r': known: "),
-        ({"type": "full", "config": {"r": 3}}, "tuning.config: full tunes all and has no fields"),
+        ({"type": "full", "config": {"r": 3}}, "tuning.config: full has no fields: leave config out"),
         ({"tpye": "LORA"}, "tuning.tpye: unknown key: did you mean 'type'?"),
         ({"type": 3}, "tuning.type: expected text, found 3"),
         ({"type": "IA3", "config": 3}, "tuning.config: expected a mapping, found 3"),
@@ -74,19 +74,23 @@ def test_the_file_that_says_it_is_named(project: Project) -> None:
     assert project.mistake().startswith(f"{E}: overrides[0].settings: tuning.type: ")
 
 
-def test_the_default_does_not_import_peft(project: Project) -> None:
+@pytest.mark.parametrize(
+    ("config", "said"),
+    [
+        ({"r": "four"}, "tuning.config: r: "),
+        ({"r": 0}, "tuning.config: "),
+        ({"use_dora": "yes"}, "tuning.config: use_dora: "),
+    ],
+)
+def test_a_value_of_another_kind_is_refused(project: Project, config: Any, said: str) -> None:
+    project.set(E, "settings.tuning", {"config": config})
+    assert said in project.mistake()
+
+
+def test_reading_a_config_imports_neither_torch_nor_peft(project: Project) -> None:
     code = (
         "import sys; from pathlib import Path; from conpet.config import load_experiment; "
-        f"load_experiment('e', Path({str(project.folder)!r})); sys.exit('peft' in sys.modules)"
+        f"load_experiment('e', Path({str(project.folder)!r})); "
+        "sys.exit(bool({'peft', 'torch', 'conpet.learners'} & set(sys.modules)))"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
-
-
-def test_plain_lora_is_checked_without_peft_and_has_fields_of_peft(project: Project) -> None:
-    from peft import LoraConfig
-
-    from conpet.config.settings import PlainLora
-
-    assert set(PlainLora.model_fields) <= set(LoraConfig.__dataclass_fields__)
-    project.set(E, "settings.tuning", {"config": {"r": "four"}})
-    assert "tuning.config: r: expected" in project.mistake()

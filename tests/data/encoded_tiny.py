@@ -7,16 +7,18 @@ from pathlib import Path
 from typing import Any
 
 from conpet.config.dataset import Partition
+from conpet.config.stages import Encode
 from conpet.data.encoding import encode_part
 from conpet.data.schema import Mention, Sample
-from conpet.data.split import split
+from conpet.data.split import split_samples as split
 
-PARAMS: dict[str, Any] = {
-    "template": "{tail} is the {mask} of {head}.",
-    "pooling": "mask",
-    "max_length": 40,
-    "max_cloze_words": 50,
-}
+PARAMS = Encode(
+    kind="relation",
+    template="{tail} is the {mask} of {head}.",
+    pooling="mask",
+    max_length=40,
+    max_cloze_words=50,
+)
 TASKS, CLASSES = 5, 3
 ADDITIONS = (["late1", "late2"], ["last"])
 

@@ -23,7 +23,7 @@ from tests.data.tokenizers_tiny import RESERVED, byte_level, sentencepiece, word
 def write(tmp_path: Path, tokenizer: Any = None, **params: Any) -> Path:
     found, tasks = parts()[0]
     out = tmp_path / "deep" / "base.safetensors"
-    encode_part(found, tasks, PARAMS | params, tokenizer or wordpiece(tmp_path), out)
+    encode_part(found, tasks, PARAMS.model_copy(update=params), tokenizer or wordpiece(tmp_path), out)
     return out
 
 
@@ -94,7 +94,7 @@ def test_training_texts_with_a_long_cloze_are_left_out(
     tokenizer = byte_level(*RESERVED)
     found = [long_named(words + 1)]  # and "is", "the", "of", "marie."
     out = tmp_path / "x.safetensors"
-    params = PARAMS | {"max_length": 400}
+    params = PARAMS.model_copy(update={"max_length": 400})
     tasks = one_task(found, train=[0], test=[0])
     dropped = encode_part(found, tasks, params, tokenizer, out)
     part = read_part(out)

@@ -130,7 +130,7 @@ def test_a_stream_with_dropped_samples(tmp_path: Path) -> None:
     ]
     found[::2] = long_named
     out = tmp_path / "x.safetensors"
-    params = PARAMS | {"max_length": 22}
+    params = PARAMS.model_copy(update={"max_length": 22})
     dropped = encode_part(found, tasks, params, wordpiece(tmp_path), out)
     stream = open_stream([out], TASKS)
     assert sum(dropped.values()) > 20

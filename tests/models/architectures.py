@@ -12,6 +12,7 @@ from transformers import AutoTokenizer
 
 from conpet.config.settings import Compute, Settings
 from conpet.config.strict import merge
+from conpet.config.stages import Encode
 from conpet.data.encoding import encode_part
 from conpet.data.schema import Mention, Sample
 from tests.data import tokenizers_tiny
@@ -20,12 +21,13 @@ from tests.tiny import World
 CLASSES = ("born", "lived", "old", "new")
 COUNTS = {"train": 8, "valid": 2, "test": 3}
 PLACES = ("warsaw", "paris", "city", "river")
-PARAMS = {
-    "template": "in this sentence , {tail} is the {mask} of {head} .",
-    "pooling": "mask",
-    "max_length": 60,
-    "max_cloze_words": 50,
-}
+PARAMS = Encode(
+    kind="relation",
+    template="in this sentence , {tail} is the {mask} of {head} .",
+    pooling="mask",
+    max_length=60,
+    max_cloze_words=50,
+)
 _SIZES: dict[str, Any] = {
     "hidden_size": 32,
     "intermediate_size": 48,

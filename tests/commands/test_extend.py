@@ -43,19 +43,19 @@ def test_two_files_become_two_tasks(chain: Chain, capsys: pytest.CaptureFixture[
     first, second = read_yaml(path)["additions"]
     assert (first["classes"], second["classes"]) == (["late0", "late1"], ["later0", "later1"])
     assert first["files"][0]["url"] == "../../a.csv"
-    data, part = chain.results / "data", ["--dataset", "tiny", "--part"]
+    data, part = chain.results / "data", [*chain.of, "--dataset", "tiny", "--part"]
     chain.prepare()
-    before: list[str | Path] = [data / "t.json"]
+    before: list[str | Path] = ["--before", data / "t.json"]
     for name in ("add1", "add2"):
         here = data / name
         chain("fetch-dataset", *part, name, "--out", here / "raw")
         chain("prepare", *part, name, "--raw", here / "raw", "--out", here / "s.parquet",
               "--report", here / "r.json")  # fmt: skip
         chain("split", *part, name, "--samples", here / "s.parquet", "--raw", here / "raw",
-              "--before", *before, "--out", here / "t.json")  # fmt: skip
-        before.append(here / "t.json")
+              *before, "--out", here / "t.json")  # fmt: skip
+        before += ["--before", here / "t.json"]
         (task,) = read_json(here / "t.json")["tasks"]
-        assert task["task"] == 2 + len(before)
+        assert task["task"] == 2 + len(before) // 2
         assert (len(task["train"]), len(task["valid"]), len(task["test"])) == (16, 2, 2)
 
 

@@ -23,13 +23,13 @@ def chain(tmp_path: Path) -> Chain:
 
 
 def run(chain: Chain, command: str, *words: str | Path) -> None:
-    results = ["--results", chain.results]
-    chain(command, *results, *words)
+    chain(command, "--experiment", "tiny", "--results", chain.results, *words)
 
 
 def verify(chain: Chain, *words: str) -> Path:
     out = chain.folder / "verified.txt"
-    run(chain, "verify", "--published", chain.folder / "published", "--out", out, *words)
+    place = ["--config-dir", chain.config, "--published", chain.folder / "published"]
+    run(chain, "verify", *place, "--out", out, *words)
     return out
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conpet.jobs.represent import sample
+from conpet.commands.jobs import some_of_each as sample
 from safetensors.numpy import load_file, save_file
 
 from conpet.reporting.projection import read_points
@@ -45,9 +45,9 @@ def move(path: Path, seed: int) -> None:
 
 def represent(chain: Chain, method: str, name: str) -> Path:
     run, out = chain.results / method, chain.results / method / name
-    states = [run / f"task{task:02d}/state" for task in (1, 2)]
+    states = [w for task in (1, 2) for w in ("--state", run / f"task{task:02d}/state")]
     selector = ["--selector", run / "task02/selector"] if method == "dynamic" else []
-    chain.job("represent", method, 2, "--states", *states, *selector, "--out", out)
+    chain.ask("represent", *(states if selector else states[-2:]), *selector, "--out", out)
     return out
 
 

@@ -1,0 +1,46 @@
+"""Defaults never change: jobs are handed, and hashes are made of, what differs from them."""
+
+from __future__ import annotations
+
+from conpet.config.settings import Settings
+from conpet.learners import learner_class, names
+
+SETTINGS = {
+    "training": {
+        "epochs": 3, "batch_size": 8, "lr": 1e-3, "weight_decay": 0.01, "eps": 1e-4,
+        "betas": [0.9, 0.999], "clip_norm": None,
+    },
+    "replay": {"batches": 200, "train_share": 0.8, "new_share": 0.5, "valid_batch_size": 32},
+    "memory": {"per_class": 20, "train_share": 0.8, "base_frequency": 5},
+    "tuning": {"type": "LORA", "config": {"r": 4, "lora_alpha": 1, "lora_dropout": 0.0}},
+    "encoding": {"max_length": 128, "max_cloze_words": 50},
+    "compute": {
+        "device": "auto", "precision": "float32", "threads": 1, "eval_batch_size": 64, "fast": True,
+    },
+    "head": "grow",
+}  # fmt: skip
+OPTIONS = {
+    "aligned": {"epochs": 20, "lr": 1e-4, "batch_size": 32},
+    "contrastive": {
+        "temperature": 0.1, "distillation_temperature": 10.0, "projection": 64,
+        "clip_norm": 10.0, "class_minimum": 10,
+    },
+    "ewc": {"strength": 1000.0, "fisher_samples": 200, "probes": 8},
+    "experts": {
+        "top_k": 1, "teacher_forcing": True, "expert_init": "fresh", "selector_clip_norm": 1.0,
+        "selector_untrained": False,
+    },
+    "linear": {},
+    "lwf": {"strength": 0.1},
+}  # fmt: skip
+#: a key that came later goes here with the default that is the old behaviour
+
+
+def test_the_defaults_of_settings_are_what_they_were() -> None:
+    assert Settings().model_dump() == SETTINGS
+
+
+def test_the_defaults_of_the_learners_are_what_they_were() -> None:
+    found = {name: learner_class(name).Options().model_dump() for name in OPTIONS}
+    assert found == OPTIONS
+    assert set(OPTIONS) <= set(names())
