@@ -141,8 +141,8 @@ class Console(logging.Handler):
 
     def _text(self, record: Any) -> str:
         text = record.getMessage().strip()
-        of_no_use = self.total and record.levelno < logging.WARNING and "user request" not in text
-        return "" if of_no_use or text == "None" or text.startswith(_CHATTER) else text
+        aside = self.total and record.levelno < logging.WARNING and "user request" not in text
+        return "" if aside or text.startswith(_CHATTER) else text
 
 
 def install(logger: logging.Logger) -> None:
