@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import shutil
+import subprocess
+import sys
 from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
@@ -210,3 +212,12 @@ def test_not_a_predictions_file(tmp_path: Path) -> None:
     (tmp_path / "predictions.parquet").write_text("no")
     with pytest.raises(UserError, match="evaluate again"):
         read_predictions(tmp_path / "predictions.parquet")
+
+
+def test_the_page_is_imported_without_what_draws_it() -> None:
+    """matplotlib and jinja2 are in the extra `workflow`: the core package does without."""
+    code = (
+        "import sys; sys.modules.update(matplotlib=None, jinja2=None);"
+        "import conpet.reporting.page, conpet.reporting.graph, conpet.reporting.curves"
+    )
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0
