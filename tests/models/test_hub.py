@@ -50,8 +50,10 @@ class Handler(BaseHTTPRequestHandler):
         if self.server.refusal:
             status, code = self.server.refusal
             self.answer(b"", status, {"X-Error-Code": code})
-        elif path == f"/api/models/{REPO}/revision/main":
-            self.answer(json.dumps({"id": REPO, "sha": COMMIT}).encode())
+        elif path in (f"/api/models/{REPO}/revision/{name}" for name in ("main", COMMIT)):
+            # some versions of the client take the names from here, others from the tree
+            names = [{"rfilename": file["path"]} for file in self.tree()]
+            self.answer(json.dumps({"id": REPO, "sha": COMMIT, "siblings": names}).encode())
         elif path == f"/api/models/{REPO}/tree/{COMMIT}":
             self.answer(json.dumps(self.tree()).encode())
         elif path.startswith(resolve):
