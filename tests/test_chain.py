@@ -17,6 +17,8 @@ from conpet.data.stream import open_stream
 from conpet.models.backbone import collate
 from tests.chain import METHODS, Chain
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parent.parent
 
 

@@ -17,6 +17,8 @@ from conpet.cli import main
 from conpet.errors import UserError
 from tests.models.architectures import save_model
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def snapshots(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:

@@ -11,6 +11,8 @@ from conpet.bench.scale import Curve, Row, measure, near
 from conpet.bench.scale_report import markdown, write
 from conpet.cli import main
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def curves() -> list[Curve]:

@@ -7,6 +7,8 @@ import torch
 
 from tests.gpu import measure
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def found() -> dict[str, object]:

@@ -14,6 +14,8 @@ from conpet.errors import UserError
 from conpet.learners import names
 from tests.tiny import TASKS, World, make_encoded, same_bytes
 
+pytestmark = pytest.mark.slow
+
 METHODS = {
     "finetune": ("linear", "none"),
     "ewc": ("ewc", "none"),

@@ -14,6 +14,8 @@ from conpet.reporting.names import METHODS
 from conpet.reporting.style import STYLES, style
 from tests.reporting.synthetic import cells
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize("name", list(FIGURES))
 def test_every_figure_twice_the_same(name: str, results: Results, tmp_path: Path) -> None:

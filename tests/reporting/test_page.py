@@ -19,6 +19,8 @@ from conpet.reporting.page import About, data_hashes, tables_for, write_page
 from conpet.reporting.predictions import Texts, read_predictions
 from tests.reporting.synthetic import build, cells
 
+pytestmark = pytest.mark.slow
+
 
 class Page(HTMLParser):
     def __init__(self, text: str) -> None:

@@ -21,6 +21,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "examples"))
 from compare_routes import compare
 from routes import Said, library, served, server
 
+pytestmark = pytest.mark.slow
+
 __all__ = ["learnt", "packaged"]
 JSON = "application/json"
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import collections
 import re
 
+import pytest
+
 from conpet.config import load_experiment
 from conpet.jobs.publish import TARGETS
 from conpet.learners import find
@@ -13,6 +15,8 @@ from conpet.reporting.graph import EDGES, job_counts
 from conpet.reporting.tables import TABLES
 from tests.conftest import ROOT
 from tests.workflow.conftest import Workspace
+
+pytestmark = pytest.mark.slow
 
 RUNS = {f"tiny minilm {method} seed 7" for method in ("simple", "recall", "expert")}
 SUMMARY = "tables and figures of tiny"

@@ -5,8 +5,12 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import pytest
+
 from tests.workflow.conftest import Workspace
 from tests.workflow.test_dag import option
+
+pytestmark = pytest.mark.slow
 
 MINE = """\
 title: My topics

@@ -11,6 +11,8 @@ import pytest
 
 from tests.workflow.conftest import Workspace, said
 
+pytestmark = pytest.mark.slow
+
 TARGETS = ("tables", "mlflow")
 
 
