@@ -22,6 +22,8 @@ from conpet.models.batches import collate
 from conpet.run.states import read_state
 from tests.chain import METHODS, Chain, write_yaml
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parent.parent
 
 

@@ -13,6 +13,8 @@ from conpet.files import read_json
 from tests.chain import Chain
 from tests.tiny import CLASSES, make_samples
 
+pytestmark = pytest.mark.slow
+
 MINE = """\
 title: My topics
 datasets: {topics: {files: [topics.csv], template: "it is {mask}", order: {seed: 1, tasks: 2}}}

@@ -15,6 +15,8 @@ from conpet.learners import names
 from conpet.testing import check_learner
 from tests.tiny import World
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize("learner", names())
 def test_every_learner_keeps_to_the_contract(learner: str) -> None:

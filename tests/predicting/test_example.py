@@ -13,6 +13,8 @@ from tests.chain import Chain
 from tests.predicting.conftest import Packaged
 from tests.tiny import make_samples
 
+pytestmark = pytest.mark.slow
+
 SCRIPT = Path(__file__).resolve().parents[2] / "examples" / "plain_peft.py"
 
 

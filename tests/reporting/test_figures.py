@@ -13,6 +13,8 @@ from conpet.reporting.figures import FIGURES, write_figure
 from conpet.reporting.style import looks
 from tests.reporting.synthetic import about, cells
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize("name", list(FIGURES))
 def test_every_figure_twice_the_same(name: str, results: Results, tmp_path: Path) -> None:

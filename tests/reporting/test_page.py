@@ -25,6 +25,8 @@ from conpet.reporting.tables import TABLES, tables_for
 from conpet.run.reading import Training
 from tests.reporting.synthetic import build, cells
 
+pytestmark = pytest.mark.slow
+
 
 class Page(HTMLParser):
     def __init__(self, text: str) -> None:

@@ -16,6 +16,8 @@ from tests.tracking.conftest import Store
 from tests.tracking.synthetic import METHODS, RunKey
 from tests.tracking.test_models import log
 
+pytestmark = pytest.mark.slow
+
 __all__ = ["learnt", "packaged"]
 KEY = RunKey("demo", "demo", "minilm", "dynamic", 100)
 

@@ -23,6 +23,8 @@ from tests.tracking import looked
 from tests.tracking.conftest import Store
 from tests.tracking.test_server import free_port, serving, start, stop
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(autouse=True)
 def _soon(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -24,6 +24,8 @@ from tests.tiny import make_samples
 from tests.tracking import looked
 from tests.tracking.conftest import Store
 
+pytestmark = pytest.mark.slow
+
 __all__ = ["learnt", "packaged"]
 TEXTS = [s.text for s in make_samples()[:20]]
 

@@ -18,6 +18,8 @@ from tests.predicting.conftest import Packaged, learnt, packaged
 from tests.tracking.conftest import Store
 from tests.tracking.test_models import TEXTS, log
 
+pytestmark = pytest.mark.slow
+
 __all__ = ["learnt", "packaged"]
 JSON = "application/json"
 

@@ -25,6 +25,8 @@ from tests.tracking import looked
 from tests.tracking.conftest import Store
 from tests.tracking.synthetic import TAGS, RunKey, build_run, config
 
+pytestmark = pytest.mark.slow
+
 KEY = RunKey("demo", "demo", "minilm", "dynamic", 100)
 
 

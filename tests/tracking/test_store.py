@@ -20,6 +20,8 @@ from tests.tracking import looked
 from tests.tracking.conftest import Store
 from tests.tracking.synthetic import METHODS, TAGS, build_run, config
 
+pytestmark = pytest.mark.slow
+
 KEY = RunKey("demo", "demo", "minilm", "dynamic", 100)
 
 

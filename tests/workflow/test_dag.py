@@ -10,6 +10,8 @@ import re
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from conpet.commands.publishing import TARGETS
 from conpet.config import load_experiment
 from conpet.learners import learner_class
@@ -17,6 +19,8 @@ from conpet.reporting.figures import FIGURES
 from conpet.reporting.tables import TABLES
 from tests.conftest import ROOT
 from tests.workflow.conftest import Workspace
+
+pytestmark = pytest.mark.slow
 
 RUNS = {f"tiny minilm {method} seed 7" for method in ("simple", "recall", "expert")}
 SUMMARY = "tables and figures of tiny"

@@ -5,7 +5,11 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import pytest
+
 from tests.workflow.conftest import Workspace
+
+pytestmark = pytest.mark.slow
 
 MINE = """\
 title: My topics

@@ -13,6 +13,8 @@ import pytest
 from tests.workflow.conftest import Workspace, said
 from tests.workflow.test_dag import told
 
+pytestmark = pytest.mark.slow
+
 TARGETS = ("tables", "mlflow")
 
 

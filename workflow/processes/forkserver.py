@@ -30,8 +30,8 @@ sys.path.insert(0, str(Path(__file__).parent))
 from runner import POLL_SECONDS, alive, die_with_parent
 
 MODULES = (
-    "conpet.cli",
-    "conpet.jobs.learn",
+    "conpet.commands",
+    "conpet.commands.jobs",
     "conpet.learners.contrastive",
     "conpet.learners.experts",
     "conpet.learners.linear",
@@ -45,7 +45,7 @@ REQUEST_BYTES = 2**20  # the longest request: a command line and its environment
 
 
 def _import() -> None:
-    # before torch, as conpet.cli does
+    # before torch, as conpet.commands does
     for name, value in (("OMP_WAIT_POLICY", "PASSIVE"), ("TOKENIZERS_PARALLELISM", "false")):
         os.environ.setdefault(name, value)
     for name in MODULES:
@@ -78,7 +78,7 @@ def _run(request: dict[str, Any], output: int) -> None:
         os.environ.update(request["environment"])
         os.chdir(request["folder"])
         sys.argv = ["conpet", *request["arguments"]]
-        from conpet.cli import main
+        from conpet.commands import main
 
         main(sys.argv[1:])
         status = 0

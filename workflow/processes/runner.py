@@ -27,7 +27,7 @@ POLL_SECONDS = 0.5
 _PR_SET_PDEATHSIG = 1
 #: the commands that compute with a model, each a rule of the same name: forkserver.py starts them,
 #: and the profiles give them memory, time and, all but `encode`, a GPU
-LEARNING = ("encode", "train", "select", "remember", "evaluate", "represent", "package")
+LEARNING = ("encode", "train", "select", "evaluate", "represent", "package")
 
 
 def die_with_parent() -> None:
