@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from scipy import stats
 
+from conpet.config import Method
 from conpet.reporting.collect import Results
 from conpet.reporting.significance import comparison, paired_bootstrap, paired_t, pairs
+from conpet.reporting.table_parts import bound_note
 from conpet.reporting.tables import TABLES
+from tests.reporting.synthetic import build, cells
 
 
 def test_paired_t_against_scipy() -> None:
@@ -81,3 +87,56 @@ def test_main_names_the_tests(results: Results) -> None:
     notes = " ".join(TABLES["main"][0](results).footnotes)
     assert "paired t-test over seeds; paired bootstrap" in notes
     assert "Static ConPET (EMR) over EMR" in notes
+
+
+OWN = {
+    "finetune": Method(title="Fine-tuning", learner="linear", replay="none"),
+    "own": Method(title="My own", learner="mine", replay="none"),
+}
+
+
+def two_methods(folder: Path, **keys: Any) -> Results:
+    own = OWN["own"].model_copy(update=keys)
+    matrix = cells(methods=list(OWN), seeds=(1, 2), n_tasks=3)
+    titles = {name: method.title for name, method in OWN.items()}
+    return build(folder, matrix, per_class=3, about={**OWN, "own": own}, titles=titles)
+
+
+def test_an_empty_table_says_why_and_what_to_write(tmp_path: Path, results: Results) -> None:
+    made = TABLES["significance"][0](two_methods(tmp_path))
+    assert list(made.rows) == []
+    (note,) = [note for note in made.footnotes if note.startswith("Nothing is compared")]
+    assert "write `against: [finetune]` into the YAML" in note
+    assert not any("The best" in note for note in made.footnotes)
+    notes = TABLES["significance"][0](results).footnotes
+    assert not any("Nothing is compared" in note for note in notes)
+    assert any("The best static is the one with the highest mean here" in note for note in notes)
+
+
+def test_a_method_of_ones_own_is_tested_and_judged_as_ours_are(tmp_path: Path) -> None:
+    keys = {"against": ["finetune"], "ahead": {"finetune": 10.0}, "flat_cost": True, "bound": True}
+    found = two_methods(tmp_path, **keys)
+    assert list(pairs(found, "demo", "minilm")) == [("own", "finetune")]
+    assert [cells[:2] for cells in TABLES["significance"][0](found).rows] == [
+        ["My own", "Fine-tuning"]
+    ]
+    assert list(TABLES["claims"][0](found).data["claim"]) == [
+        "My own above Fine-tuning",
+        "My own above Fine-tuning by 10 points",
+        "Cost of My own independent of the number of tasks",
+    ]
+    assert found.bound("own")
+    assert any("Not ranked" in note and "My own" in note for note in bound_note(found))
+
+
+def test_a_family_is_met_by_its_best_but_not_by_the_method_itself(results: Results) -> None:
+    family = {m: results.about[m].model_copy(update={"family": "f"}) for m in results.methods}
+    rivals = results.about["emr"].model_copy(update={"family": "f", "against": ["f", "emr"]})
+    met = replace(results, about={**family, "emr": rivals})
+    found = [baseline for method, baseline in pairs(met, "demo", "minilm") if method == "emr"]
+    means = {
+        m: np.mean([run.summary["whole_accuracy"] for run in results.of("demo", "minilm", m)])
+        for m in results.methods
+        if m != "emr"
+    }
+    assert found == [max(means, key=lambda m: means[m])]

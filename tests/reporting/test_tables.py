@@ -7,6 +7,7 @@ import math
 import re
 import shutil
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +19,7 @@ from conpet.files import read_json, sha256, write_json
 from conpet.reporting.collect import Results, collect
 from conpet.reporting.numbers import number, percent, spread
 from conpet.reporting.table_parts import rank
-from conpet.reporting.tables import TABLES, Table, terminal, write_table
+from conpet.reporting.tables import TABLES, Table, tables_for, terminal, write_table
 from tests.reporting.synthetic import cells
 
 
@@ -197,6 +198,13 @@ def test_ablation_takes_settings_from_the_configuration(results: Results) -> Non
     made = table("ablation", Results(**{**vars(results), "settings": settings}))
     assert made.columns[1] == ("Setting", "r")
     assert list(made.data["tuning.config.r"]) == ["0", "1", "2", "3", "4"]
+
+
+def test_ablations_are_shown_where_methods_are_variants(results: Results) -> None:
+    assert "ablation" not in tables_for(results)
+    variant = results.about["emr"].model_copy(update={"options": {"x": 1}})
+    twice = replace(results, about={**results.about, "finetune": variant})
+    assert "ablation" in tables_for(twice)
 
 
 def test_rank_ties_on_what_is_shown() -> None:

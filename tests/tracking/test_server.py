@@ -20,6 +20,7 @@ import pytest
 
 from conpet.errors import UserError
 from conpet.files import read_json
+from conpet.run.reading import read_run
 from conpet.tracking import count_active, create_store, track_run, ui_command, ui_pages
 from tests.tracking import looked
 from tests.tracking.conftest import Store
@@ -155,7 +156,8 @@ def _track(job: tuple[str, str, str, int]) -> None:
     root, uri, artifacts, seed = job
     key = RunKey("demo", "demo", "minilm", "dynamic", seed)
     run = Path(root) / "demo/demo/minilm/dynamic" / f"seed{seed}"
-    track_run(run, key, config(key), TAGS, uri, Path(artifacts), run / "tracked.json")
+    out = run / "tracked.json"
+    track_run(read_run(run, key, 2), config(key), TAGS, uri, Path(artifacts), out)
 
 
 def test_eight_at_once_through_a_server_on_postgresql(
@@ -185,7 +187,8 @@ def test_through_a_server(store: Store, other: Store, server: str) -> None:
     create_store(server, store.artifacts, store.root / "store.json")
     run = build_run(store.root, KEY, 3)
     for _ in range(2):
-        track_run(run, KEY, config(KEY), TAGS, server, store.artifacts, run / "tracked.json")
+        out = run / "tracked.json"
+        track_run(read_run(run, KEY, 3), config(KEY), TAGS, server, store.artifacts, out)
     assert count_active(server) == 4
     other.track(KEY)
     direct = looked.dump(other.uri)
