@@ -6,9 +6,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conpet.commands.jobs import some_of_each as sample
 from safetensors.numpy import load_file, save_file
 
+from conpet.commands.jobs import some_of_each as sample
 from conpet.reporting.projection import read_points
 from tests.chain import Chain
 

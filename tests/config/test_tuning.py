@@ -51,7 +51,10 @@ def test_another_type_replaces_the_whole_section(project: Project) -> None:
         ({"type": "FULL"}, "tuning.type: unknown PEFT type 'FULL': known: "),
         ({"config": {"lora_alfa": 3}}, "unknown field of LORA 'lora_alfa': did you mean 'lora_a"),
         ({"type": "IA3", "config": {"r": 3}}, "tuning.config: unknown field of IA3 'r': known: "),
-        ({"type": "full", "config": {"r": 3}}, "tuning.config: full has no fields: leave config out"),
+        (
+            {"type": "full", "config": {"r": 3}},
+            "tuning.config: full has no fields: leave config",
+        ),
         ({"tpye": "LORA"}, "tuning.tpye: unknown key: did you mean 'type'?"),
         ({"type": 3}, "tuning.type: expected text, found 3"),
         ({"type": "IA3", "config": 3}, "tuning.config: expected a mapping, found 3"),

@@ -23,7 +23,9 @@ from tests.data.tokenizers_tiny import RESERVED, byte_level, sentencepiece, word
 def write(tmp_path: Path, tokenizer: Any = None, **params: Any) -> Path:
     found, tasks = parts()[0]
     out = tmp_path / "deep" / "base.safetensors"
-    encode_part(found, tasks, PARAMS.model_copy(update=params), tokenizer or wordpiece(tmp_path), out)
+    encode_part(
+        found, tasks, PARAMS.model_copy(update=params), tokenizer or wordpiece(tmp_path), out
+    )
     return out
 
 

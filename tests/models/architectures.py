@@ -11,8 +11,8 @@ import transformers
 from transformers import AutoTokenizer
 
 from conpet.config.settings import Compute, Settings
-from conpet.config.strict import merge
 from conpet.config.stages import Encode
+from conpet.config.strict import merge
 from conpet.data.encoding import encode_part
 from conpet.data.schema import Mention, Sample
 from tests.data import tokenizers_tiny

@@ -23,6 +23,7 @@ from conpet.reporting.page import About, data_hashes, write_page
 from conpet.reporting.predictions import Texts, read_predictions
 from conpet.reporting.tables import TABLES, tables_for
 from conpet.run.reading import Training
+from tests.conftest import ROOT
 from tests.reporting.synthetic import build, cells
 
 pytestmark = pytest.mark.slow
