@@ -14,7 +14,7 @@ from conpet.errors import UserError
 Rows = dict[str, list[int]]
 
 
-def cut(labels: Sequence[str], tasks: int) -> list[list[str]]:
+def cut_labels(labels: Sequence[str], tasks: int) -> list[list[str]]:
     """Cut labels into ``tasks`` groups whose sizes differ by one at most, larger ones first."""
     if tasks > len(labels):
         raise UserError(f"order: {tasks} tasks need as many classes, there are {len(labels)}")
@@ -54,7 +54,7 @@ def class_order(
     elif isinstance(order["tasks"], list):
         found = [sorted(names) for names in order["tasks"]]
     else:
-        found = [sorted(names) for names in cut(shuffled, order["tasks"])]
+        found = [sorted(names) for names in cut_labels(shuffled, order["tasks"])]
     named = Counter(name for names in found for name in names)
     _check_order(named, set(labels))
     return found

@@ -10,7 +10,6 @@ from conpet.config.dataset import Partition
 from conpet.config.stages import Encode
 from conpet.data.encoding import encode_part
 from conpet.data.schema import Mention, Sample
-from conpet.data.split import split_samples as split
 
 PARAMS = Encode(
     kind="relation",
@@ -47,10 +46,10 @@ def parts() -> list[tuple[list[Sample], list[dict[str, Any]]]]:
     cut = Partition(scheme="per_class")
     names = [f"c{i:02d}" for i in range(TASKS * CLASSES)]
     base = samples(names, 20, 1)
-    found = [(base, split(base, {"seed": 1, "tasks": TASKS}, cut)["tasks"])]
+    found = [(base, split_samples(base, {"seed": 1, "tasks": TASKS}, cut)["tasks"])]
     for number, late in enumerate(ADDITIONS):
         new = samples(late, 10 + 10 * number, number + 2)
-        found.append((new, split(new, late, cut, first_task=TASKS + 1 + number)["tasks"]))
+        found.append((new, split_samples(new, late, cut, first_task=TASKS + 1 + number)["tasks"]))
     return found
 
 

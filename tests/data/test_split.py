@@ -15,7 +15,7 @@ import pytest
 
 from conpet.config.dataset import Partition
 from conpet.data.schema import Sample
-from conpet.data.split import cut, split
+from conpet.data.split import cut_labels, split_samples
 from conpet.errors import UserError
 from tests.conftest import ROOT
 
@@ -57,9 +57,9 @@ def fewrel() -> tuple[list[list[str]], list[Sample]]:
 def test_the_published_fewrel_order_follows_from_its_seed() -> None:
     published, found = fewrel()
     assert len({s.label for s in found}) == 80
-    tasks = split(found, order(100, 10), PER_CLASS)["tasks"]
+    tasks = split_samples(found, order(100, 10), PER_CLASS)["tasks"]
     assert [task["classes"] for task in tasks] == published
-    other = split(found, order(101, 10), PER_CLASS)["tasks"]
+    other = split_samples(found, order(101, 10), PER_CLASS)["tasks"]
     assert [task["classes"] for task in other] != published
 
 
@@ -72,7 +72,7 @@ def test_fewrel_as_the_authors_wrote_it() -> None:
     rng = random.Random(100)
     shuffled = list(names)
     rng.shuffle(shuffled)
-    tasks = split(data, order(100, 10), PER_CLASS)["tasks"]
+    tasks = split_samples(data, order(100, 10), PER_CLASS)["tasks"]
     for number, task in enumerate(tasks):
         assert task["classes"] == sorted(shuffled[8 * number : 8 * number + 8])
         expected: dict[str, list[int]] = {"train": [], "valid": [], "test": []}
@@ -89,7 +89,7 @@ def test_fewrel_as_the_authors_wrote_it() -> None:
 def test_fewrel_lite_itself(mirror: Path) -> None:
     found = json.loads((mirror / "fewrel_lite" / "fewrel_lite.json").read_text())
     data = samples({name: len(entries) for name, entries in found.items()})
-    tasks = split(data, order(100, 10), PER_CLASS)["tasks"]
+    tasks = split_samples(data, order(100, 10), PER_CLASS)["tasks"]
     assert [task["classes"] for task in tasks] == fewrel()[0]
     assert {sizes(task) for task in tasks} == {(864, 104, 112)}
 
@@ -109,7 +109,7 @@ def test_fewrel_lite_itself(mirror: Path) -> None:
 )
 def test_shares_of_a_class(count: int, shares: list[float], expected: tuple[int, int, int]) -> None:
     partition = Partition(scheme="per_class", shares=shares)
-    (task,) = split(samples({"a": count}), order(tasks=1), partition)["tasks"]
+    (task,) = split_samples(samples({"a": count}), order(tasks=1), partition)["tasks"]
     assert sizes(task) == expected
     rows = task["train"] + task["valid"] + task["test"]
     assert sorted(rows) == list(range(count))
@@ -118,7 +118,7 @@ def test_shares_of_a_class(count: int, shares: list[float], expected: tuple[int,
 def test_ontonotes_like_sizes() -> None:
     names = {f"/type/{i:02d}": 10 + i % 3 for i in range(86)}
     partition = Partition(scheme="pooled")
-    result = split(samples(names), order(100, 10), partition)
+    result = split_samples(samples(names), order(100, 10), partition)
     assert [len(task["classes"]) for task in result["tasks"]] == [9] * 6 + [8] * 4
     rows = [r for task in result["tasks"] for key in ("train", "valid", "test") for r in task[key]]
     total = sum(names.values())
@@ -137,7 +137,7 @@ def test_pooled_shuffles_samples_first_then_labels() -> None:
     rng.shuffle(rows)
     names = list("abcdefgh")
     rng.shuffle(names)
-    tasks = split(data, order(100, 2), Partition(scheme="pooled"))["tasks"]
+    tasks = split_samples(data, order(100, 2), Partition(scheme="pooled"))["tasks"]
     assert [task["classes"] for task in tasks] == [sorted(names[:4]), sorted(names[4:])]
     trained = sorted(r for task in tasks for r in task["train"])
     assert trained == sorted(rows[: int(0.8 * len(rows))])
@@ -149,22 +149,22 @@ def test_pooled_shuffles_samples_first_then_labels() -> None:
 )
 def test_cut(labels: int, tasks: int, expected: list[int]) -> None:
     names = [str(i) for i in range(labels)]
-    groups = cut(names, tasks)
+    groups = cut_labels(names, tasks)
     assert [len(group) for group in groups] == expected
     assert [name for group in groups for name in group] == names
 
 
 def test_more_tasks_than_classes() -> None:
     with pytest.raises(UserError, match="4 tasks need as many classes, there are 3"):
-        split(samples({"a": 9, "b": 9, "c": 9}), order(tasks=4), PER_CLASS)
+        split_samples(samples({"a": 9, "b": 9, "c": 9}), order(tasks=4), PER_CLASS)
 
 
 def test_the_order_has_its_own_seed() -> None:
     data = samples(dict.fromkeys("abcdefgh", 20))
-    tasks = {s: split(data, order(s, 4), PER_CLASS)["tasks"] for s in (100, 1, 2)}
+    tasks = {s: split_samples(data, order(s, 4), PER_CLASS)["tasks"] for s in (100, 1, 2)}
     orders = {s: [task["classes"] for task in found] for s, found in tasks.items()}
     assert orders[100] != orders[1] != orders[2] != orders[100]
-    other = split(data, order(1, 4), Partition(scheme="per_class", seed=5))["tasks"]
+    other = split_samples(data, order(1, 4), Partition(scheme="per_class", seed=5))["tasks"]
     assert [task["classes"] for task in other] == orders[1]
     assert other[0]["train"] != tasks[1][0]["train"]
 
@@ -172,17 +172,18 @@ def test_the_order_has_its_own_seed() -> None:
 def test_the_samples_split_goes_on_from_the_label_shuffle_whatever_the_order_is() -> None:
     """A published order, and one derived from its seed, give the same rows."""
     published, data = fewrel()
-    derived = split(data, order(100, 10), PER_CLASS)
-    given = split(data, {"tasks": published, "source": "here"}, PER_CLASS)
+    derived = split_samples(data, order(100, 10), PER_CLASS)
+    given = split_samples(data, {"tasks": published, "source": "here"}, PER_CLASS)
     assert given == derived
     mixed = [list(reversed(names)) for names in published]
-    assert split(data, {"tasks": mixed}, PER_CLASS) == derived  # sorted within a task
+    assert split_samples(data, {"tasks": mixed}, PER_CLASS) == derived  # sorted within a task
 
 
 def test_the_split_does_not_depend_on_how_python_hashes() -> None:
     code = (
         "from tests.data.test_split import *; data = samples({f'c{i}': 12 for i in range(9)});"
-        "print(split(data, order(7, 3), PER_CLASS), split(data, ['c3', 'c8'], PER_CLASS))"
+        "print(split_samples(data, order(7, 3), PER_CLASS),"
+        "split_samples(data, ['c3', 'c8'], PER_CLASS))"
     )
     found = [
         subprocess.run(
@@ -199,14 +200,14 @@ def test_the_split_does_not_depend_on_how_python_hashes() -> None:
 def test_groups_keep_their_order_and_may_be_fewer() -> None:
     groups = {"z": ["d", "c"], "a": ["b"], "m": ["a"]}
     data = official(dict.fromkeys("abcd", (3, 1, 1)))
-    result = split(data, {"groups": "g", "tasks": 2}, Partition(), groups=groups)
+    result = split_samples(data, {"groups": "g", "tasks": 2}, Partition(), groups=groups)
     assert [task["classes"] for task in result["tasks"]] == [["c", "d"], ["b"]]
     assert result["samples_without_task"] == 5  # those of class a
 
 
 def test_official_split_is_kept_row_by_row() -> None:
     data = official({"a": (3, 2, 1), "b": (2, 1, 4)})
-    (task,) = split(data, order(tasks=1), Partition())["tasks"]
+    (task,) = split_samples(data, order(tasks=1), Partition())["tasks"]
     assert sizes(task) == (5, 3, 5)
     for key in ("train", "valid", "test"):
         assert {data[r].split for r in task[key]} == {key}
@@ -214,7 +215,7 @@ def test_official_split_is_kept_row_by_row() -> None:
 
 def test_official_without_valid_takes_a_share_of_train() -> None:
     data = official({"a": (40, 0, 5), "b": (1, 0, 2), "c": (30, 6, 3)})
-    (task,) = split(data, order(tasks=1), Partition())["tasks"]
+    (task,) = split_samples(data, order(tasks=1), Partition())["tasks"]
     by_class = {
         key: Counter(data[r].label for r in task[key]) for key in ("train", "valid", "test")
     }
@@ -227,33 +228,33 @@ def test_official_without_valid_takes_a_share_of_train() -> None:
 
 def test_official_is_refused_without_one() -> None:
     with pytest.raises(UserError, match=r"a-0: no official split: set split.scheme to per_class"):
-        split(samples({"a": 3, "b": 3}), order(tasks=1), Partition())
+        split_samples(samples({"a": 3, "b": 3}), order(tasks=1), Partition())
 
 
 def test_a_class_in_two_tasks() -> None:
     data = samples({"a": 9, "b": 9, "c": 9})
     with pytest.raises(UserError, match="'b' stands in two tasks"):
-        split(data, {"tasks": [["a", "b"], ["b", "c"]]}, PER_CLASS)
+        split_samples(data, {"tasks": [["a", "b"], ["b", "c"]]}, PER_CLASS)
     with pytest.raises(UserError, match="'a' stands in two tasks"):
-        split(data, {"tasks": [["a", "a"]]}, PER_CLASS)
+        split_samples(data, {"tasks": [["a", "a"]]}, PER_CLASS)
 
 
 def test_a_class_without_a_sample() -> None:
     data = samples({"a": 9, "b": 9})
     with pytest.raises(UserError, match=r"'x' has no sample in the data \(nor have 1 more\)"):
-        split(data, {"tasks": [["a", "x"], ["b", "y"]]}, PER_CLASS)
+        split_samples(data, {"tasks": [["a", "x"], ["b", "y"]]}, PER_CLASS)
 
 
 def test_a_task_without_a_training_sample() -> None:
     data = official({"a": (5, 1, 1), "b": (0, 2, 2)})
     with pytest.raises(UserError, match=r"task 2 \(b\): no training sample"):
-        split(data, {"tasks": [["a"], ["b"]]}, Partition())
+        split_samples(data, {"tasks": [["a"], ["b"]]}, Partition())
 
 
 def test_an_addition_is_one_more_task() -> None:
     data = samples({"new": 10, "newer": 20, "other": 5})
     classes = ["newer", "new"]
-    result = split(data, classes, PER_CLASS, first_task=4, seen=["a", "b"])
+    result = split_samples(data, classes, PER_CLASS, first_task=4, seen=["a", "b"])
     (task,) = result["tasks"]
     assert (task["task"], task["classes"]) == (4, ["new", "newer"])
     assert sizes(task) == (24, 3, 3)
@@ -264,18 +265,18 @@ def test_an_addition_is_one_more_task() -> None:
 def test_an_addition_with_a_class_that_was_there() -> None:
     data = samples({"a": 10, "new": 10})
     with pytest.raises(UserError, match="'a' is a class of an earlier task already"):
-        split(data, ["a", "new"], PER_CLASS, first_task=4, seen=["b", "a"])
+        split_samples(data, ["a", "new"], PER_CLASS, first_task=4, seen=["b", "a"])
     with pytest.raises(UserError, match="'new' stands in two tasks"):
-        split(data, ["new", "new"], PER_CLASS, first_task=4)
+        split_samples(data, ["new", "new"], PER_CLASS, first_task=4)
     with pytest.raises(UserError, match="'gone' has no sample"):
-        split(data, ["gone"], PER_CLASS, first_task=4)
+        split_samples(data, ["gone"], PER_CLASS, first_task=4)
 
 
 def test_rows_never_overlap_and_belong_to_their_task() -> None:
     rng = random.Random(3)
     data = samples({f"c{i}": rng.randint(1, 30) for i in range(11)} | {"c11": 30})
     for partition in (PER_CLASS, Partition(scheme="pooled", seed=9)):
-        tasks = split(data, order(2, 3), partition)["tasks"]
+        tasks = split_samples(data, order(2, 3), partition)["tasks"]
         rows = [r for t in tasks for key in ("train", "valid", "test") for r in t[key]]
         assert sorted(rows) == list(range(len(data)))
         for task in tasks:
@@ -285,7 +286,9 @@ def test_rows_never_overlap_and_belong_to_their_task() -> None:
 
 def test_at_most_so_many_of_a_class_are_drawn_and_cut() -> None:
     given = samples({"a": 40, "b": 7, "c": 20})
-    found = split(given, {"seed": 3, "tasks": 1}, Partition(scheme="per_class", seed=5, most=20))
+    found = split_samples(
+        given, {"seed": 3, "tasks": 1}, Partition(scheme="per_class", seed=5, most=20)
+    )
     (task,) = found["tasks"]
     rows = [row for name in ("train", "valid", "test") for row in task[name]]
     assert Counter(given[row].label for row in rows) == {"a": 20, "b": 7, "c": 20}

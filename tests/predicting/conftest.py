@@ -31,10 +31,8 @@ def packaged(learnt: Chain) -> Packaged:
             experts = method == "dynamic"
             tasks = range(1, TASKS + 1) if experts else [TASKS]
             selector = ["--selector", folder / f"task{TASKS:02d}/selector"] if experts else []
-            states = [folder / f"task{task:02d}/state" for task in tasks]
-            learnt.job(
-                "package", method, TASKS, "--states", *states, *selector, "--out", folder / "model"
-            )
+            states = [w for t in tasks for w in ("--state", folder / f"task{t:02d}/state")]
+            learnt.ask("package", *learnt.of, *states, *selector, "--out", folder / "model")
         return folder
 
     return run
