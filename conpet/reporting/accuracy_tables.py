@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from conpet.errors import UserError
 from conpet.evaluation import TOP_K
 from conpet.reporting.collect import Results
 from conpet.reporting.numbers import DASH, percent, spread, waiting
+from conpet.reporting.reported import METRICS, reported_facts, reported_note, reported_rows
 from conpet.reporting.significance import main_notes
 from conpet.reporting.table import Table
 from conpet.reporting.table_parts import (
@@ -27,13 +26,11 @@ from conpet.reporting.table_parts import (
 )
 from conpet.run.reading import Run
 
-METRICS = ("whole_accuracy", "average_accuracy")
-
 
 def main(results: Results) -> Table:
     """Whole and average accuracy after the last task: mean and sample std over seeds."""
     facts = _main_facts(results)
-    reported = _reported_facts(results)
+    reported = reported_facts(results)
     datasets = results.datasets
     several = len(results.models) > 1
     columns = [("", "Method"), *([("", "Model")] if several else [])]
@@ -46,7 +43,7 @@ def main(results: Results) -> Table:
         rows.append([*start, *_accuracy_cells(mine), _seeds(mine)])
         values.append([_mean(f, m) for f in mine for m in METRICS])
     ours = len(rows)
-    for name, found in _reported_rows(reported).items():
+    for name, found in reported_rows(reported).items():
         mine = [found.get(d) for d in datasets]
         rows.append([name, *([""] if several else []), *_accuracy_cells(mine), _seeds(mine)])
         values.append([math.nan] * (2 * len(datasets)))
@@ -70,7 +67,7 @@ def main(results: Results) -> Table:
             "task's test set.",
             *notes,
             *bound_note(results),
-            *(_reported_note(reported)),
+            *(reported_note(reported)),
             *pending_note(results),
         ],
         inputs=results.hashes(inputs),
@@ -93,68 +90,6 @@ def _main_facts(results: Results) -> dict[tuple[str, str, str], dict[str, Any]]:
         row |= {"n": len(finished), "seeds": len(runs), "status": "ok" if whole else "pending"}
         facts[key] = row
     return facts
-
-
-def _reported_facts(results: Results) -> list[tuple[str, dict[str, Any]]]:
-    """Return the figures of others on these datasets, each with the name of its row."""
-    if results.reported is None or not results.reported.is_file():
-        return []
-    keys = ["dataset", "backbone", "method", "setting", "source"]
-    frame = _read_reported(results.reported, [*keys, *METRICS])
-    frame = frame[frame["dataset"].isin(results.datasets)]
-    rows: list[tuple[str, dict[str, Any]]] = []
-    for key, group in frame.groupby(keys, sort=False):
-        dataset, backbone, method, setting, source = key
-        row: dict[str, Any] = {"dataset": dataset, "model": backbone, "method": method}
-        row |= {"setting": setting, "source": f"reported: {source}"}
-        for metric in METRICS:
-            mean, std, _ = spread(group[metric] / 100)
-            row |= {f"{metric}_mean": mean, f"{metric}_std": std}
-        row |= {"n": len(group), "seeds": len(group), "status": "reported"}
-        title, model = (_title(group, name) for name in ("method", "backbone"))
-        rows.append((f"{title}, reported ({model}; {setting})", row))
-    return rows
-
-
-def _read_reported(path: Path, columns: list[str]) -> pd.DataFrame:
-    try:
-        frame = pd.read_csv(path)
-    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
-        raise UserError(f"{path}: not a CSV file ({error})") from None
-    for name in columns:
-        if name not in frame:
-            there = ", ".join(map(str, frame))
-            raise UserError(f"{path}: no column {name}: the columns are {there}")
-    for name in METRICS:
-        text = frame[name].notna() & pd.to_numeric(frame[name], errors="coerce").isna()
-        if text.any():
-            row = int(text.argmax())
-            raise UserError(f"{path}:{row + 2}: {name}: not a number: {frame[name].iloc[row]!r}")
-    return frame
-
-
-def _title(group: pd.DataFrame, column: str) -> str:
-    """Return the title that the CSV gives a method or a backbone, else its name there."""
-    return str(group[f"{column}_title" if f"{column}_title" in group else column].iloc[0])
-
-
-def _reported_rows(
-    facts: list[tuple[str, dict[str, Any]]],
-) -> dict[str, dict[str, dict[str, Any]]]:
-    rows: dict[str, dict[str, dict[str, Any]]] = {}
-    for name, fact in facts:
-        rows.setdefault(name, {})[fact["dataset"]] = fact
-    return rows
-
-
-def _reported_note(facts: list[tuple[str, dict[str, Any]]]) -> list[str]:
-    sources = sorted({fact["source"].removeprefix("reported: ") for _, fact in facts})
-    if not sources:
-        return []
-    return [
-        f"Reported: figures of others ({'; '.join(sources)}), with the backbone and budget "
-        f"named there; not runs of this suite and not ranked. {DASH}: not reported."
-    ]
 
 
 def _accuracy_cells(facts: list[dict[str, Any] | None]) -> list[str]:
