@@ -40,6 +40,13 @@ class LibraryChecks(Checks):
         check(tuning, targets)
 
 
+class LearningChecks(LibraryChecks):
+    """Asks all but the readers: where a task is learnt, neither pandas nor pyarrow is needed."""
+
+    def reading(self, format: str, options: dict[str, Any]) -> None:
+        """Let all options pass."""
+
+
 class DataChecks(LibraryChecks):
     """Asks the readers alone: enough where nothing is learnt, and quick."""
 

@@ -9,6 +9,7 @@ import typer
 from typer import Option
 
 from conpet.commands import options as o
+from conpet.commands.checks import LearningChecks
 from conpet.config import Experiment
 from conpet.config.stages import Evaluate, Learn
 from conpet.errors import UserError
@@ -47,7 +48,8 @@ def train(
     from conpet.commands.jobs import Job, train_task
 
     keys = dataset, model, method, task
-    about = o.told(Learn, settings, (experiment, config_dir), lambda e: _learn(keys, e))
+    source = experiment, config_dir
+    about = o.told(Learn, settings, source, lambda e: _learn(keys, e), LearningChecks())
     job = Job(about, RunKey(Path(experiment).stem, dataset, model, method, seed), task)
     train_task(job, snapshot, encoded, state or [], selector, out)
 
@@ -72,7 +74,8 @@ def select(
     from conpet.commands.jobs import Job, train_selector
 
     keys = dataset, model, method, task
-    about = o.told(Learn, settings, (experiment, config_dir), lambda e: _learn(keys, e))
+    source = experiment, config_dir
+    about = o.told(Learn, settings, source, lambda e: _learn(keys, e), LearningChecks())
     job = Job(about, RunKey(Path(experiment).stem, dataset, model, method, seed), task)
     train_selector(job, snapshot, encoded, state or [], previous, out)
 
