@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-
-import pyarrow as pa
-import pyarrow.parquet as pq
+from typing import Any
 
 from conpet.errors import UserError
 from conpet.files import atomic
@@ -33,20 +32,21 @@ class Sample:
     mentions: tuple[Mention, ...] = ()
 
 
-_MENTION = pa.struct([("role", pa.string()), ("start", pa.int32()), ("end", pa.int32())])
-_SCHEMA = pa.schema(
-    [
-        ("id", pa.string()),
-        ("text", pa.string()),
-        ("label", pa.string()),
-        ("split", pa.string()),
-        ("mentions", pa.list_(_MENTION)),
-    ]
-)
+@functools.cache
+def _columns() -> Any:
+    """Return the columns of a file of samples; a training job needs no pyarrow."""
+    import pyarrow as pa
+
+    mention = pa.struct([("role", pa.string()), ("start", pa.int32()), ("end", pa.int32())])
+    texts = [(name, pa.string()) for name in ("id", "text", "label", "split")]
+    return pa.schema([*texts, ("mentions", pa.list_(mention))])
 
 
 def write_samples(path: Path, samples: Sequence[Sample]) -> None:
     """Write samples as parquet, in the order given."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
     rows = [
         {
             "id": s.id,
@@ -58,7 +58,7 @@ def write_samples(path: Path, samples: Sequence[Sample]) -> None:
         for s in samples
     ]
     with atomic(path) as temporary:
-        pq.write_table(pa.Table.from_pylist(rows, schema=_SCHEMA), temporary, compression="zstd")
+        pq.write_table(pa.Table.from_pylist(rows, schema=_columns()), temporary, compression="zstd")
 
 
 def read_samples(path: Path) -> list[Sample]:
@@ -67,10 +67,13 @@ def read_samples(path: Path) -> list[Sample]:
     Raises:
         UserError: the file is missing or is not such a file.
     """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
     try:
-        if pq.read_schema(path).names != _SCHEMA.names:
+        if pq.read_schema(path).names != _columns().names:
             raise pa.ArrowInvalid("it has other columns")
-        table = pq.read_table(path, schema=_SCHEMA)
+        table = pq.read_table(path, schema=_columns())
     except (OSError, pa.ArrowInvalid) as error:
         raise UserError(f"{path}: not a samples file ({error}): run `conpet prepare`") from None
     return [

@@ -10,6 +10,7 @@ from conpet.config.dataset import Partition
 from conpet.config.stages import Encode
 from conpet.data.encoding import encode_part
 from conpet.data.schema import Mention, Sample
+from conpet.data.split import split_samples
 
 PARAMS = Encode(
     kind="relation",
