@@ -39,7 +39,7 @@ def test_each_row_is_its_sample(tmp_path: Path, pooling: str) -> None:
     for task in tasks:
         for number, name in enumerate(SPLITS):
             for row in task[name]:
-                ids, at = encode(found[row], PARAMS["template"], tokenizer, v, PARAMS["max_length"])
+                ids, at = encode(found[row], PARAMS.template, tokenizer, v, PARAMS.max_length)
                 start, end = a["offsets"][place : place + 2]
                 assert a["ids"][start:end].tolist() == ids
                 assert a["pool"][place] == (len(ids) - 1 if pooling == "last" else at)
