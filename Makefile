@@ -53,6 +53,9 @@ lint: $(READY)
 	@$(BIN)ruff check .
 	@$(BIN)ruff format --check .
 	@$(BIN)mypy
+	@$(BIN)lint-imports --no-cache | tail -n 1
+	@$(BIN)snakefmt --check Snakefile workflow/rules
+	@$(BIN)python workflow/scripts/lint.py
 
 # ours, the plain ways and the machine's limit, in turn: results/bench/speed (docs/performance.md)
 bench: $(READY)
@@ -80,7 +83,7 @@ lock: $(READY)
 help:
 	@sed -n '/^#/!q; s/^# \{0,1\}//p' Makefile
 	@echo "make test-oldest     the tests with the oldest versions allowed"
-	@echo "make lint   ruff and mypy"
+	@echo "make lint   ruff, mypy, layers, the workflow's rules"
 	@echo "make test-quick   the tests that take no long time: under two minutes"
 	@echo "make bench  how fast this is, against the plain ways (ARGS=... for python -m benchmarks speed)"
 	@echo "make list   experiments and what can be made of them"

@@ -17,7 +17,8 @@ from conpet.config.raw import MANIFEST, RawFile
 from conpet.config.strict import read_yaml, validate
 from conpet.data import steps
 from conpet.data.encoding import SPLITS, read_part
-from conpet.data.schema import Sample, read_samples
+from conpet.data.samples import read_samples
+from conpet.data.schema import Sample
 from conpet.data.sources import read_manifest
 from conpet.data.stream import Stream, open_stream
 from conpet.data.tokenizer import open_tokenizer

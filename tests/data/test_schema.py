@@ -8,7 +8,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from conpet.data.schema import Mention, Sample, read_samples, write_samples
+from conpet.data.samples import read_samples, write_samples
+from conpet.data.schema import Mention, Sample
 from conpet.errors import UserError
 
 SAMPLES = [

@@ -12,7 +12,8 @@ from safetensors.numpy import save_file
 
 from conpet.config import Method
 from conpet.config.strict import read_yaml, validate
-from conpet.data.schema import Sample, write_samples
+from conpet.data.samples import write_samples
+from conpet.data.schema import Sample
 from conpet.evaluation import task_metrics
 from conpet.files import write_json
 from conpet.reporting.collect import Results, collect

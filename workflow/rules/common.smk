@@ -10,7 +10,9 @@ import socket
 import sys
 from pathlib import Path
 
-sys.path[:0] = [str(Path(workflow.basedir) / "workflow" / name) for name in ("processes", "scripts")]
+sys.path[:0] = [
+    str(Path(workflow.basedir) / "workflow" / name) for name in ("processes", "scripts")
+]
 
 import console
 import forkserver
@@ -70,7 +72,12 @@ def tolerance_option(value):
 
 try:
     for option in config:
-        choose("option", option, ["experiment", "mirror", "store", "artifacts", "tolerance"], "--config")
+        choose(
+            "option",
+            option,
+            ["experiment", "mirror", "store", "artifacts", "tolerance"],
+            "--config",
+        )
     TOLERANCE = tolerance_option(config.get("tolerance"))
     named = open_experiment(str(config.get("experiment", "demo")), Path("config"), DataChecks())
     FACTS = {named.name: facts_of(named, workflow.is_main_process)}
@@ -86,9 +93,11 @@ _loaded = {named.name: named}
 _references = {named.name: str(config.get("experiment", "demo"))}
 
 # `conpet` lies beside this Python, also where its environment is not activated
-os.environ["PATH"] = os.pathsep.join([os.environ.get("PATH", ""), str(Path(sys.executable).parent)])
-os.environ["PYTHONHASHSEED"] = "0"
-os.environ["CONPET_WORKFLOW"] = f"{os.getpid()}@{socket.gethostname()}"
+os.environ.update(
+    PATH=os.pathsep.join([os.environ.get("PATH", ""), str(Path(sys.executable).parent)]),
+    PYTHONHASHSEED="0",
+    CONPET_WORKFLOW=f"{os.getpid()}@{socket.gethostname()}",
+)
 if STORE.startswith("http"):
     os.environ.setdefault("CONPET_LIVE", STORE)  # training streams its loss curves there
 console.install(logger)
@@ -142,9 +151,13 @@ def _chosen(items):
         for kind in ("dataset", "model", "method"):
             if kind in wildcards.keys():
                 choose(kind, wildcards[kind], list(getattr(experiment, f"{kind}s")), where)
-        if "task" in wildcards.keys() and not 1 <= int(wildcards.task) <= experiment.tasks(wildcards.dataset):
+        if "task" in wildcards.keys() and not 1 <= int(wildcards.task) <= experiment.tasks(
+            wildcards.dataset
+        ):
             last = experiment.tasks(wildcards.dataset)
-            raise UserError(f"{where}: no task {wildcards.task}: {wildcards.dataset} has 1 to {last}")
+            raise UserError(
+                f"{where}: no task {wildcards.task}: {wildcards.dataset} has 1 to {last}"
+            )
         if "part" in wildcards.keys():
             choose("part", wildcards.part, experiment.datasets[wildcards.dataset].parts(), where)
     except UserError as error:
@@ -311,6 +324,12 @@ def last_task(wildcards):
     return f"{chosen(wildcards).tasks(wildcards.dataset):02d}"
 
 
+def outside(wildcards):
+    """Return the raw files, where the dataset has texts of none of its classes."""
+    texts = chosen(wildcards).datasets[wildcards.dataset].outside
+    return [f"results/data/{wildcards.dataset}/base/raw"] if texts else []
+
+
 # -- what an experiment makes ---------------------------------------------------------------
 
 
@@ -350,8 +369,9 @@ def representations(experiment):
     found = experiment_of(experiment)
     keys = itertools.product(found.datasets, found.models, found.methods)
     return [
-        RUN.format(experiment=experiment, dataset=d, model=m, method=x, seed=found.seeds[0])
-        + "/representations.safetensors"
+        f"{RUN}/representations.safetensors".format(
+            experiment=experiment, dataset=d, model=m, method=x, seed=found.seeds[0]
+        )
         for d, m, x in keys
     ]
 
@@ -424,7 +444,9 @@ def lock():
         fcntl.flock(_lock_file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
         _lock_file.seek(0)
-        stop(f"{os.getcwd()}: another run is at work here ({_lock_file.read().strip()}): wait for it")
+        stop(
+            f"{os.getcwd()}: another run is at work here ({_lock_file.read().strip()}): wait for it"
+        )
     _lock_file.truncate(0)
     _lock_file.write(f"process {os.getpid()} on {socket.gethostname()}\n")
     _lock_file.flush()

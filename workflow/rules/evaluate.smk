@@ -9,20 +9,24 @@ rule evaluate:
         states=states,
         selector=selector,
     output:
-        metrics=CELL + "/metrics.json",
-        predictions=CELL + "/predictions.parquet",
-    log: LOGS + "/evaluate.log"
-    benchmark: BENCHMARKS + "/evaluate.tsv"
+        metrics=f"{CELL}/metrics.json",
+        predictions=f"{CELL}/predictions.parquet",
+    log:
+        f"{LOGS}/evaluate.log",
+    benchmark:
+        f"{BENCHMARKS}/evaluate.tsv"
     threads: threads
     params:
         settings=settings("evaluate"),
         encoded=given("--encoded", "encoded"),
         states=given("--state", "states"),
         selector=given("--selector", "selector"),
-    message: "evaluate " + NAME
+    message:
+        f"evaluate {NAME}"
     shell:
-        JOB + " evaluate --snapshot {input.snapshot} {params.encoded} {params.states}"
-        " {params.selector} --metrics {output.metrics} --predictions {output.predictions}" + TOLD
+        f"{JOB} evaluate --snapshot {{input.snapshot}} {{params.encoded}} {{params.states}}"
+        f" {{params.selector}} --metrics {{output.metrics}} --predictions"
+        f" {{output.predictions}}{TOLD}"
 
 
 rule represent:
@@ -32,9 +36,12 @@ rule represent:
         encoded=last(encoded),
         states=last(states),
         selector=last(selector),
-    output: RUN + "/representations.safetensors"
-    log: "results/{experiment}/logs/{dataset}/{model}/{method}/seed{seed}/represent.log"
-    benchmark: "results/{experiment}/benchmarks/{dataset}/{model}/{method}/seed{seed}/represent.tsv"
+    output:
+        f"{RUN}/representations.safetensors",
+    log:
+        "results/{experiment}/logs/{dataset}/{model}/{method}/seed{seed}/represent.log",
+    benchmark:
+        "results/{experiment}/benchmarks/{dataset}/{model}/{method}/seed{seed}/represent.tsv"
     threads: threads
     params:
         settings=settings("evaluate"),
@@ -44,5 +51,5 @@ rule represent:
     message:
         "represent {wildcards.dataset} {wildcards.model} {wildcards.method} seed {wildcards.seed}"
     shell:
-        JOB + " represent --snapshot {input.snapshot} {params.encoded} {params.states}"
-        " {params.selector} --out {output}" + TOLD
+        f"{JOB} represent --snapshot {{input.snapshot}} {{params.encoded}} {{params.states}}"
+        f" {{params.selector}} --out {{output}}{TOLD}"

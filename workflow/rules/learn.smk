@@ -8,20 +8,24 @@ rule train:
         encoded=encoded,
         states=earlier_states,
         selector=selector,
-    output: directory(CELL + "/state")
-    log: LOGS + "/train.log"
-    benchmark: BENCHMARKS + "/train.tsv"
-    threads: threads
+    output:
+        directory(f"{CELL}/state"),
+    log:
+        f"{LOGS}/train.log",
+    benchmark:
+        f"{BENCHMARKS}/train.tsv"
     priority: 1
+    threads: threads
     params:
         settings=settings("learn"),
         encoded=given("--encoded", "encoded"),
         states=given("--state", "states"),
         selector=given("--selector", "selector"),
-    message: "train " + NAME
+    message:
+        f"train {NAME}"
     shell:
-        JOB + " train " + KEYS + " --snapshot {input.snapshot} {params.encoded} {params.states}"
-        " {params.selector} --out {output}" + TOLD
+        f"{JOB} train {KEYS} --snapshot {{input.snapshot}} {{params.encoded}}"
+        f" {{params.states}} {{params.selector}} --out {{output}}{TOLD}"
 
 
 rule select:
@@ -31,17 +35,21 @@ rule select:
         encoded=encoded,
         previous=previous_selector,
         states=selector_start,
-    output: directory(CELL + "/selector")
-    log: LOGS + "/select.log"
-    benchmark: BENCHMARKS + "/select.tsv"
-    threads: threads
+    output:
+        directory(f"{CELL}/selector"),
+    log:
+        f"{LOGS}/select.log",
+    benchmark:
+        f"{BENCHMARKS}/select.tsv"
     priority: 1
+    threads: threads
     params:
         settings=settings("learn"),
         encoded=given("--encoded", "encoded"),
         states=given("--state", "states"),
         previous=given("--previous", "previous"),
-    message: "select " + NAME
+    message:
+        f"select {NAME}"
     shell:
-        JOB + " select " + KEYS + " --snapshot {input.snapshot} {params.encoded} {params.states}"
-        " {params.previous} --out {output}" + TOLD
+        f"{JOB} select {KEYS} --snapshot {{input.snapshot}} {{params.encoded}}"
+        f" {{params.states}} {{params.previous}} --out {{output}}{TOLD}"

@@ -14,20 +14,24 @@ rule table:
             labels={"table": "{table}", "experiment": "{experiment}"},
         ),
         others=multiext("results/{experiment}/tables/{table}", ".md", ".tex", ".json"),
-    log: "results/{experiment}/logs/tables/{table}.log"
-    benchmark: "results/{experiment}/benchmarks/tables/{table}.tsv"
+    log:
+        "results/{experiment}/logs/tables/{table}.log",
+    benchmark:
+        "results/{experiment}/benchmarks/tables/{table}.tsv"
     params:
         settings=settings("matrix"),
         prefix=lambda wildcards, output: output.csv.removesuffix(".csv"),
         about=lambda wildcards: TABLES[wildcards.table][1],
-    message: "table {wildcards.table} of {wildcards.experiment}"
+    message:
+        "table {wildcards.table} of {wildcards.experiment}"
     shell:
-        JOB + " table {wildcards.table} --results results --out {params.prefix}" + TOLD
+        f"{JOB} table {{wildcards.table}} --results results --out {{params.prefix}}{TOLD}"
 
 
 rule figure:
     """SVG and PNG."""
-    input: drawn
+    input:
+        drawn,
     output:
         svg=report(
             "results/{experiment}/figures/{figure}.svg",
@@ -36,27 +40,36 @@ rule figure:
             labels={"figure": "{figure}", "experiment": "{experiment}"},
         ),
         png="results/{experiment}/figures/{figure}.png",
-    log: "results/{experiment}/logs/figures/{figure}.log"
-    benchmark: "results/{experiment}/benchmarks/figures/{figure}.tsv"
+    log:
+        "results/{experiment}/logs/figures/{figure}.log",
+    benchmark:
+        "results/{experiment}/benchmarks/figures/{figure}.tsv"
     params:
         settings=settings("matrix"),
         prefix=lambda wildcards, output: output.svg.removesuffix(".svg"),
         about=lambda wildcards: FIGURES[wildcards.figure][1],
-    message: "figure {wildcards.figure} of {wildcards.experiment}"
+    message:
+        "figure {wildcards.figure} of {wildcards.experiment}"
     shell:
-        JOB + " plot {wildcards.figure} --results results --out {params.prefix}" + TOLD
+        f"{JOB} plot {{wildcards.figure}} --results results --out {{params.prefix}}{TOLD}"
 
 
 rule graph:
     """What waits for what."""
-    output: "results/{experiment}/rules.json"
-    log: "results/{experiment}/logs/graph.log"
+    output:
+        "results/{experiment}/rules.json",
+    log:
+        "results/{experiment}/logs/graph.log",
     params:
         experiment=reference,
+        # where the script lies is nothing that another graph comes from
+        script=lambda wildcards, output: GRAPH,
         # asked again where there are other jobs
         files=lambda wildcards: files_hash(wildcards.experiment),
-    message: "rules of {wildcards.experiment}"
-    shell: "{RUNNER} {log} {GRAPH} {params.experiment:q} {output}"
+    message:
+        "rules of {wildcards.experiment}"
+    shell:
+        "{RUNNER} {log} {params.script} {params.experiment:q} {output}"
 
 
 rule page:
@@ -73,28 +86,35 @@ rule page:
             category="Report",
             labels={"experiment": "{experiment}"},
         ),
-    log: "results/{experiment}/logs/report.log"
-    benchmark: "results/{experiment}/benchmarks/report.tsv"
+    log:
+        "results/{experiment}/logs/report.log",
+    benchmark:
+        "results/{experiment}/benchmarks/report.tsv"
     params:
         settings=settings("matrix"),
         store=STORE,
-    message: "report of {wildcards.experiment}"
+    message:
+        "report of {wildcards.experiment}"
     shell:
-        JOB + " report --results results --store {params.store:q} --out {output}" + TOLD
+        f"{JOB} report --results results --store {{params.store:q}} --out {{output}}{TOLD}"
 
 
 rule store:
     """Make MLflow's database."""
-    output: **store_files()
-    log: "results/mlflow.log"
-    benchmark: "results/mlflow.benchmark.tsv"
+    output:
+        **store_files(),
+    log:
+        "results/mlflow.log",
+    benchmark:
+        "results/mlflow.benchmark.tsv"
     params:
         store=STORE,
         artifacts=ARTIFACTS,
-    message: "make the MLflow store {params.store}"
+    message:
+        "make the MLflow store {params.store}"
     shell:
-        JOB + " track-store --store {params.store:q} --artifacts {params.artifacts:q}"
-        " --out {output.made}"
+        f"{JOB} track-store --store {{params.store:q}} --artifacts {{params.artifacts:q}}"
+        f" --out {{output.made}}"
 
 
 rule track:
@@ -102,9 +122,12 @@ rule track:
     input:
         store="results/mlflow.json",
         run=one_run,
-    output: RUN + "/tracked.json"
-    log: "results/{experiment}/logs/{dataset}/{model}/{method}/seed{seed}/track.log"
-    benchmark: "results/{experiment}/benchmarks/{dataset}/{model}/{method}/seed{seed}/track.tsv"
+    output:
+        f"{RUN}/tracked.json",
+    log:
+        "results/{experiment}/logs/{dataset}/{model}/{method}/seed{seed}/track.log",
+    benchmark:
+        "results/{experiment}/benchmarks/{dataset}/{model}/{method}/seed{seed}/track.tsv"
     params:
         settings=settings("track"),
         store=STORE,
@@ -113,9 +136,10 @@ rule track:
     message:
         "track {wildcards.dataset} {wildcards.model} {wildcards.method} seed {wildcards.seed}"
     shell:
-        JOB + " track --experiment {wildcards.experiment} --dataset {wildcards.dataset} --model {wildcards.model}"
-        " --method {wildcards.method} --seed {wildcards.seed} --run {params.run}"
-        " --store {params.store:q} --artifacts {params.artifacts:q} --out {output}" + TOLD
+        f"{JOB} track --experiment {{wildcards.experiment}} --dataset {{wildcards.dataset}}"
+        f" --model {{wildcards.model}} --method {{wildcards.method}} --seed {{wildcards.seed}}"
+        f" --run {{params.run}} --store {{params.store:q}} --artifacts {{params.artifacts:q}}"
+        f" --out {{output}}{TOLD}"
 
 
 rule track_summary:
@@ -125,17 +149,21 @@ rule track_summary:
         tables=lambda wildcards: table_files(wildcards.experiment),
         figures=lambda wildcards: figure_files(wildcards.experiment),
         page="results/{experiment}/report.html",
-    output: "results/{experiment}/tracked.json"
-    log: "results/{experiment}/logs/track_summary.log"
-    benchmark: "results/{experiment}/benchmarks/track_summary.tsv"
+    output:
+        "results/{experiment}/tracked.json",
+    log:
+        "results/{experiment}/logs/track_summary.log",
+    benchmark:
+        "results/{experiment}/benchmarks/track_summary.tsv"
     params:
         settings=settings("matrix"),
         store=STORE,
         artifacts=ARTIFACTS,
-    message: "track tables and figures of {wildcards.experiment}"
+    message:
+        "track tables and figures of {wildcards.experiment}"
     shell:
-        JOB + " track-summary --results results --store {params.store:q}"
-        " --artifacts {params.artifacts:q} --out {output}" + TOLD
+        f"{JOB} track-summary --results results --store {{params.store:q}} --artifacts"
+        f" {{params.artifacts:q}} --out {{output}}{TOLD}"
 
 
 rule keep:
@@ -143,8 +171,12 @@ rule keep:
     input:
         tables=lambda wildcards: table_files(wildcards.experiment),
         figures=lambda wildcards: figure_files(wildcards.experiment),
-    output: directory("results/published/{experiment}")
-    log: "results/{experiment}/logs/publish.log"
-    message: "publish {wildcards.experiment}"
+    output:
+        directory("results/published/{experiment}"),
+    log:
+        "results/{experiment}/logs/publish.log",
+    message:
+        "publish {wildcards.experiment}"
     shell:
-        JOB + " publish --experiment {wildcards.experiment} --results results --out {output}"
+        f"{JOB} publish --experiment {{wildcards.experiment}} --results results --out"
+        f" {{output}}"

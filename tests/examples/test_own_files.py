@@ -1,0 +1,79 @@
+"""The examples' learner and replay are taken in as a user takes in a file of their own."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.chain import Chain, write_yaml
+from tests.conftest import ROOT
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder with a copy of the package, and in it the two files, and a helper."""
+    folder = tmp_path_factory.mktemp("package")
+    shutil.copytree(ROOT / "conpet", folder / "conpet", ignore=shutil.ignore_patterns("*.pyc"))
+    shutil.copy2(ROOT / "examples/nearest_class_mean.py", folder / "conpet/learners/ncm.py")
+    shutil.copy2(ROOT / "examples/reservoir.py", folder / "conpet/replay")
+    (folder / "conpet/learners/my_tools.py").write_text("HELP = 1\n")
+    return folder
+
+
+def python(package: Path, code: str, *words: str | Path) -> str:
+    """Run code that knows the copy; return what it prints."""
+    done = subprocess.run(
+        [sys.executable, "-c", code, *map(str, words)], cwd=package, capture_output=True,
+        text=True, check=False, env={**os.environ, "PYTHONPATH": str(package)},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def test_they_keep_to_the_contract(package: Path) -> None:
+    code = "from conpet.testing import check_learner, check_replay; check_replay('reservoir'); "
+    python(package, code + "check_learner('ncm', ['none']); check_learner('linear', ['reservoir'])")
+
+
+def test_a_helper_file_is_no_learner(package: Path) -> None:
+    said = python(package, "from conpet import learners; print(*learners.names())").split()
+    assert "ncm" in said
+    assert "my_tools" not in said
+    assert {"base", "head", "assembly"}.isdisjoint(said)
+
+
+def test_a_method_of_each_learns_a_stream(package: Path, tmp_path: Path) -> None:
+    chain = Chain(tmp_path)
+    chain.prepare()
+    methods = {
+        "ncm": {"title": "NCM", "learner": "ncm", "replay": "none"},
+        "reservoir": {
+            "title": "Reservoir", "learner": "linear", "replay": "reservoir",
+            "replay_options": {"size": 9},
+        },
+    }  # fmt: skip
+    for name, value in methods.items():
+        write_yaml(chain.config / f"methods/{name}.yaml", value)
+    experiment = {"title": "T", "datasets": ["tiny"], "models": ["tiny"], "methods": [*methods]}
+    write_yaml(chain.config / "experiments/mine.yaml", experiment)
+    code = "import sys; from conpet.commands import main; main(sys.argv[1:])"
+    opened = ["--snapshot", chain.snapshot, "--encoded", chain.encoded]
+    for method in methods:
+        before: list[str | Path] = []
+        for task in ("1", "2"):
+            here = chain.results / "mine/tiny/tiny" / method / f"seed1/task0{task}"
+            keys = ["--experiment", "mine", "--config-dir", chain.config, "--dataset", "tiny"]
+            keys += ["--model", "tiny", "--method", method, "--seed", "1", "--task", task]
+            python(package, code, "train", *keys, *opened, *before, "--out", here / "state")
+            before = ["--state", here / "state"]
+            files = ["--metrics", here / "metrics.json", "--predictions", here / "p.parquet"]
+            python(package, code, "evaluate", *opened, *before, *files)
+            assert (here / "metrics.json").is_file()
+    assert len((here / "state/memory.json").read_text().split()) > 9
