@@ -5,7 +5,6 @@ default), or a file's path.
 `snakemake tables --config experiment=clinc150` takes config/experiments/clinc150.yaml.
 """
 
-
 from snakemake.utils import min_version
 
 min_version("9.0")

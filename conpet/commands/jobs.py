@@ -1,4 +1,4 @@
-"""What the learning commands do: one learner, one task, one job."""
+"""A task or a selector learnt: one learner, one task, one job."""
 
 from __future__ import annotations
 
@@ -11,15 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 
-from conpet.config.settings import Compute
-from conpet.config.stages import Evaluate, Learn
+from conpet.config.stages import Learn
 from conpet.data.stream import Stream, open_stream
 from conpet.errors import UserError
-from conpet.evaluation import task_metrics
-from conpet.files import atomic, atomic_folder, sha256, write_json
+from conpet.files import atomic_folder, sha256, write_json
 from conpet.learners import learner_class
 from conpet.learners.assembly import assemble
 from conpet.learners.base import Learner, Seeds
@@ -31,8 +28,6 @@ from conpet.replay.exemplars import read_memory, write_memory
 from conpet.run import MEMORY_FILE, STATE_FILE, TIMING_FILE, RunKey
 from conpet.run.states import State, check_same_run, check_tasks, read_state
 from conpet.tracking.live import live
-
-REPRESENTED = 40  # test texts a task; enough for a picture, and a few seconds' work
 
 
 @dataclass(frozen=True)
@@ -58,14 +53,14 @@ class Job:
         return State(**self.keys(), stage="train", settings=self.about)
 
 
-def _open(encoded: Sequence[Path], task: int) -> Stream:
+def open_encoded(encoded: Sequence[Path], task: int) -> Stream:
     stream = open_stream(encoded, task)
     if stream.tasks != task:
         raise UserError(f"task {task}: the encoded files hold {stream.tasks} tasks: give all parts")
     return stream
 
 
-def _learner(
+def make_learner(
     job: Job, snapshot: Path, stream: Stream, states: Sequence[Path], what: str
 ) -> Learner:
     """Make a job's learner, with the memory that the newest state keeps."""
@@ -82,7 +77,7 @@ def _listener(job: Job, what: str) -> Listener | None:
     return live(job.key, job.task, what) if what in ("train", "select") else None
 
 
-def _take_up(
+def take_up(
     job: Job,
     learner: Learner,
     states: Sequence[Path],
@@ -118,8 +113,8 @@ def train_task(
 ) -> None:
     """Learn one task from the earlier states and write the new state, with what it keeps."""
     start = time.monotonic()
-    learner = _learner(job, snapshot, _open(encoded, job.task), states, "train")
-    _take_up(job, learner, states, selector, (job.task - 1, job.task))
+    learner = make_learner(job, snapshot, open_encoded(encoded, job.task), states, "train")
+    take_up(job, learner, states, selector, (job.task - 1, job.task))
     plan = learner.train()
     learner.keep()
     _write_state(job, learner, plan, encoded, out, (start, "train"))
@@ -137,8 +132,8 @@ def train_selector(
     start = time.monotonic()
     if not learner_class(job.about.learner).experts:
         raise UserError(f"method {job.key.method}: its learner has no selector: nothing to select")
-    learner: Any = _learner(job, snapshot, _open(encoded, job.task), [], "select")
-    _take_up(job, learner, states, previous, (job.task - 1 if states else 0, job.task - 1))
+    learner: Any = make_learner(job, snapshot, open_encoded(encoded, job.task), [], "select")
+    take_up(job, learner, states, previous, (job.task - 1 if states else 0, job.task - 1))
     plan = learner.train_selector()
     _write_state(job, learner, plan, encoded, out, (start, "select"))
 
@@ -197,117 +192,3 @@ def _peak_memory_mb(device: torch.device) -> float:
         return torch.cuda.max_memory_allocated(device) / 2**20
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak / (2**20 if sys.platform == "darwin" else 2**10)
-
-
-@dataclass(frozen=True)
-class Asked:
-    """Which states are asked, and how; without settings, as they were learnt."""
-
-    settings: Evaluate | None
-    snapshot: Path
-    encoded: Sequence[Path]
-    states: Sequence[Path]
-    selector: Path | None
-
-    def open(self, what: str) -> tuple[Job, Learner]:
-        """Return the newest state's learner, all that it needs taken up."""
-        if not self.states:
-            raise UserError("--state: give the states to ask, oldest first")
-        newest = read_state(self.states[-1])
-        about = (
-            _with_compute(newest.settings, self.settings.compute)
-            if self.settings
-            else newest.settings
-        )
-        job = Job(about, newest.key, newest.task)
-        learner = _learner(job, self.snapshot, _open(self.encoded, job.task), [], what)
-        _take_up(job, learner, self.states, self.selector, (job.task, job.task))
-        return job, learner
-
-    def test_samples(self, job: Job, stream: Stream) -> np.ndarray:
-        """Return the test samples of all tasks seen.
-
-        Raises:
-            UserError: there is none.
-        """
-        indices = stream.of("test", range(1, job.task + 1))
-        if not len(indices):
-            raise UserError(
-                f"{job.key.dataset}: no test sample in tasks 1..{job.task}: check the split"
-            )
-        return indices
-
-
-def _with_compute(about: Learn, compute: Compute) -> Learn:
-    settings = about.settings.model_copy(update={"compute": compute})
-    return about.model_copy(update={"settings": settings})
-
-
-def evaluate_state(asked: Asked, metrics: Path, predictions: Path) -> None:
-    """Predict the test samples of all seen tasks; write predictions and their metrics."""
-    import pandas as pd
-
-    job, learner = asked.open("evaluate")
-    stream = learner.stream
-    indices = asked.test_samples(job, stream)
-    found = learner.predict(indices)
-    guess = found.labels()
-    tasks = stream.task[indices]
-    values = task_metrics(stream.label[indices], guess, tasks, found.selected, job.task)
-    names = stream.names
-    frame = pd.DataFrame(
-        {
-            "part": stream.part[indices],
-            "row": stream.row[indices],
-            "task": tasks,
-            "label": [names[i] for i in stream.label[indices]],
-            "prediction": [names[i] for i in guess],
-            "correct": guess == stream.label[indices],
-            "score": found.scores.max(1).values.numpy(),
-            "selected_task": found.selected[:, 0] if found.selected is not None else -1,
-        }
-    )
-    with atomic(predictions) as temporary:
-        frame.to_parquet(temporary, index=False, compression="zstd")
-    counts = {"classes_seen": stream.seen, "samples": len(indices)}
-    write_json(metrics, {**job.keys(), **counts, **values})
-    learner.context.progress.say(f"whole accuracy {100 * values['whole_accuracy']:.1f} %")
-
-
-def represent_texts(asked: Asked, out: Path) -> None:
-    """Write representations of test texts of all tasks (safetensors).
-
-    ``before`` and ``after`` are (n, width), float16; ``task`` and ``label`` (n,). Where there is a
-    selector, ``after`` is what it reads: the one space that all tasks share.
-    """
-    from safetensors.numpy import save_file
-
-    job, learner = asked.open("represent")
-    stream = learner.stream
-    # not by the run's seed: all runs on a dataset are asked about the same texts
-    indices = some_of_each(stream.task, asked.test_samples(job, stream), 0)
-    after = learner.representations(indices)
-    learner.backbone.reset()
-    before = learner.backbone.features(stream, indices).numpy()
-    arrays = {
-        "before": before.astype(np.float16),
-        "after": after.astype(np.float16),
-        "task": stream.task[indices].astype(np.int32),
-        "label": stream.label[indices].astype(np.int32),
-    }
-    with atomic(out) as temporary:
-        save_file({k: np.ascontiguousarray(v) for k, v in arrays.items()}, temporary)
-    learner.context.progress.close()
-
-
-def some_of_each(
-    task: np.ndarray, indices: np.ndarray, seed: int, most: int = REPRESENTED
-) -> np.ndarray:
-    """Return at most ``most`` of ``indices`` of each task, drawn by the seed, in stream order.
-
-    ``task`` holds the task of every sample of the stream, shape (samples,).
-    """
-    rng = np.random.default_rng(seed)
-    pools = [indices[task[indices] == t] for t in np.unique(task[indices])]
-    drawn = [rng.choice(pool, min(most, len(pool)), replace=False) for pool in pools]
-    return np.sort(np.concatenate(drawn)) if drawn else indices

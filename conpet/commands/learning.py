@@ -91,7 +91,7 @@ def evaluate(
     settings: o.Handed = None,
 ) -> None:
     """Test a state on all tasks that it has seen; what it is, it says itself."""
-    from conpet.commands.jobs import Asked, evaluate_state
+    from conpet.commands.asking import Asked, evaluate_state
 
     asked = Asked(_asked(settings), snapshot, encoded, state or [], selector)
     evaluate_state(asked, metrics, predictions)
@@ -107,7 +107,7 @@ def represent(
     settings: o.Handed = None,
 ) -> None:
     """Keep what the model makes of some test texts, before any training and after a state."""
-    from conpet.commands.jobs import Asked, represent_texts
+    from conpet.commands.asking import Asked, represent_texts
 
     represent_texts(Asked(_asked(settings), snapshot, encoded, state or [], selector), out)
 

@@ -7,17 +7,16 @@ import itertools
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any
-
-from pydantic import Field, field_validator
+from typing import Any
 
 from conpet.config.checks import Checks
 from conpet.config.dataset import Addition, ClassOrder, FileOrder
+from conpet.config.experiment_file import DataFile, ExperimentFile
 from conpet.config.loading import check_names, load, load_datasets, load_methods
 from conpet.config.matrix import Matrix
 from conpet.config.model import Model
 from conpet.config.raw import RawFile
-from conpet.config.settings import Count, Encoding, Settings
+from conpet.config.settings import Encoding, Settings
 from conpet.config.stages import (
     Encode,
     Evaluate,
@@ -31,55 +30,16 @@ from conpet.config.stages import (
     Stage,
     Track,
 )
-from conpet.config.strict import Strict, choose, merge, read_yaml, validate, within
+from conpet.config.strict import choose, merge, read_yaml, validate, within
 from conpet.errors import UserError
 from conpet.files import read_json
-
-Names = Annotated[list[str], Field(min_length=1)]
-
-
-class Override(Strict):
-    """Settings for a part of the matrix; a list left out means all."""
-
-    datasets: list[str] = []
-    models: list[str] = []
-    methods: list[str] = []
-    settings: dict[str, Any]
-
-    def applies(self, dataset: str, model: str, method: str) -> bool:
-        """Say whether this override is for that cell of the matrix."""
-        pairs = ((self.datasets, dataset), (self.models, model), (self.methods, method))
-        return all(not names or name in names for names, name in pairs)
-
-
-class _File(Strict):
-    title: str
-    datasets: Names | Annotated[dict[str, dict[str, Any]], Field(min_length=1)]
-    models: Names = ["minilm"]
-    methods: Names | Annotated[dict[str, dict[str, Any]], Field(min_length=1)]
-    seeds: Annotated[list[int], Field(min_length=1)] = [100]
-    tasks: Count | None = None
-    settings: dict[str, Any] = {}
-    overrides: list[Override] = []
-
-    @field_validator("datasets", "models", "methods", "seeds")
-    @classmethod
-    def _once_each(cls, value: list[Any]) -> list[Any]:
-        if len(set(value)) < len(value):
-            raise ValueError("each may stand there only once")
-        return value
-
-
-class _Data(_File):
-    # nothing is learnt: enough for a look at the data
-    methods: list[str] = []
 
 
 class Experiment:
     """One experiment's whole config, checked. ``tasks`` cuts every stream after its first tasks."""
 
     def __init__(
-        self, name: str, file: _File, config_dir: Path, where: str, checks: Checks
+        self, name: str, file: ExperimentFile, config_dir: Path, where: str, checks: Checks
     ) -> None:
         self.name = name
         self.title = file.title
@@ -316,7 +276,7 @@ def load_experiment(
         known = sorted(p.stem for p in (config_dir / "experiments").glob("*.yaml"))
         choose("experiment", name, known, f"{config_dir}/experiments")
         path = config_dir / "experiments" / f"{name}.yaml"
-    file = validate(_File, read_yaml(path), str(path))
+    file = validate(ExperimentFile, read_yaml(path), str(path))
     check_names(file.datasets, config_dir, str(path))
     return Experiment(path.stem, file, config_dir, str(path), checks or Checks())
 
@@ -338,4 +298,4 @@ def load_data(
     if not config_dir.is_dir():
         raise UserError(f"{config_dir}: no such folder: run in the project, or give --config-dir")
     value = {"title": where, "datasets": datasets, "models": models, "settings": settings}
-    return Experiment("describe", validate(_Data, value, where), config_dir, where, checks)
+    return Experiment("describe", validate(DataFile, value, where), config_dir, where, checks)

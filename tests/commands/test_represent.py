@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
 
-from conpet.commands.jobs import some_of_each as sample
+from conpet.commands.asking import some_of_each as sample
 from conpet.reporting.projection import read_points
 from tests.chain import Chain
 

@@ -31,6 +31,7 @@ from runner import POLL_SECONDS, alive, die_with_parent
 
 MODULES = (
     "conpet.commands",
+    "conpet.commands.asking",
     "conpet.commands.jobs",
     "conpet.learners.contrastive",
     "conpet.learners.experts",

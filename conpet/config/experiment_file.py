@@ -1,0 +1,52 @@
+"""What an experiment's YAML may say."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import Field, field_validator
+
+from conpet.config.settings import Count
+from conpet.config.strict import Strict
+
+Names = Annotated[list[str], Field(min_length=1)]
+
+
+class Override(Strict):
+    """Settings for a part of the matrix; a list left out means all."""
+
+    datasets: list[str] = []
+    models: list[str] = []
+    methods: list[str] = []
+    settings: dict[str, Any]
+
+    def applies(self, dataset: str, model: str, method: str) -> bool:
+        """Say whether this override is for that cell of the matrix."""
+        pairs = ((self.datasets, dataset), (self.models, model), (self.methods, method))
+        return all(not names or name in names for names, name in pairs)
+
+
+class ExperimentFile(Strict):
+    """The whole file."""
+
+    title: str
+    datasets: Names | Annotated[dict[str, dict[str, Any]], Field(min_length=1)]
+    models: Names = ["minilm"]
+    methods: Names | Annotated[dict[str, dict[str, Any]], Field(min_length=1)]
+    seeds: Annotated[list[int], Field(min_length=1)] = [100]
+    tasks: Count | None = None
+    settings: dict[str, Any] = {}
+    overrides: list[Override] = []
+
+    @field_validator("datasets", "models", "methods", "seeds")
+    @classmethod
+    def _once_each(cls, value: list[Any]) -> list[Any]:
+        if len(set(value)) < len(value):
+            raise ValueError("each may stand there only once")
+        return value
+
+
+class DataFile(ExperimentFile):
+    """One without methods: nothing is learnt, which is enough for a look at the data."""
+
+    methods: list[str] = []
