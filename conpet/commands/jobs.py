@@ -54,6 +54,11 @@ class Job:
 
 
 def open_encoded(encoded: Sequence[Path], task: int) -> Stream:
+    """Return the stream of tasks 1..task.
+
+    Raises:
+        UserError: the files hold fewer tasks.
+    """
     stream = open_stream(encoded, task)
     if stream.tasks != task:
         raise UserError(f"task {task}: the encoded files hold {stream.tasks} tasks: give all parts")

@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from conpet.cli import main
+from conpet.commands import main
 
 from conpet.tracking.inventory import differences, inventory
 from tests.chain import Chain

@@ -120,12 +120,9 @@ def test_the_same_client_finds_more_classes_when_a_task_is_added(
     monkeypatch.setenv("MLFLOW_TRACKING_URI", store.uri)
     monkeypatch.setenv("CONPET_SNAPSHOT", str(learnt.snapshot))
     grown, young = packaged("dynamic"), store.root / "young"
-    states = [grown / f"task0{task}/state" for task in (1, 2)]
-    selector = grown / "task02/selector"
-    learnt.job(
-        "package", "dynamic", 2, "--states", *states, "--selector", selector,
-        "--out", young / "model",
-    )  # fmt: skip
+    states = [word for task in (1, 2) for word in ("--state", grown / f"task0{task}/state")]
+    selector = ["--selector", grown / "task02/selector"]
+    learnt.ask("package", *learnt.of, *states, *selector, "--out", young / "model")
     address, body = "models:/tiny-dynamic@best", asked(TEXTS, probabilities=True)
     log(store, grown, "dynamic", package=young / "model", tasks=2)
     with server(address, store.root) as (place, _):
