@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 from conpet.config.dataset import Dataset
 from conpet.config.method import Method
 from conpet.config.model import Model
@@ -21,6 +23,10 @@ class Matrix(Stage):
     methods: dict[str, Method]
     task_counts: dict[str, int]
     cells: dict[str, Settings]
+
+    def text(self) -> str:
+        """Return it as JSON, in the experiment's order: tables show methods in it."""
+        return json.dumps(self.model_dump(mode="json", exclude_defaults=True))
 
     def tasks(self, dataset: str) -> int:
         """Return how many tasks a run on the dataset has."""

@@ -151,6 +151,13 @@ def test_a_stage_comes_back_from_its_text(project: Project) -> None:
         assert validate_text(type(value), value.text().encode(), stage) == value
 
 
+def test_a_matrix_keeps_the_order_of_its_methods(project: Project) -> None:
+    methods = ["replaying", "plain", "many"]
+    project.set(E, "methods", methods)
+    told = project.load().matrix()
+    assert list(validate_text(type(told), told.text().encode(), "matrix").methods) == methods
+
+
 def test_what_is_a_default_is_in_no_text(project: Project) -> None:
     """A new key with its default then changes no text, and no job is run again."""
     project.set(E, "settings", {})
