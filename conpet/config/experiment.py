@@ -140,8 +140,6 @@ class Experiment:
         last = self.tasks(dataset) if task is None else task
         return list(dict.fromkeys(self.part_of(dataset, t) for t in range(1, last + 1)))
 
-    # -- what each stage is told --------------------------------------------------------------
-
     def fetch_model(self, model: str) -> FetchModel:
         """Return what fetching a model depends on."""
         return FetchModel(source=self.models[model].source)

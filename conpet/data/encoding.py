@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections import Counter
 from dataclasses import dataclass
@@ -35,47 +36,20 @@ def encode_part(
     classes of each task, the pad id, and the counts of what could not be used, which is returned.
     """
     vocab = vocabulary(tokenizer)
-    classes = [name for task in tasks for name in task["classes"]]
-    index = {name: i for i, name in enumerate(classes)}
-    ids: list[int] = []
-    offsets: list[int] = [0]
-    pool: list[int] = []
-    label: list[int] = []
-    number: list[int] = []
-    split: list[int] = []
-    row: list[int] = []
+    rows = _Rows({name: i for i, name in enumerate(n for t in tasks for n in t["classes"])})
     dropped: Counter[str] = Counter()
-    for task in tasks:
-        for s, name in enumerate(SPLITS):
-            for r in task[name]:
-                sample = samples[r]
-                words = len(" ".join(cloze(sample, about.template)).split())
-                if name == "train" and words > about.max_cloze_words:
-                    dropped["training text whose cloze is too long"] += 1
-                    continue
-                try:
-                    text, at = encode(sample, about.template, tokenizer, vocab, about.max_length)
-                except CannotFitError:
-                    dropped[f"{name} text whose mentions and cloze exceed max_length"] += 1
-                    continue
-                if about.pooling == "last":
-                    at = len(text) - 1
-                ids += text
-                offsets.append(len(ids))
-                pool.append(at)
-                label.append(index[sample.label])
-                number.append(task["task"])
-                split.append(s)
-                row.append(r)
-    arrays: dict[str, np.ndarray[Any, Any]] = {
-        "ids": np.array(ids, np.int32),
-        "offsets": np.array(offsets, np.int64),
-        "pool": np.array(pool, np.int32),
-        "label": np.array(label, np.int32),
-        "task": np.array(number, np.int32),
-        "split": np.array(split, np.int8),
-        "row": np.array(row, np.int32),
-    }
+    for task, (s, name) in itertools.product(tasks, enumerate(SPLITS)):
+        for r in task[name]:
+            words = len(" ".join(cloze(samples[r], about.template)).split())
+            if name == "train" and words > about.max_cloze_words:
+                dropped["training text whose cloze is too long"] += 1
+                continue
+            try:
+                text = encode(samples[r], about.template, tokenizer, vocab, about.max_length)
+            except CannotFitError:
+                dropped[f"{name} text whose mentions and cloze exceed max_length"] += 1
+                continue
+            rows.add(*text, about.pooling == "last", (samples[r].label, task["task"], s, r))
     metadata = {
         "tasks": [{"task": t["task"], "classes": t["classes"]} for t in tasks],
         "pad": vocab.pad,
@@ -83,8 +57,38 @@ def encode_part(
         "single_markers": vocab.single,
     }
     with atomic(out) as temporary:
-        save_file(arrays, temporary, metadata={"conpet": json.dumps(metadata)})
+        save_file(rows.arrays(), temporary, metadata={"conpet": json.dumps(metadata)})
     return dict(dropped)
+
+
+class _Rows:
+    """Encoded samples, one after the other; ``index`` gives a class's number in the part."""
+
+    def __init__(self, index: dict[str, int]) -> None:
+        self._index = index
+        self._ids: list[int] = []
+        self._offsets = [0]
+        self._about: list[tuple[int, int, int, int, int]] = []
+
+    def add(self, ids: list[int], at: int, last: bool, key: tuple[str, int, int, int]) -> None:
+        """Add a text, read at the cloze's mask or at its end; key: label, task, split, row."""
+        label, task, split, row = key
+        pool = len(ids) - 1 if last else at
+        self._ids += ids
+        self._offsets.append(len(self._ids))
+        self._about.append((pool, self._index[label], task, split, row))
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """Return them as the file's arrays."""
+        columns = np.array(self._about, np.int32).reshape(-1, 5).T
+        named = dict(zip(("pool", "label", "task", "split", "row"), columns, strict=True))
+        found = {name: np.ascontiguousarray(column) for name, column in named.items()}
+        return {
+            "ids": np.array(self._ids, np.int32),
+            "offsets": np.array(self._offsets, np.int64),
+            **found,
+            "split": found["split"].astype(np.int8),
+        }
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,8 @@ import shutil
 from pathlib import Path
 
 import pytest
-from conpet.commands import main
 
+from conpet.commands import main
 from conpet.tracking.inventory import differences, inventory
 from tests.chain import Chain
 from tests.predicting.conftest import Packaged, learnt, packaged
