@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from tests.workflow.test_scripts import load
+from tests.conftest import ROOT
+from tests.workflow.test_processes import load
 
 OUTPUT = """\
 Using profile profiles/default.
@@ -23,7 +24,7 @@ Lints for rule train (line 3, rules/learn.smk):
 
 
 def test_only_what_is_not_accepted_is_left() -> None:
-    lint = load("lint")
+    lint = load("lint", ROOT / "workflow" / "scripts")
     assert lint.remaining(OUTPUT) == [
         'snakefile rules/learn.smk: Absolute path "/state" in line 10',
         "snakefile rules/learn.smk: Path composition with '+' in line 1",

@@ -20,8 +20,8 @@ from tests.conftest import ROOT
 PROCESSES = ROOT / "workflow" / "processes"
 
 
-def load(name: str) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(name, PROCESSES / f"{name}.py")
+def load(name: str, folder: Path = PROCESSES) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(name, folder / f"{name}.py")
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
