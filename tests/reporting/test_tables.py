@@ -58,7 +58,7 @@ def test_every_table_in_every_form(name: str, results: Results, tmp_path: Path) 
 
 def test_csv_has_full_precision_and_no_time(results: Results, tmp_path: Path) -> None:
     path = write_table(table("main", results), tmp_path / "main")[0]
-    frame = pd.read_csv(path)
+    frame = pd.read_csv(path, float_precision="round_trip")
     runs = results.of("demo", "minilm", "emr")
     values = [run.metrics[-1]["whole_accuracy"] for run in runs]
     found = row(frame, method="emr")
