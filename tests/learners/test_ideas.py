@@ -269,7 +269,7 @@ def test_selector_training_starts_from_the_former_selector(
     seen: dict[str, Any] = {}
 
     def stop(plan: Any, loss: Any, accuracy: Any, parameters: Any, *rest: Any) -> None:
-        seen.update(adapter=learner.backbone.state(), clip=rest[4], count=len(parameters))
+        seen.update(adapter=learner.backbone.state(), clip=rest[0].clip_norm, count=len(parameters))
 
     monkeypatch.setattr(base, "fit", stop)
     learner.train_selector()
