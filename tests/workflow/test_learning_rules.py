@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 
 import pytest
-import yaml
 
+from conpet.config.plain_yaml import parse
 from tests.conftest import ROOT
 from tests.workflow.test_processes import runner
 
@@ -19,7 +19,7 @@ COMPUTING = {name for name, body in RULES.items() if re.search(r"\bthreads:\s+th
 
 def resources(profile: str) -> dict[str, dict[str, object]]:
     text = (ROOT / "profiles" / profile / "config.yaml").read_text()
-    return yaml.safe_load(text)["set-resources"]
+    return parse(text)["set-resources"]
 
 
 def test_the_list_holds_the_rules_that_learn_or_answer() -> None:

@@ -9,7 +9,7 @@ from importlib.resources import files
 from importlib.resources.abc import Traversable
 from typing import Any
 
-import yaml
+from conpet.config.plain_yaml import parse
 
 SPLITS = ("train", "valid", "test")
 
@@ -77,7 +77,7 @@ def _words(texts: dict[str, str]) -> dict[str, Lines]:
 
 
 def _read(file: Traversable) -> dict[str, Any]:
-    return yaml.safe_load(file.read_text(encoding="utf-8"))
+    return parse(file.read_text(encoding="utf-8"))
 
 
 def _relations(domain: str, entries: dict[str, Any]) -> Iterator[tuple[str, Relation]]:
