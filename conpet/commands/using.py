@@ -132,7 +132,7 @@ def describe(
         str | None, Option(help="the file's format: fewrel, crossner, table, ...")
     ] = None,
     kind: Annotated[
-        str | None, Option(help="where the format leaves it open: relation or entity")
+        str | None, Option(help="where the format leaves it open: relation, entity or sentence")
     ] = None,
     tasks: Annotated[
         int | None, Option(help="tasks to cut a file's classes into (default: 5)")

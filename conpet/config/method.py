@@ -49,8 +49,3 @@ class Method(Strict):
     bound: bool | None = None
     ahead: dict[str, float] = {}
     flat_cost: bool = False
-
-    @property
-    def upper_bound(self) -> bool:
-        """Whether it is an upper bound, which is not ranked."""
-        return self.replay == "full" if self.bound is None else self.bound

@@ -109,6 +109,8 @@ class Learner(ABC):
 
     def __init__(self, context: Context) -> None:
         self.context = context
+        #: its own ``Options``, as the method's ``options`` give them
+        self.options: Any = context.options
         self.backbone = context.backbone
         self.stream = context.stream
         self.history = History()
@@ -136,7 +138,7 @@ class Learner(ABC):
         """Return everything that this job trains: what a state counts as tunable."""
 
     def memory_features(self, indices: np.ndarray) -> np.ndarray:
-        """Return what K-means chooses exemplars on, shape (n, d): the head's scores."""
+        """Return what exemplars are chosen on, shape (n, d); of a classifier its head's scores."""
         raise UserError(f"{type(self).__name__.lower()}: keeps no memory: use another replay")
 
     def representations(self, indices: np.ndarray) -> np.ndarray:

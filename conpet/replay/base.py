@@ -1,7 +1,7 @@
 """What every replay is: a batch plan made before training starts, and what it keeps for later.
 
 A plan is data: which samples, in which batch, in what order. Plans are pure functions of a seed
-(docs/methods.md, replay), so they are tested without a model and hashed into a run's provenance.
+(docs/methods.md, Replay), so they are tested without a model and hashed into a run's provenance.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ def without_replacement(pool: np.ndarray, count: int, rng: np.random.Generator) 
 
 
 def draw_history(pools: Sequence[np.ndarray], count: int, rng: np.random.Generator) -> np.ndarray:
-    """Draw ``count`` times: an old task uniformly, then uniformly one of all its samples."""
+    """Draw ``count`` times: a pool (a task, say) uniformly, then uniformly one of its samples."""
     filled = [pool for pool in pools if len(pool)]
     tasks = rng.integers(len(filled), size=count)
     sizes = np.array([len(pool) for pool in filled])

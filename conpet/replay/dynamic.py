@@ -1,7 +1,7 @@
 """Dynamic sampling: a fixed number of batches, half new, half drawn from the whole history.
 
 Song et al. 2023, section 3.2: what a task costs does not grow with the tasks, and over time every
-old sample can return. docs/methods.md, replay.
+old sample can return. docs/methods.md, Replay.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ class Dynamic(Replay):
             )
         stream, task = arrived.stream, arrived.task
         new, new_valid = stream.of("train", [task]), stream.of("valid", [task])
-        old, old_valid = (arrived.pools(split, range(1, task)) for split in ("train", "valid"))
+        old, old_valid = (self.old_pools(arrived, split) for split in ("train", "valid"))
         n_train = max(1, int(budget.batches * budget.train_share))
         n_valid = max(1, budget.batches - n_train)
         trains, valids = [], []
@@ -83,6 +83,13 @@ class Dynamic(Replay):
         if not redraw:
             trains, valids = trains * epochs, valids * (epochs + 1)
         return Plan(trains, valids)
+
+    def old_pools(self, arrived: Arrived, split: str) -> list[np.ndarray]:
+        """Return what old samples are drawn from: one of the pools uniformly, then one of its own.
+
+        Here a pool a former task; a replay that draws otherwise returns others.
+        """
+        return arrived.pools(split, range(1, arrived.task))
 
     def rehearsal(self, arrived: Arrived, minimum: int, rng: np.random.Generator) -> Rehearsal:
         """Return one pass, as long as all epochs' budgets together, with some of every class."""

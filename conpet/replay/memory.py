@@ -1,6 +1,6 @@
 """Replay of a memory: exemplars of every class, repeated until the budget is used (EMR).
 
-Wang et al. 2019 (arXiv 1903.02588); docs/methods.md, replay.
+Wang et al. 2019 (arXiv 1903.02588); docs/methods.md, Replay.
 """
 
 from __future__ import annotations

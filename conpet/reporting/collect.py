@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from conpet import replay
 from conpet.config.matrix import Matrix
 from conpet.config.method import Method
 from conpet.files import sha256
@@ -68,7 +69,10 @@ class Results:
 
     def bound(self, method: str) -> bool:
         """Say whether a method is an upper bound, which is not ranked among the others."""
-        return self.method(method).upper_bound
+        about = self.method(method)
+        if about.bound is not None or about.replay not in replay.names():
+            return bool(about.bound)
+        return replay.replay_class(about.replay).whole_history
 
     @property
     def has_variants(self) -> bool:

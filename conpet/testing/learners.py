@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from conpet import replay
+from conpet.config.strict import validate
 from conpet.learners import fits, learner_class
 from conpet.learners.base import Learner
 from conpet.testing.world import TASKS, World, make_encoded, same_bytes, selector_of
@@ -31,9 +32,11 @@ def check_learner(
 
     Raises:
         AssertionError: what is broken, and with which replay.
+        UserError: it has no such options.
     """
     kind = learner_class(learner) if isinstance(learner, str) else learner
     fitting = [name for name in replay.names() if fits(kind, replay.replay_class(name))]
+    validate(kind.Options, options or {}, f"{kind.__name__}: options")
     assert fitting, f"{kind.__name__}: no replay fits it: see needs_old and has_memory_features"
     for name in replays or fitting:
         with tempfile.TemporaryDirectory(prefix="conpet-check-") as folder:

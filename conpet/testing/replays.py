@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from conpet.config.strict import validate
 from conpet.data.encoding import SPLITS
 from conpet.replay import replay_class
 from conpet.replay.base import Arrived, Plan, Replay
@@ -24,6 +25,7 @@ def check_replay(replay: str | type[Replay], options: dict[str, Any] | None = No
 
     Raises:
         AssertionError: what is broken.
+        UserError: it has no such options.
     """
     kind = replay_class(replay) if isinstance(replay, str) else replay
     with tempfile.TemporaryDirectory(prefix="conpet-check-") as folder:
@@ -36,7 +38,9 @@ class _Check:
         self.folder = folder
         self.world = World(folder)
         self.settings = self.world.settings()
-        self.replay = kind(kind.Options.model_validate(options), self.settings)
+        self.replay = kind(
+            validate(kind.Options, options, f"{kind.__name__}: options"), self.settings
+        )
 
     def expect(self, holds: bool, what: str) -> None:
         """Raise an AssertionError that says what is broken, unless it holds."""

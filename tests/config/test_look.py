@@ -30,14 +30,6 @@ def test_a_mistake_is_told_with_its_key(keys: dict[str, Any], key: str) -> None:
         validate(Method, {**BARE, **keys}, "mine.yaml")
 
 
-def test_full_replay_is_a_bound_unless_it_says_otherwise() -> None:
-    full = Method(**{**BARE, "replay": "full"})
-    assert full.upper_bound
-    assert not full.model_copy(update={"bound": False}).upper_bound
-    assert Method(**BARE, bound=True).upper_bound
-    assert not Method(**BARE).upper_bound
-
-
 def test_a_variant_takes_over_how_its_base_is_shown_and_judged() -> None:
     base = load_experiment("demo", ROOT / "config").methods["static_emr"]
     for variant in load_experiment("ablation_rank", ROOT / "config").methods.values():

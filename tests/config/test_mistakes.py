@@ -98,7 +98,7 @@ MISTAKES: list[tuple[str, str, Any, str]] = [
     ),
     ("methods/many.yaml", "options", {"expert_init": "x"}, "expert_init: expected 'fresh' or 'sel"),
     ("methods/many.yaml", "options", {"top_k": 0}, "options: top_k: expected 1 or more, found 0"),
-    ("methods/many.yaml", "replay", "memory", "with 'memory': use dynamic or full or none"),
+    ("methods/many.yaml", "replay", "memory", "learner experts cannot learn with 'memory': use "),
     (PLAIN, "learner", "aligned", f"{PLAIN}: replay: learner aligned cannot learn with 'none': "),
     (MADE, "options", {"x": 1}, f"{MADE}: format fewrel: option x: "),
     # unions: the complaint is about the form that was meant
