@@ -16,6 +16,16 @@ from conpet.errors import UserError
 from conpet.files import write_json, write_text
 
 app = typer.Typer()
+ReaderOption = Annotated[
+    list[str] | None, Option(help="KEY=VALUE of the reader, like quotes=false; again for each")
+]
+
+
+def _reader_options(pairs: list[str] | None) -> dict[str, Any]:
+    """Return KEY=VALUE pairs as a dictionary."""
+    if wrong := [pair for pair in pairs or [] if "=" not in pair]:
+        raise UserError(f"--option {wrong[0]}: give KEY=VALUE")
+    return dict(pair.split("=", 1) for pair in pairs or [])
 
 
 @app.command()
@@ -58,6 +68,7 @@ def predict(
     ] = None,
     text: Annotated[list[str] | None, Option(help="a text; may be given again")] = None,
     column: Annotated[str, Option(help="the file's column")] = "text",
+    option: ReaderOption = None,
     out: Annotated[Path | None, Option(help="CSV to write (default: print)")] = None,
     probabilities: Annotated[bool, Option("--probabilities", help="a column a class")] = False,
     threshold: Annotated[
@@ -75,12 +86,17 @@ def predict(
     threads: Annotated[int, Option(help="of the processor", min=1)] = 1,
 ) -> None:
     """Classify texts with a trained run; print CSV, or write it whole."""
+    from conpet.data.report import Report
     from conpet.predicting.outside import read_texts
     from conpet.predicting.predictor import load
 
     if bool(text) == bool(file):
         raise UserError("predict: give either --text (once or more) or a file")
-    texts = list(text) if text else read_texts(file or Path(), column)
+    report = Report()
+    options = {"text": column, **_reader_options(option)}
+    texts = list(text) if text else read_texts(file or Path(), options, report)
+    for about, note in report.as_dict()["notes"].items():
+        print(f"conpet: {about}: {note}", file=sys.stderr)
     predictor = load(
         run, snapshot=snapshot, mirror=mirror, device=device, precision=precision, threads=threads
     )
@@ -101,7 +117,7 @@ def extend(
     format: Annotated[
         str | None, Option(help="a reader (default: table, or marked for relations, entities)")
     ] = None,
-    option: Annotated[list[str] | None, Option(help="KEY=VALUE of the reader")] = None,
+    option: ReaderOption = None,
     results: o.Results = o.RESULTS,
     config_dir: o.ConfigDir = o.CONFIG,
 ) -> None:
@@ -109,11 +125,8 @@ def extend(
     from conpet.commands.extension import extend
     from conpet.data.report import Report
 
-    given = option or []
-    if wrong := [pair for pair in given if "=" not in pair]:
-        raise UserError(f"--option {wrong[0]}: give KEY=VALUE")
-    options = dict(pair.split("=", 1) for pair in given)
     report = Report()
+    options = _reader_options(option)
     classes = extend(dataset, file, config_dir, results, format, options, report)
     print(f"{dataset}: a new task of {len(classes)} classes: {', '.join(classes)}")
     for reason, dropped in report.as_dict()["dropped"].items():
