@@ -157,7 +157,8 @@ def describe(
     config_dir: o.ConfigDir = o.CONFIG,
 ) -> None:
     """Show a dataset: sizes, lengths, samples, what was dropped."""
-    from conpet.commands import description
+    from conpet.commands.described import open_dataset, open_file
+    from conpet.commands.description import describe
     from conpet.commands.description_text import as_text
 
     models = model or ["minilm"]
@@ -170,12 +171,12 @@ def describe(
             },
             **({"kind": kind} if kind else {}),
         }
-        opened = description.open_file(Path(dataset), about, models, config_dir, max_length)
+        opened = open_file(Path(dataset), about, models, config_dir, max_length)
     elif (kind, tasks, seed) != (None, None, None):
         raise UserError("--kind, --tasks, --seed: the YAML says them: they go with --format only")
     else:
-        opened = description.open_dataset(dataset, models, config_dir, max_length)
-    reports = [description.describe(*pair, results, mirror) for pair in opened]
+        opened = open_dataset(dataset, models, config_dir, max_length)
+    reports = [describe(*pair, results, mirror) for pair in opened]
     print("\n".join(as_text(report) for report in reports), end="")
     if json:
         write_json(json, reports[0] if len(reports) == 1 else reports)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from conpet.commands import main
-from conpet.commands.description import open_dataset
+from conpet.commands.described import open_dataset
 from conpet.commands.description_text import columns
 from conpet.config.raw import RawFile
 from conpet.config.strict import read_yaml
@@ -87,6 +87,7 @@ def test_what_is_dropped_and_cut_and_why(chain: Chain, tmp_path: Path, described
     data = {
         "title": "R", "licence": "none", "kind": "relation", "format": "marked",
         "template": "{tail} is {mask}", "files": ["r.jsonl"], "order": {"file": "r"},
+        "split": {"scheme": "per_class"},
     }  # fmt: skip
     write_yaml(tmp_path / "r.yaml", data)
     report, text = described(tmp_path / "r.yaml", "--max-length", 16)

@@ -30,7 +30,16 @@ from conpet.data.report import Report
 from conpet.data.schema import Sample
 from conpet.errors import UserError
 
-__all__ = ["FORMATS", "KINDS", "as_mentions", "check_options", "parse_marked", "read", "read_texts"]
+__all__ = [
+    "FORMATS",
+    "KINDS",
+    "as_mentions",
+    "check_options",
+    "parse_marked",
+    "read",
+    "read_texts",
+    "says_split",
+]
 
 
 @dataclass(frozen=True)
@@ -38,6 +47,7 @@ class _Reader:
     records: Callable[..., Iterator[Record]]
     options: type[Options] = Options
     kind: str | None = None  # where its texts can be of one kind only
+    says_split: Callable[[Sequence[Path]], bool] | None = None  # where records may hold it
 
 
 _READERS = {
@@ -47,15 +57,21 @@ _READERS = {
     "tacred": _Reader(tacred.records, kind="relation"),
     "ace": _Reader(ace.records, kind="relation"),
     "crossner": _Reader(crossner.records, kind="entity"),
-    "clinc150": _Reader(clinc150.records, clinc150.Options, "sentence"),
+    "clinc150": _Reader(clinc150.records, clinc150.Options, "sentence", lambda files: True),
     "table": _Reader(table.records, table.Options, "sentence"),
-    "marked": _Reader(marked.records),
+    "marked": _Reader(marked.records, says_split=marked.says_split),
     "authors": _Reader(authors.records, authors.Options),
 }
 
 FORMATS = tuple(_READERS)
 #: the kind of a format's texts, where there is only one
 KINDS = {name: reader.kind for name, reader in _READERS.items() if reader.kind}
+
+
+def says_split(format: str, files: Sequence[Path]) -> bool:
+    """Say whether files of a format hold each sample's split; some must be there to tell."""
+    reader = _READERS.get(format)
+    return bool(reader and reader.says_split and reader.says_split(files))
 
 
 def check_options(format: str, options: dict[str, Any]) -> Options:
