@@ -83,7 +83,7 @@ def _dropped(report: dict[str, Any]) -> str:
 
 _DUPLICATES = {
     "copies": "{count:,} of {of:,} samples are copies of another, with the same label",
-    "tests_in_training": "{count:,} of {of:,} test texts stand in training too",
+    "tests_seen_before": "{count:,} of {of:,} test texts stand in training or validation too",
     "several_labels": "{count:,} of {of:,} different texts have several labels",
 }
 

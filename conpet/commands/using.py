@@ -112,12 +112,15 @@ def predict(
 
 @app.command()
 def extend(
-    dataset: Annotated[str, Argument(help="a name in config/datasets")],
+    dataset: Annotated[
+        str, Argument(help="a name in config/datasets, or of one that --experiment writes out")
+    ],
     file: Annotated[Path, Argument(help="texts with labels that the stream does not have yet")],
     format: Annotated[
         str | None, Option(help="a reader (default: table, or marked for relations, entities)")
     ] = None,
     option: ReaderOption = None,
+    experiment: o.Name = "",
     results: o.Results = o.RESULTS,
     config_dir: o.ConfigDir = o.CONFIG,
 ) -> None:
@@ -127,11 +130,13 @@ def extend(
 
     report = Report()
     options = _reader_options(option)
-    classes = extend(dataset, file, config_dir, results, format, options, report)
+    classes = extend(dataset, file, config_dir, results, format, options, report, experiment)
     print(f"{dataset}: a new task of {len(classes)} classes: {', '.join(classes)}")
     for reason, dropped in report.as_dict()["dropped"].items():
         print(f"left out: {dropped['count']} rows, {reason}: {', '.join(dropped['first'])}")
-    print("learn it: snakemake models --config experiment=NAME")
+    for about, note in report.as_dict()["notes"].items():
+        print(f"note: {about}: {note}")
+    print(f"learn it: snakemake models --config experiment={experiment or 'NAME'}")
 
 
 @app.command()

@@ -59,12 +59,12 @@ def count_duplicates(samples: Iterable[tuple[Sample, str]]) -> dict[str, dict[st
     for sample, split in known:
         key = identity(sample)
         total, tests = total + 1, tests + (split == "test")
-        if split == "test" and "train" in splits[key]:
-            report.drop("tests_in_training", sample.id)
+        if split == "test" and splits[key] & {"train", "valid"}:
+            report.drop("tests_seen_before", sample.id)
         if len(labels[key]) > 1 and key not in several:
             several.add(key)
             report.drop("several_labels", sample.id)
-    of = {"copies": total, "tests_in_training": tests, "several_labels": len(labels)}
+    of = {"copies": total, "tests_seen_before": tests, "several_labels": len(labels)}
     return {
         kind: {"count": found["count"], "of": of[kind], "first": found["first"]}
         for kind, found in report.as_dict()["dropped"].items()
