@@ -93,7 +93,7 @@ rule mlflow:
 
 rule publish:
     input:
-        f"results/published/{EXPERIMENT}",
+        kept_files,
     message:
         "tables and figures of experiment {EXPERIMENT}, kept for good"
 

@@ -154,7 +154,7 @@ class Experiment:
         data = self.datasets[dataset]
         files = [RawFile(name=f.name, split=f.split) for f in data.sample_files(part)]
         form, options = data.reading(part)
-        return Prepare(format=form, options=options, files=files)
+        return Prepare(format=form, options=options, files=files, duplicates=data.duplicates)
 
     def split(self, dataset: str, part: str) -> Split:
         """Return what cutting a part's samples into tasks depends on."""

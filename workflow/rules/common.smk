@@ -19,6 +19,7 @@ import forkserver
 import leftovers
 from checked import facts_of
 from conpet.commands.checks import DataChecks, open_experiment
+from conpet.config.loading import additions_file
 from conpet.config.strict import choose
 from conpet.errors import UserError
 from conpet.files import write_text
@@ -260,6 +261,15 @@ def encoded(wildcards):
     parts = chosen(wildcards).parts(wildcards.dataset, int(wildcards.task))
     folder = "results/{experiment}/{dataset}/{model}".format(**wildcards)
     return [f"{folder}/{part}.safetensors" for part in parts]
+
+
+def kept_files(wildcards):
+    """Return the folder that is published: of streams as their own config says them."""
+    for name in named.datasets:
+        path = additions_file(Path("config"), name)
+        if path.is_file():
+            stop(f"{path}: adds tasks to {name}: publish without it, or under a name of its own")
+    return f"results/published/{EXPERIMENT}"
 
 
 def local_files(wildcards):
