@@ -94,7 +94,7 @@ def _check_kind(config: Any, label: str) -> None:
         )
     if "input_ids" not in reads or not isinstance(getattr(config, "hidden_size", None), int):
         raise UserError(
-            f"{label}: {config.model_type} is not a model of texts alone, which a backbone must be: "
+            f"{label}: {config.model_type} is no model of texts alone, which a backbone must be: "
             "use an encoder (as BERT) or a decoder (as LLaMA)"
         )
 

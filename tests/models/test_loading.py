@@ -133,7 +133,7 @@ def test_an_encoder_decoder_is_no_backbone(kind: str, model: Path) -> None:
 
 def test_what_reads_no_text_is_no_backbone(model: Path) -> None:
     (model / "config.json").write_text(json.dumps({"model_type": "vit"}))
-    assert refused(model).startswith("vit is not a model of texts alone")
+    assert refused(model).startswith("vit is no model of texts alone")
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"model_type": "brt"}', '{"model_type": []}'])
