@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, field_validator, model_validator
 
 from conpet.config.raw import RawFile
-from conpet.config.settings import Count
+from conpet.config.settings import Count, Seed
 from conpet.config.strict import Strict
 
 _NAMES = {"relation": ("head", "tail"), "entity": ("entity",), "sentence": ()}
@@ -17,7 +17,7 @@ _NAMES = {"relation": ("head", "tail"), "entity": ("entity",), "sentence": ()}
 class Generator(Strict):
     """The project's own sentence generator; ``relations`` standard, reserved, or a list."""
 
-    seed: int = 100
+    seed: Seed = 100
     relations: Literal["standard", "reserved"] | list[str] = "standard"
     train: Count = 60
     valid: Count = 12
@@ -31,7 +31,7 @@ class Generator(Strict):
 class SeedOrder(Strict):
     """Labels sorted, shuffled by ``seed``, cut into ``tasks`` groups (docs/methods.md, Streams)."""
 
-    seed: int
+    seed: Seed
     tasks: Count
 
 
@@ -65,7 +65,7 @@ class Partition(Strict):
     """
 
     scheme: Literal["official", "per_class", "pooled"] = "official"
-    seed: int = 100
+    seed: Seed = 100
     shares: list[Annotated[float, Field(ge=0)]] = [0.8, 0.1, 0.1]
     most: Count | None = None
 

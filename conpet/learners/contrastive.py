@@ -17,6 +17,7 @@ from pydantic import Field
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
+from conpet.config.settings import Count, Positive
 from conpet.config.strict import Strict
 from conpet.learners.base import LEARNER_FILE, Context, Learner, Prediction
 from conpet.replay.base import Batches, Plan
@@ -29,11 +30,11 @@ class Options(Strict):
     ``clip_norm`` stands in place of ``training.clip_norm``.
     """
 
-    temperature: Annotated[float, Field(gt=0)] = 0.1
-    distillation_temperature: Annotated[float, Field(gt=0)] = 10.0
-    projection: Annotated[int, Field(ge=2)] = 64
-    clip_norm: Annotated[float, Field(gt=0)] = 10.0
-    class_minimum: Annotated[int, Field(ge=1)] = 10
+    temperature: Positive = 0.1
+    distillation_temperature: Positive = 10.0
+    projection: Annotated[int, Field(ge=2, le=65_536)] = 64
+    clip_norm: Positive = 10.0
+    class_minimum: Count = 10
 
 
 def contrastive_loss(

@@ -8,15 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Literal
 
 import numpy as np
 import torch
 import torch.nn.functional as F
-from pydantic import Field
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
+from conpet.config.settings import Count, Positive
 from conpet.config.strict import Strict
 from conpet.errors import UserError
 from conpet.learners.base import LEARNER_FILE, Context, Learner, Prediction, mean_by_task
@@ -36,10 +36,10 @@ class Options(Strict):
     place of ``training.clip_norm`` while a selector is trained.
     """
 
-    top_k: Annotated[int, Field(ge=1)] = 1
+    top_k: Count = 1
     teacher_forcing: bool = True
     expert_init: Literal["fresh", "selector"] = "fresh"
-    selector_clip_norm: Annotated[float, Field(gt=0)] | None = 1.0
+    selector_clip_norm: Positive | None = 1.0
     selector_untrained: bool = False
 
 
