@@ -121,7 +121,7 @@ class Backbone:
             UserError: it was made for another model or tuning.
         """
         if self._own:
-            self.load_state(saving.load_parameters(set(self._fresh), folder))
+            self.load_state(saving.load_parameters(self._fresh, folder))
         else:
             saving.load_adapter(self.model, folder)
 
