@@ -16,10 +16,16 @@ from conpet.errors import UserError
 
 
 def _make_readable(path: Path) -> None:
-    # tempfile makes private files; a result is meant to be read by a whole group
+    """Set modes as the umask says: a result is meant to be read by a whole group.
+
+    tempfile makes private files and folders, safetensors private files, and a copy keeps the mode
+    that its original had.
+    """
     umask = os.umask(0)
     os.umask(umask)
-    path.chmod((0o777 if path.is_dir() else 0o666) & ~umask)
+    for one in (path, *(path.rglob("*") if path.is_dir() else ())):
+        if not one.is_symlink():
+            one.chmod((0o777 if one.is_dir() else 0o666) & ~umask)
 
 
 @contextlib.contextmanager

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from conpet.config.raw import RawFile, named_apart
-from conpet.config.settings import Count
+from conpet.config.settings import Count, Seed
 from conpet.config.strict import Strict
 
 Files = Annotated[list[RawFile], BeforeValidator(named_apart)]
@@ -21,7 +21,7 @@ _NAMES = {"relation": ("head", "tail"), "entity": ("entity",), "sentence": ()}
 class Generator(Strict):
     """The project's own sentence generator; ``relations`` standard, reserved, or a list."""
 
-    seed: int = 100
+    seed: Seed = 100
     relations: Literal["standard", "reserved"] | list[str] = "standard"
     train: Generated = 60
     valid: Generated = 12
@@ -35,7 +35,7 @@ class Generator(Strict):
 class SeedOrder(Strict):
     """Labels sorted, shuffled by ``seed``, cut into ``tasks`` groups (docs/methods.md, Streams)."""
 
-    seed: int
+    seed: Seed
     tasks: Tasks
 
 
@@ -69,7 +69,7 @@ class Partition(Strict):
     """
 
     scheme: Literal["official", "per_class", "pooled"] = "official"
-    seed: int = 100
+    seed: Seed = 100
     shares: list[Annotated[float, Field(ge=0)]] = [0.8, 0.1, 0.1]
     most: Count | None = None
 

@@ -21,7 +21,7 @@ from conpet.learners.base import Prediction
 from conpet.predicting import calibration
 from conpet.predicting.predictor import Predictor
 from conpet.run import MEMORY_FILE, STATE_FILE, TIMING_FILE
-from conpet.run.states import State, check_same_run, read_state
+from conpet.run.states import State, check_classes, check_same_run, read_state
 
 
 def package(
@@ -45,6 +45,7 @@ def package(
     check_same_run(list(zip(keep, found, strict=True)), newest)
     card = _describe(about, newest, snapshot, [state.task for state in found], selector)
     stream = open_stream(encoded, newest.task)
+    check_classes(states[-1], newest, stream.classes)
     card = card.model_copy(update={"classes": stream.classes})
     with atomic_folder(out) as folder:
         for name, state in zip(card.states, keep, strict=True):
@@ -71,7 +72,7 @@ def _describe(
         raise UserError(f"{snapshot}: no model here: run `conpet fetch-model` first")
     learnt = newest.settings
     return Card(
-        **newest.model_dump(exclude={"stage", "settings"}),
+        **newest.model_dump(exclude={"stage", "settings", "classes"}),
         learner=learnt.learner,
         options=learnt.options,
         head=learnt.settings.head,

@@ -232,8 +232,15 @@ def _read_training(folder: Path) -> Training:
     path, timing = folder / STATE_FILE, folder / TIMING_FILE
     if not path.is_file():
         return Training(folder=folder)
-    took = read_json(timing) if timing.is_file() else {}
-    return Training(read_json(path), took, folder, _modified_ms(path))
+    took = _read_mapping(timing) if timing.is_file() else {}
+    return Training(_read_mapping(path), took, folder, _modified_ms(path))
+
+
+def _read_mapping(path: Path) -> dict[str, Any]:
+    found = read_json(path)
+    if not isinstance(found, dict):
+        raise UserError(f"{path}: holds no keys: delete its folder and learn the task again")
+    return found
 
 
 def _modified_ms(path: Path) -> int:
