@@ -193,11 +193,16 @@ def load(where: str | Path, **options: Any) -> Predictor:
     Raises:
         UserError: nothing can be opened there.
     """
-    if ":/" in str(where):
+    if isinstance(where, str) and where.startswith(("models:/", "runs:/")):
         from conpet.predicting.registered import download
 
-        return Predictor(download(str(where)), **options)
+        return Predictor(download(where), **options)
     folder = Path(where)
+    if not folder.is_dir() and "://" in str(where):
+        raise UserError(
+            f"{where}: nothing is fetched from there: give a folder, models:/NAME@best or "
+            "runs:/RUN_ID/NAME"
+        )
     if not folder.is_dir():
         raise UserError(f"{folder}: no such folder: give a run's or a packaged learner's")
     inside = folder / "model"

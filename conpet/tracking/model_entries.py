@@ -2,12 +2,31 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+
 from conpet.card import Card
 
 
 def title(about: Card) -> str:
     """Return the model's name in lists; MLflow allows no dots in it."""
     return f"{about.dataset}-{about.method}-seed{about.seed}".replace(".", "_")
+
+
+def registered(about: Card) -> str:
+    """Return the name that the learner's run and those that differ by seed or model share."""
+    return kin(about).replace("/", "-")
+
+
+def kin(about: Card) -> str:
+    """Return whose learners are versions of one registered model."""
+    return f"{about.experiment}/{about.dataset}/{about.method}"
+
+
+def contest(about: Card) -> str:
+    """Return a hash of what versions must share to be compared: classes by task, and samples."""
+    text = json.dumps([about.classes, about.samples], ensure_ascii=False)
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def note(about: Card) -> str:

@@ -35,7 +35,7 @@ def test_models_that_are_logged_anew_are_the_same(
         log(other, packaged(method), method)
     assert held == inventory(other.uri)
     key = "tiny/tiny/tiny/dynamic/1"
-    assert held["registered tiny-dynamic: alias best"] == key
+    assert held["registered tiny-tiny-dynamic: alias best"] == key
     assert held[f"model {key}: run"] == key
     assert f"model {key}: artifact MLmodel" in held
     assert any(place.startswith(f"model {key}: metric whole_accuracy 3 tiny ") for place in held)

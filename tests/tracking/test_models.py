@@ -63,9 +63,9 @@ def test_the_model_answers_as_the_package_does(
 
     run = packaged(method)
     logged = log(at, run, method)
-    assert logged["name"] == f"tiny-{method}"
+    assert logged["name"] == f"tiny-tiny-{method}"
     expected = conpet.load(run).predict(TEXTS)
-    model = mlflow.pyfunc.load_model(f"models:/tiny-{method}@best")
+    model = mlflow.pyfunc.load_model(f"models:/tiny-tiny-{method}@best")
     found = model.predict(pd.DataFrame({"text": TEXTS}))
     assert list(found["label"]) == expected.labels
     np.testing.assert_allclose(found["confidence"], expected.confidence, atol=1e-6)
@@ -87,7 +87,7 @@ def test_logging_again_replaces(at: Store, packaged: Packaged) -> None:
     log(at, run, "static_emr")
     second = log(at, run, "static_emr")
     client = looked.client(at.uri)
-    versions = client.search_model_versions("name = 'tiny-static_emr'")
+    versions = client.search_model_versions("name = 'tiny-tiny-static_emr'")
     assert [v.version for v in versions] == [int(second["version"])] or [
         str(v.version) for v in versions
     ] == [second["version"]]
@@ -122,7 +122,7 @@ def test_best_is_the_one_that_validation_found_best(at: Store, packaged: Package
                 about["calibration"]["accuracy"] = accuracy
             write_json(path, about)
         log(at, folder, "static_emr", seed)
-        best = client.get_model_version_by_alias("tiny-static_emr", "best")
+        best = client.get_model_version_by_alias("tiny-tiny-static_emr", "best")
         assert best.tags["conpet.run_key"].endswith("/1" if seed == 1 else "/2")
 
 
@@ -145,11 +145,13 @@ def test_a_model_says_what_it_needs(at: Store, packaged: Packaged) -> None:
     assert {"calibration/ece", "calibration/valid_accuracy", "whole_accuracy"} <= {
         metric.key for metric in model.metrics
     }
-    note = looked.client(at.uri).get_model_version("tiny-dynamic", logged["version"]).description
+    note = (
+        looked.client(at.uri).get_model_version("tiny-tiny-dynamic", logged["version"]).description
+    )
     assert "6 classes in 3 tasks. Right on " in note
     assert model.tags["mlflow.note.content"] == note
     (registered,) = json.loads(model.tags["mlflow.modelVersions"])
-    assert registered["name"] == "tiny-dynamic"
+    assert registered["name"] == "tiny-tiny-dynamic"
     assert str(registered["version"]) == logged["version"]
     run = looked.client(at.uri).get_run(model.source_run_id)
     data = run.inputs.dataset_inputs[0].dataset
