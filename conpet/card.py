@@ -84,7 +84,9 @@ class Card(Strict):
     calibration: Calibration | None = None
 
     @model_validator(mode="after")
-    def _one_list_of_classes_a_task(self) -> Card:
+    def _can_be_asked(self) -> Card:
+        if self.template.count("{mask}") != 1:
+            raise ValueError("template: must contain {mask} once")
         if len(self.classes) != self.task or not all(self.classes):
             raise ValueError(f"classes: {len(self.classes)} lists for {self.task} tasks")
         return self
