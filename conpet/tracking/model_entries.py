@@ -4,8 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 
 from conpet.card import Card
+
+
+def escaped(text: str) -> str:
+    """Return text that Markdown shows as it is."""
+    return re.sub(r"([\\|*_`<>~$\[\]#&])", r"\\\1", " ".join(text.split()))
 
 
 def title(about: Card) -> str:
@@ -33,7 +39,7 @@ def note(about: Card) -> str:
     """Return a version's description: what it is, and how far it can be believed."""
     classes = sum(map(len, about.classes))
     text = (
-        f"**{about.method}** on **{about.dataset}** with {about.backbone.title}, "
+        f"**{about.method}** on **{about.dataset}** with {escaped(about.backbone.title)}, "
         f"seed {about.seed}: {classes} classes in {about.task} tasks."
     )
     found = about.calibration

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from conpet.run.reading import Run, Task, counted
+from conpet.tracking.model_entries import escaped
 from conpet.tracking.run_entries import MAX_TAG
 
 
@@ -62,7 +63,7 @@ def task_note(run: Run, task: Task) -> str:
         f"{_percent(_at(task.metrics['task_accuracy'], task.number))} % on this task, "
         f"{_percent(task.metrics['whole_accuracy'])} % on all "
         f"{task.metrics.get('classes_seen', '?')} classes so far.\n\n"
-        f"New classes: {new[:2000]}\n\n"
+        f"New classes: {escaped(new[:2000])}\n\n"
         f"Best epoch: {task.learner.best_epoch}\n\n"
     )
     return _fit(head, table(["epoch", "loss", "valid %"], rows))
