@@ -176,8 +176,11 @@ def targets(config_dir: o.ConfigDir = o.CONFIG) -> None:
     from conpet.reporting.figures import FIGURES
     from conpet.reporting.tables import TABLES
 
+    found = sorted((config_dir / "experiments").glob("*.yaml"))
+    if not found:
+        raise UserError(f"{config_dir / 'experiments'}: no experiments here: give --config-dir")
     print("experiments: snakemake --config experiment=NAME")
-    for path in sorted((config_dir / "experiments").glob("*.yaml")):
+    for path in found:
         print(f"  {path.stem:16} {read_yaml(path).get('title', '')}")
     print("targets")
     for name, meaning in TARGETS.items():

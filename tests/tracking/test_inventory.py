@@ -93,6 +93,7 @@ def test_the_command_says_identical_or_what_is_not(
         ["diff", "{f}/a", "{f}/b"],
         ["publish", "--experiment", "demo", "--results", "{f}", "--out", "{f}/kept"],
         ["show", "--experiment", "demo", "--results", "{f}"],
+        ["targets", "--config-dir", "{f}/none"],
         ["predict", "--run", "models:/demo@best", "--text", "x"],
         ["log-model", "--package", "{f}/p", "--tracked", "{f}/t", "--out", "{f}/o"],
     ],
