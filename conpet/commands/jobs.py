@@ -22,7 +22,7 @@ from conpet.learners.assembly import assemble
 from conpet.learners.base import Learner, Seeds
 from conpet.models.process import prepare_process
 from conpet.progress import Listener, Progress
-from conpet.provenance import commit
+from conpet.provenance import commit, cpu
 from conpet.replay import replay_class
 from conpet.replay.base import Plan
 from conpet.replay.exemplars import read_memory, write_memory
@@ -192,6 +192,7 @@ def _write_state(
             "peak_memory_mb": round(_peak_memory_mb(learner.backbone.device), 1),
             "threads": torch.get_num_threads(),
             "device": str(learner.backbone.device),
+            "cpu": cpu(),
             "git_commit": commit(Path.cwd()),
         }
         write_json(folder / TIMING_FILE, timing)

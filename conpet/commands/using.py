@@ -69,7 +69,9 @@ def predict(
     text: Annotated[list[str] | None, Option(help="a text; may be given again")] = None,
     column: Annotated[str, Option(help="the file's column")] = "text",
     option: ReaderOption = None,
-    out: Annotated[Path | None, Option(help="CSV to write (default: print)")] = None,
+    out: Annotated[
+        Path | None, Option(help="CSV to write (default: print)", dir_okay=False)
+    ] = None,
     probabilities: Annotated[bool, Option("--probabilities", help="a column a class")] = False,
     threshold: Annotated[
         float | None, Option(help="confidence below which no class is given")
@@ -157,7 +159,7 @@ def describe(
     ] = None,
     seed: Annotated[int | None, Option(help="of a file's class order (default: 100)")] = None,
     max_length: Annotated[int | None, Option(help="tokens a text may have (default: 128)")] = None,
-    json: Annotated[Path | None, Option(help="file to write the same to")] = None,
+    json: Annotated[Path | None, Option(help="file to write the same to", dir_okay=False)] = None,
     results: o.Results = o.RESULTS,
     config_dir: o.ConfigDir = o.CONFIG,
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
@@ -43,10 +44,9 @@ def package(
     keep = needed_states(learner_class(newest.settings.learner), states)
     found = [read_state(folder) for folder in keep]
     check_same_run(list(zip(keep, found, strict=True)), newest)
-    card = _describe(about, newest, snapshot, [state.task for state in found], selector)
     stream = open_stream(encoded, newest.task)
     check_classes(states[-1], newest, stream.classes)
-    card = card.model_copy(update={"classes": stream.classes})
+    card = _describe(about, newest, snapshot, [state.task for state in found], selector, stream)
     with atomic_folder(out) as folder:
         for name, state in zip(card.states, keep, strict=True):
             _copy(state, folder / name)
@@ -65,7 +65,12 @@ def _copy(state: Path, to: Path) -> None:
 
 
 def _describe(
-    about: Package, newest: State, snapshot: Path, tasks: Sequence[int], selector: Path | None
+    about: Package,
+    newest: State,
+    snapshot: Path,
+    tasks: Sequence[int],
+    selector: Path | None,
+    stream: Stream,
 ) -> Card:
     source = snapshot / "source.json"
     if not source.is_file():
@@ -80,7 +85,8 @@ def _describe(
         kind=about.kind,
         template=about.template,
         max_length=min(about.max_length, longest(snapshot)),
-        classes=[],
+        classes=stream.classes,
+        samples=measured_on(stream),
         backbone=BackbonePin(
             name=newest.model,
             title=about.title,
@@ -93,6 +99,14 @@ def _describe(
         states=[f"task{number:02d}" for number in tasks],
         selector="selector" if selector is not None else None,
     )
+
+
+def measured_on(stream: Stream) -> str:
+    """Return the SHA-256 of which validation and test samples a stream has, whatever the model."""
+    held_out = stream.split > 0
+    columns = [stream.part, stream.row, stream.label, stream.split]
+    table = np.stack([column[held_out].astype(np.int64) for column in columns])
+    return hashlib.sha256(table.tobytes()).hexdigest()
 
 
 def measure(predictor: Predictor, stream: Stream, outside: Sequence[str]) -> Calibration | None:

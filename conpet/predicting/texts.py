@@ -32,6 +32,8 @@ def as_sample(text: object, kind: str, place: str) -> Sample:
         raise UserError(f"{place}: of type {type(text).__name__}: give a text")
     if not _shows(text):
         raise UserError(f"{place}: empty: give a text")
+    if any("\ud800" <= letter <= "\udfff" for letter in text):
+        raise UserError(f"{place}: holds bytes that are not UTF-8: give it as UTF-8")
     if kind == "sentence":
         return Sample(place, text, "")
     parsed = parse_marked(text)

@@ -74,13 +74,13 @@ def _link(store: str, tracked: Mapping[str, Any]) -> str:
 
 def _task_row(run: Run, task: int) -> list[str]:
     entry, cost = run.metrics[task - 1], task_cost(run, task)
-    state = run.tasks[task - 1].learner.state
+    best = run.tasks[task - 1].learner.best_epoch
     return [
         str(task),
         str(entry.get("classes_seen", DASH)),
         percent(entry["whole_accuracy"]),
         percent(entry["average_accuracy"]),
-        str(state.get("best_epoch", DASH)),
+        DASH if best is None else str(best),
         number(cost.samples, 0),
         number(cost.seconds),
     ]

@@ -110,7 +110,7 @@ def _facts(results: Results, about: About) -> list[tuple[str, str]]:
     timings = [t.timing for run in results.runs for t in run.trainings if t.timing]
     seconds = sum(float(t.get("seconds", 0.0)) for t in timings)
     counts = sorted({int(t["threads"]) for t in timings if "threads" in t})
-    devices = sorted({str(t["device"]) for t in timings if t.get("device")})
+    computed = sorted({t.computed for run in results.runs for t in run.trainings} - {""})
     commits = Counter(str(t["git_commit"]) for t in timings if t.get("git_commit"))
     facts = [
         ("Reported at commit", about.commit),
@@ -119,7 +119,7 @@ def _facts(results: Results, about: About) -> list[tuple[str, str]]:
         ("Packages", ", ".join(f"{name} {v}" for name, v in here["packages"].items())),
         ("Python, system", f"{here['python']}, {here['system']}"),
         ("Reported on", f"{here['cpu']}, {here['cpus']} CPUs"),
-        ("Trained on", ", ".join(devices)),
+        ("Trained with", "; ".join(computed)),
         ("Threads a training", ", ".join(str(n) for n in counts)),
         ("Training time, all runs", f"{seconds / 3600:.2f} h" if timings else ""),
     ]

@@ -157,17 +157,25 @@ def _bytes(name: str, data: bytes) -> Any:
         ([], None, "predict: give either --text (once or more) or a file"),
         (["--text", "x", "--run", "{f}/none"], None, "none: no such folder"),
         (["--text", "x", "--run", "{f}"], None, "no packaged learner here (model.json)"),
+        (["--text", "x", "--run", "http://a.b/m"], None, "http://a.b/m: nothing is fetched from"),
+        (["--text", "x", "--run", "s3://bucket/m"], None, "s3://bucket/m: nothing is fetched from"),
+        (["--text", "x", "--run", "file:///etc"], None, "file:///etc: nothing is fetched from"),
+        (["--text", "fine", "--text", "caf\udce9"], None, "text 2: holds bytes that are not UTF-8"),
+        (["--text", "x", "--threads", "0"], None, "--threads"),
+        (["--text", "x", "--out", "{f}"], None, "is a directory"),
     ],
 )  # fmt: skip
 def test_a_bad_request_is_one_line(
-    words: list[str], make: Any, line: str, packaged: Packaged, tmp_path: Path
-) -> None:
+    words: list[str], make: Any, line: str, packaged: Packaged, tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
     if make:
         make(tmp_path)
     given = [word.replace("{f}", str(tmp_path)) for word in words]
     with pytest.raises(SystemExit) as stopped:
         main(["predict", "--run", str(packaged("static_emr")), *given])
-    message = str(stopped.value.code)
+    code = stopped.value.code
+    message = capsys.readouterr().err.strip() if code == 2 else str(code)
     assert line in message
     assert "\n" not in message
 
