@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import tempfile
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -24,6 +23,7 @@ from conpet.data.stream import Stream, open_stream
 from conpet.data.tokenizer import open_tokenizer
 from conpet.errors import UserError
 from conpet.files import read_json
+from conpet.names import name_of
 
 PERCENTILES = (5, 25, 50, 75, 95, 99, 100)
 RENDERED = 5
@@ -65,9 +65,8 @@ def open_file(
     """Return one local file as a dataset; ``about`` is what else its YAML would say."""
     if not path.is_file():
         raise UserError(f"{path}: no such file: give the path of a data file")
-    name = re.sub(r"[^\w.-]", "_", path.stem).lstrip("._-") or "file"
     value = {**about, "files": [str(path.absolute())]}
-    return _opened({name: value}, models, config_dir, str(path), {}, max_length)
+    return _opened({name_of(path.stem): value}, models, config_dir, str(path), {}, max_length)
 
 
 def _opened(

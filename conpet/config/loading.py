@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -13,13 +12,13 @@ from conpet.config.method import Method
 from conpet.config.raw import RawFile
 from conpet.config.strict import choose, merge, read_yaml, validate
 from conpet.errors import UserError
+from conpet.names import check_name
 
 _TEMPLATES = {
     "relation": "In this sentence, {tail} is the {mask} of {head}.",
     "entity": "In this sentence, {entity} is a {mask}.",
     "sentence": "The topic is {mask}.",
 }
-_NAME = re.compile(r"[A-Za-z0-9][\w.-]*")
 
 
 def load(folder: str, kind: str, name: str, schema: Any, config_dir: Path, where: str) -> Any:
@@ -27,6 +26,7 @@ def load(folder: str, kind: str, name: str, schema: Any, config_dir: Path, where
     known = sorted(p.stem for p in (config_dir / folder).glob("*.yaml"))
     choose(kind, name, known, f"{where}: {folder}")
     path = config_dir / folder / f"{name}.yaml"
+    check_name(name, str(path))
     return validate(schema, read_yaml(path), str(path))
 
 
@@ -50,8 +50,7 @@ def load_datasets(
     for name in datasets:
         if isinstance(datasets, dict):
             places[name] = f"{where}: datasets.{name}"
-            if not _NAME.fullmatch(name):
-                raise UserError(f"{places[name]}: a name has letters, digits, _ . and - only")
+            check_name(name, places[name])
             given = _based(datasets[name], "datasets", "dataset", config_dir, places[name])
             value = _with_defaults(name, given, places[name], checks)
             data, beside = validate(Dataset, value, places[name]), Path(where).parent
@@ -83,8 +82,7 @@ def load_methods(
             found[name] = load("methods", "method", name, Method, config_dir, where)
             continue
         places[name] = f"{where}: methods.{name}"
-        if not _NAME.fullmatch(name):
-            raise UserError(f"{places[name]}: a name has letters, digits, _ . and - only")
+        check_name(name, places[name])
         value = _based(methods[name], "methods", "method", config_dir, places[name])
         value.setdefault("title", name)
         found[name] = validate(Method, value, places[name])
@@ -126,11 +124,16 @@ def _has_splits(value: dict[str, Any]) -> bool:
     return by_file or (isinstance(options, dict) and "split" in options)
 
 
-def check_names(datasets: Sequence[str] | dict[str, Any], config_dir: Path, where: str) -> None:
-    """Refuse a dataset written out under a name of config/datasets: both would share files."""
+def check_names(file: Path, datasets: Sequence[str] | dict[str, Any], config_dir: Path) -> None:
+    """Refuse an experiment's file that has no name's name, and datasets that share another's files.
+
+    Raises:
+        UserError: the stem is no name, or a dataset written out has one of config/datasets.
+    """
+    check_name(file.stem, str(file))
     for name in datasets if isinstance(datasets, dict) else ():
         if (path := config_dir / "datasets" / f"{name}.yaml").is_file():
-            raise UserError(f"{where}: datasets.{name}: {path} has that name: choose another")
+            raise UserError(f"{file}: datasets.{name}: {path} has that name: choose another")
 
 
 def _resolved(data: Dataset, beside: Path) -> Dataset:
