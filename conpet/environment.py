@@ -23,11 +23,10 @@ LIVE = Variable("CONPET_LIVE", "an MLflow server's address: losses are streamed 
 CACHE = Variable("CONPET_CACHE", "the folder for fetched backbones, else the user's cache folder")
 SNAPSHOT = Variable("CONPET_SNAPSHOT", "where a served learner finds its backbone")
 MIRROR = Variable("CONPET_MIRROR", "a folder that may hold that backbone's files")
-WARM = Variable("CONPET_WARM", "set by the workflow: the process that learning jobs come from")
-WORKFLOW_PID = Variable("CONPET_WORKFLOW_PID", "set by the workflow: its process, watched by jobs")
-WORKFLOW_HOST = Variable("CONPET_WORKFLOW_HOST", "set by the workflow: the machine of that process")
+FORKSERVER = Variable("CONPET_FORKSERVER", "set by the workflow: where learning jobs come from")
+WORKFLOW = Variable("CONPET_WORKFLOW", "set by the workflow: its process and machine, for jobs")
 
-ALL = (PROGRESS, LIVE, CACHE, SNAPSHOT, MIRROR, WARM, WORKFLOW_PID, WORKFLOW_HOST)
+ALL = (PROGRESS, LIVE, CACHE, SNAPSHOT, MIRROR, FORKSERVER, WORKFLOW)
 
 
 def quiet() -> bool:
