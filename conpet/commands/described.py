@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +10,7 @@ from conpet.config import Dataset, Experiment
 from conpet.config.experiment import load_data
 from conpet.config.strict import read_yaml, validate
 from conpet.errors import UserError
+from conpet.names import name_of
 
 
 def open_dataset(
@@ -49,7 +49,7 @@ def open_file(
     """Return one local file as a dataset; ``about`` is what else its YAML would say."""
     if not path.is_file():
         raise UserError(f"{path}: no such file: give the path of a data file")
-    name = re.sub(r"[^\w.-]", "_", path.stem).lstrip("._-") or "file"
+    name = name_of(path.stem)
     value = {**about, "files": [str(path.absolute())]}
     return _opened({name: value}, models, config_dir, str(path), {}, max_length)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -23,6 +22,7 @@ from conpet.data.template import Vocabulary
 from conpet.data.tokenizer import open_tokenizer
 from conpet.errors import UserError
 from conpet.files import read_json
+from conpet.temporary import scratch
 
 PERCENTILES = (5, 25, 50, 75, 95, 99, 100)
 RENDERED = 5
@@ -37,8 +37,8 @@ def describe(
     Raw files and models are taken from ``results`` where a workflow left them and they are what
     the config says; everything else is made in a folder that is removed again.
     """
-    with tempfile.TemporaryDirectory(prefix="conpet-describe-") as name:
-        work = _Work(experiment, dataset, results, mirror, Path(name))
+    with scratch() as folder:
+        work = _Work(experiment, dataset, results, mirror, folder)
         return work.report()
 
 

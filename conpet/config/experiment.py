@@ -275,7 +275,7 @@ def load_experiment(
         choose("experiment", name, known, f"{config_dir}/experiments")
         path = config_dir / "experiments" / f"{name}.yaml"
     file = validate(ExperimentFile, read_yaml(path), str(path))
-    check_names(file.datasets, config_dir, str(path))
+    check_names(path, file.datasets, config_dir)
     return Experiment(path.stem, file, config_dir, str(path), checks or Checks())
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
@@ -15,6 +14,7 @@ from conpet.config.method import Method
 from conpet.config.raw import RawFile
 from conpet.config.strict import Strict, choose, merge, read_yaml, validate
 from conpet.errors import UserError
+from conpet.names import check_name
 
 _TEMPLATES = {
     "relation": "In this sentence, {tail} is the {mask} of {head}.",
@@ -22,7 +22,6 @@ _TEMPLATES = {
     "sentence": "The topic is {mask}.",
 }
 P = TypeVar("P", Dataset, Addition)
-_NAME = re.compile(r"[A-Za-z0-9][\w.-]*")
 
 
 def load(folder: str, kind: str, name: str, schema: Any, config_dir: Path, where: str) -> Any:
@@ -30,6 +29,7 @@ def load(folder: str, kind: str, name: str, schema: Any, config_dir: Path, where
     known = sorted(p.stem for p in (config_dir / folder).glob("*.yaml"))
     choose(kind, name, known, f"{where}: {folder}")
     path = config_dir / folder / f"{name}.yaml"
+    check_name(name, str(path))
     return validate(schema, read_yaml(path), str(path))
 
 
@@ -53,8 +53,7 @@ def load_datasets(
     for name in datasets:
         if isinstance(datasets, dict):
             places[name] = f"{where}: datasets.{name}"
-            if not _NAME.fullmatch(name):
-                raise UserError(f"{places[name]}: a name has letters, digits, _ . and - only")
+            check_name(name, places[name])
             found[name] = _written_out(name, datasets[name], config_dir, (where, checks))
         else:
             places[name] = f"{config_dir}/datasets/{name}.yaml"
@@ -130,8 +129,7 @@ def load_methods(
             found[name] = load("methods", "method", name, Method, config_dir, where)
             continue
         places[name] = f"{where}: methods.{name}"
-        if not _NAME.fullmatch(name):
-            raise UserError(f"{places[name]}: a name has letters, digits, _ . and - only")
+        check_name(name, places[name])
         value = _based(methods[name], "methods", "method", config_dir, places[name])
         value.setdefault("title", name)
         found[name] = validate(Method, value, places[name])
@@ -163,11 +161,16 @@ def _with_defaults(name: str, value: dict[str, Any], place: str, checks: Checks)
     return defaults | {"order": {"seed": 100, "tasks": 5}} | value
 
 
-def check_names(datasets: Sequence[str] | dict[str, Any], config_dir: Path, where: str) -> None:
-    """Refuse a dataset written out under a name of config/datasets: both would share files."""
+def check_names(file: Path, datasets: Sequence[str] | dict[str, Any], config_dir: Path) -> None:
+    """Refuse an experiment's file that has no name's name, and datasets that share another's files.
+
+    Raises:
+        UserError: the stem is no name, or a dataset written out has one of config/datasets.
+    """
+    check_name(file.stem, str(file))
     for name in datasets if isinstance(datasets, dict) else ():
         if (path := config_dir / "datasets" / f"{name}.yaml").is_file():
-            raise UserError(f"{where}: datasets.{name}: {path} has that name: choose another")
+            raise UserError(f"{file}: datasets.{name}: {path} has that name: choose another")
 
 
 def _resolved(data: Dataset, folders: list[Path], by_name: bool = False) -> Dataset:

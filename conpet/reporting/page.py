@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import json
-import tempfile
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -20,6 +19,7 @@ from conpet.reporting.graph import FILE, draw, read_rules
 from conpet.reporting.predictions import Texts
 from conpet.reporting.table import machine
 from conpet.reporting.tables import TABLES, tables_for
+from conpet.temporary import scratch
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -129,8 +129,8 @@ def _facts(results: Results, about: About) -> list[tuple[str, str]]:
 def _picture(figure: Figure | None) -> Picture | None:
     if figure is None:
         return None
-    with tempfile.TemporaryDirectory() as folder:
-        (path,) = write_figure(figure, Path(folder) / "figure", ["svg"], letters="none")
+    with scratch() as folder:
+        (path,) = write_figure(figure, folder / "figure", ["svg"], letters="none")
         # as an image an SVG runs no script, fetches nothing, and its ids clash with no other's
         uri = f"data:image/svg+xml;base64,{base64.b64encode(path.read_bytes()).decode()}"
     return Picture(uri, 72 * figure.get_size_inches()[0])

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 from conpet.config.method import Look
 from conpet.errors import UserError
 from conpet.files import write_json
-from conpet.run import MEMORY_FILE, STATE_FILE, check_name
+from conpet.names import check_name
+from conpet.run import MEMORY_FILE, STATE_FILE
 from conpet.run.reading import Run, Task
 from conpet.tracking import notes, run_entries
 from conpet.tracking.run_entries import DataInput, Point
@@ -175,7 +176,7 @@ def track_summary(summary: Summary, uri: str, artifacts: Path, out: Path) -> Non
     Raises:
         UserError: a file is missing, or the store refuses.
     """
-    check_name(summary.experiment)
+    check_name(summary.experiment, "run key")
     files = [*summary.tables, *summary.figures, *summary.others]
     missing = [path for path in files if not path.is_file()]
     if missing:

@@ -203,7 +203,7 @@ def test_defaults_are_for_datasets_in_experiments_only(project: Project) -> None
         ({"mine": {"files": "a.csv"}}, "datasets.mine: files: expected a list, found 'a.csv'"),
         ({"mine": {"files": ["a"], "options": {"txt": "b"}}}, "datasets.mine: format table: o"),
         ({"mine": {"files": ["a"], "order": {"file": "gvn"}}}, "datasets.mine: order.file: unk"),
-        ({"my/data": {"files": ["a"]}}, "datasets.my/data: a name has letters, digits, _ . and"),
+        ({"my/data": {"files": ["a"]}}, "datasets.my/data: a name has letters, digits, . _ +"),
         ({"made": {"files": ["a"]}}, "datasets.made: datasets/made.yaml has that name: choose"),
         ({"mine": {"files": ["a"], "kind": ["a"]}}, "datasets.mine: kind: expected 'relation', 'e"),
         ({"mine": {"files": ["a"], "kind": {}}}, "datasets.mine: kind: expected 'relation', 'ent"),
