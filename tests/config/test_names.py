@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from conpet.commands.checks import open_experiment
-from conpet.commands.description import open_dataset, open_file
+from conpet.commands.described import open_dataset, open_file
 from conpet.config.strict import read_yaml
 from conpet.errors import UserError
 from conpet.names import TAKEN, check_name, name_of
