@@ -23,6 +23,7 @@ from conpet.data.tokenizer import open_tokenizer
 from conpet.errors import UserError
 from conpet.files import read_json
 from conpet.names import name_of
+from conpet.reading import read_object
 from conpet.temporary import scratch
 
 PERCENTILES = (5, 25, 50, 75, 95, 99, 100)
@@ -142,7 +143,7 @@ class _Work:
         source = self.experiment.models[model].source
         found = self.results / "models" / model
         if (found / "source.json").is_file():
-            record = read_json(found / "source.json")
+            record = read_object(found / "source.json")
             if record.items() >= source.model_dump().items():
                 return found
         fetched = self.folder / "models" / model

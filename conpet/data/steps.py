@@ -17,7 +17,8 @@ from conpet.data.sources import fetch_files, read_manifest
 from conpet.data.split import split_samples
 from conpet.data.tokenizer import longest, open_tokenizer
 from conpet.errors import UserError
-from conpet.files import atomic_folder, read_json, sha256, write_json
+from conpet.files import atomic_folder, sha256, write_json
+from conpet.reading import read_object
 
 
 def fetch_dataset(about: FetchDataset, dataset: str, out: Path, mirror: Path | None) -> None:
@@ -75,7 +76,7 @@ def split(
         part: the names of the dataset and of its part.
         before: tasks.json of the earlier parts.
     """
-    earlier = [read_json(path) for path in before]
+    earlier = [read_object(path, "tasks") for path in before]
     seen = [name for value in earlier for task in value["tasks"] for name in task["classes"]]
     order: Any = about.classes or (about.order.model_dump() if about.order else {})
     try:
@@ -97,7 +98,7 @@ def _groups(about: Split, raw: Path) -> dict[str, list[str]] | None:
     if not isinstance(about.order, GroupOrder):
         return None
     path = raw / about.order.groups
-    groups: dict[str, list[str]] = read_json(path)
+    groups: dict[str, list[str]] = read_object(path)
     if len(groups) < about.order.tasks:
         raise UserError(f"{path}: {len(groups)} groups, but order.tasks says {about.order.tasks}")
     return groups
@@ -116,7 +117,7 @@ def encode(about: Encode, name: str, snapshot: Path, samples: Path, tasks: Path,
 
     from conpet.data.encoding import encode_part, read_part
 
-    parts = read_json(tasks)["tasks"]
+    parts = read_object(tasks, "tasks")["tasks"]
     dropped = encode_part(read_samples(samples), parts, about, open_tokenizer(snapshot), out)
     length = int(np.diff(read_part(out).arrays["offsets"]).max(initial=0))
     if length > (most := longest(snapshot)):

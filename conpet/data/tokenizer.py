@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from conpet.errors import UserError
-from conpet.files import read_json
+from conpet.reading import read_object, reading
 
 
 def open_tokenizer(snapshot: Path) -> Any:
@@ -17,12 +17,13 @@ def open_tokenizer(snapshot: Path) -> Any:
     transformers.logging.set_verbosity_error()
     if not (snapshot / "tokenizer_config.json").is_file():
         raise UserError(f"{snapshot}: no tokenizer here: run `conpet fetch-model` first")
-    return transformers.AutoTokenizer.from_pretrained(snapshot, use_fast=True)
+    with reading(snapshot, "fetch the model again"):
+        return transformers.AutoTokenizer.from_pretrained(snapshot, use_fast=True)
 
 
 def longest(snapshot: Path) -> int:
     """Return how many tokens a model can read at once."""
-    config = read_json(snapshot / "config.json")
+    config = read_object(snapshot / "config.json")
     most: int = config.get("max_position_embeddings", sys.maxsize)
     if "roberta" in config.get("model_type", ""):
         most -= 1 + config["pad_token_id"]  # its positions are counted from there

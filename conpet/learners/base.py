@@ -21,11 +21,23 @@ from conpet.errors import UserError
 from conpet.learners.head import Head
 from conpet.models.backbone import Backbone
 from conpet.progress import Progress
+from conpet.reading import reading
 from conpet.replay.base import Arrived, Plan, Replay
 from conpet.replay.exemplars import Memory
 from conpet.training import History, fit
 
 LEARNER_FILE = "learner.safetensors"
+
+
+def read_tensors(state: Path) -> dict[str, Tensor]:
+    """Read what a state keeps beside the adapter.
+
+    Raises:
+        UserError: the file is missing or broken.
+    """
+    path = state / LEARNER_FILE
+    with reading(path, "learn the task again"):
+        return load_file(path)
 
 
 @dataclass
@@ -221,7 +233,7 @@ class Classifier(Learner):
         """Take up the newest of the earlier states."""
         if states:
             self.backbone.load(states[-1])
-            self.take(load_file(states[-1] / LEARNER_FILE))
+            self.take(read_tensors(states[-1]))
 
     def take(self, tensors: dict[str, Tensor]) -> None:
         """Take up an earlier state's tensors."""

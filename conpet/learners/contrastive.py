@@ -14,11 +14,10 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from pydantic import Field
-from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from conpet.config.strict import Strict
-from conpet.learners.base import LEARNER_FILE, Context, Learner, Prediction
+from conpet.learners.base import Context, Learner, Prediction, read_tensors
 from conpet.replay.base import Batches, Plan
 from conpet.training import make_optimizer, run_epoch
 
@@ -79,7 +78,7 @@ class Contrastive(Learner):
         if not states:
             return
         self.backbone.load(states[-1])
-        tensors = load_file(states[-1] / LEARNER_FILE)
+        tensors = read_tensors(states[-1])
         for name, parameter in self.projection.named_parameters():
             parameter.data.copy_(tensors[f"projection.{name}"])
         self.prototypes[: len(tensors["prototypes"])] = tensors["prototypes"]

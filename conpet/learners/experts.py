@@ -14,12 +14,11 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from pydantic import Field
-from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from conpet.config.strict import Strict
 from conpet.errors import UserError
-from conpet.learners.base import LEARNER_FILE, Context, Learner, Prediction, mean_by_task
+from conpet.learners.base import Context, Learner, Prediction, mean_by_task, read_tensors
 from conpet.learners.head import Head
 from conpet.models.backbone import State
 from conpet.replay.base import Plan
@@ -89,12 +88,12 @@ class Experts(Learner):
             self.backbone.load(folder)
             self.adapters[task] = self.backbone.state()
             self.heads[task] = self._expert_head(task)
-            self.heads[task].take(load_file(folder / LEARNER_FILE))
+            self.heads[task].take(read_tensors(folder))
         if selector is not None:
             self.backbone.load(selector)
             self.selector_adapter = self.backbone.state()
             self.selector_head = self._head(self.task, "selector")
-            self.selector_head.take(load_file(selector / LEARNER_FILE))
+            self.selector_head.take(read_tensors(selector))
         self.backbone.reset()
 
     def tensors(self) -> dict[str, Tensor]:

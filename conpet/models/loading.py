@@ -10,6 +10,9 @@ from typing import Any
 import torch
 
 from conpet.errors import UserError
+from conpet.reading import reading
+
+_REMEDY = "fetch the model again, or choose an encoder or decoder that transformers knows"
 
 
 def load_model(snapshot: Path, dtype: torch.dtype, device: torch.device) -> Any:
@@ -27,13 +30,13 @@ def load_model(snapshot: Path, dtype: torch.dtype, device: torch.device) -> Any:
 
     if not (snapshot / "config.json").is_file():
         raise UserError(f"{snapshot}: no model here: run `conpet fetch-model` first")
-    with _quiet():
+    with _quiet(), reading(snapshot, _REMEDY):
         config = transformers.AutoConfig.from_pretrained(snapshot)
     # eager attention is the faster one for short texts on a CPU; see models/unpadded.py too
     options: dict[str, Any] = {"attn_implementation": "sdpa" if device.type == "cuda" else "eager"}
     if config.model_type in ("bert", "roberta", "xlm-roberta"):
         options["add_pooling_layer"] = False
-    with _quiet():
+    with _quiet(), reading(snapshot, _REMEDY):
         model = transformers.AutoModel.from_pretrained(
             snapshot, dtype=dtype, use_safetensors=True, config=config, **options
         )

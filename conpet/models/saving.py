@@ -11,6 +11,7 @@ from torch import Tensor
 
 from conpet.errors import UserError
 from conpet.files import read_json, write_json
+from conpet.reading import reading
 
 ADAPTER_FOLDER = "adapter"
 BACKBONE_FILE = "backbone.safetensors"
@@ -46,7 +47,9 @@ def load_adapter(model: Any, folder: Path) -> None:
     """
     from peft import set_peft_model_state_dict
 
-    weights = load_file(folder / ADAPTER_FOLDER / "adapter_model.safetensors")
+    path = folder / ADAPTER_FOLDER / "adapter_model.safetensors"
+    with reading(path):
+        weights = load_file(path)
     result = set_peft_model_state_dict(model, weights)
     if result.unexpected_keys:
         raise UserError(
@@ -65,7 +68,8 @@ def load_parameters(wanted: set[str], folder: Path) -> dict[str, Tensor]:
     Raises:
         UserError: they are not the parameters that are wanted.
     """
-    state = load_file(folder / BACKBONE_FILE)
+    with reading(folder / BACKBONE_FILE):
+        state = load_file(folder / BACKBONE_FILE)
     if set(state) != wanted:
         raise UserError(
             f"{folder}/{BACKBONE_FILE}: made for another model or tuning: train it again"

@@ -8,8 +8,8 @@ from pathlib import Path
 from conpet.card import BackbonePin
 from conpet.environment import CACHE
 from conpet.errors import UserError
-from conpet.files import read_json
 from conpet.models.fetching import fetch_model
+from conpet.reading import read_object
 
 
 def cache() -> Path:
@@ -21,7 +21,7 @@ def cache() -> Path:
 def same(snapshot: Path, wanted: BackbonePin) -> bool:
     """Say whether a snapshot holds the files that the package was made with."""
     source = snapshot / "source.json"
-    return source.is_file() and read_json(source).get("files") == wanted.files
+    return source.is_file() and read_object(source).get("files") == wanted.files
 
 
 def find(wanted: BackbonePin, package: Path, mirror: Path | None = None) -> Path:

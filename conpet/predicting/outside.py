@@ -7,7 +7,7 @@ from typing import Any
 
 from conpet.config.dataset import Outside
 from conpet.errors import UserError
-from conpet.files import read_json
+from conpet.reading import read_object
 
 
 def read_outside(raw: Path, rule: Outside) -> list[str]:
@@ -15,7 +15,7 @@ def read_outside(raw: Path, rule: Outside) -> list[str]:
     path = raw / rule.file
     if not path.is_file():
         raise UserError(f"{path}: missing: the dataset's outside.file names it")
-    entries = read_json(path).get(rule.key)
+    entries = read_object(path).get(rule.key)
     if not isinstance(entries, list):
         raise UserError(f"{path}: {rule.key}: missing: the dataset's outside.key names it")
     return [entry[0] if isinstance(entry, list) else entry for entry in entries]

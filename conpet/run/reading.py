@@ -10,7 +10,7 @@ from typing import Any
 
 from conpet.errors import UserError
 from conpet.evaluation import summarise
-from conpet.files import read_json
+from conpet.reading import read_object
 from conpet.run.folder import STATE_FILE, TIMING_FILE, RunFolder
 from conpet.run.key import RunKey
 
@@ -208,7 +208,7 @@ def read_run(folder: Path, key: RunKey, tasks: int) -> Run:
 def _read_metrics(path: Path, key: RunKey, task: int) -> dict[str, Any]:
     if not path.is_file():
         return {}
-    found: dict[str, Any] = read_json(path)
+    found = read_object(path)
     try:
         complete = (
             len(found["task_accuracy"]) == len(found["task_samples"]) == task
@@ -232,8 +232,8 @@ def _read_training(folder: Path) -> Training:
     path, timing = folder / STATE_FILE, folder / TIMING_FILE
     if not path.is_file():
         return Training(folder=folder)
-    took = read_json(timing) if timing.is_file() else {}
-    return Training(read_json(path), took, folder, _modified_ms(path))
+    took = read_object(timing) if timing.is_file() else {}
+    return Training(read_object(path), took, folder, _modified_ms(path))
 
 
 def _modified_ms(path: Path) -> int:

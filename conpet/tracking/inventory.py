@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from conpet.config.strict import read_yaml
-from conpet.files import read_json, write_json
+from conpet.files import write_json
+from conpet.reading import read_object
 from conpet.tracking.store import logged_models, opened, search
 
 if TYPE_CHECKING:
@@ -71,7 +72,7 @@ def differences(first: str, second: str) -> list[str]:
     Raises:
         UserError: a store does not answer, or a file is not there.
     """
-    a, b = (read_json(Path(w)) if w.endswith(".json") else inventory(w) for w in (first, second))
+    a, b = (read_object(Path(w)) if w.endswith(".json") else inventory(w) for w in (first, second))
     lines = []
     for key in sorted(a.keys() | b.keys()):
         if key not in b:

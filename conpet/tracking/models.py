@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlparse
 
 from conpet.card import Card, read_card
-from conpet.files import read_json, write_json
+from conpet.files import write_json
+from conpet.reading import read_object
 from conpet.tracking import model_entries
 from conpet.tracking.store import is_server, logged_models, opened
 
@@ -42,7 +43,7 @@ def log_package(package: Path, tracked: Path, uri: str, out: Path) -> None:
         out: written at the end: ``{"model_id", "name", "version"}``.
     """
     about = read_card(package)
-    run_id = read_json(tracked)["run_id"]
+    run_id = read_object(tracked, "run_id")["run_id"]
     with opened(uri) as client:
         experiment = client.get_run(run_id).info.experiment_id
         _forget(client, about, experiment, uri)
