@@ -18,7 +18,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-_LEFT = re.compile(r"\..+\.(?P<machine>[\w-]+)-(?P<process>\d+)-\w{8}\.(?:tmp|old)")
+_LEFT = re.compile(r"\.(?P<name>.+)\.(?P<machine>[\w-]+)-(?P<process>\d+)-\w{8}\.(?:tmp|old)")
 # what another machine left: nobody here knows whether its process runs, but none takes a day
 _FOREIGN_SECONDS = 24 * 3600
 _NAME_LENGTH = 100  # of the 255 that a file's name may have
@@ -32,6 +32,12 @@ def _machine() -> str:
 def prefix(name: str) -> str:
     """Return how a temporary name of this process begins, for what will be called ``name``."""
     return f".{name[:_NAME_LENGTH]}.{_machine()}-{os.getpid()}-"
+
+
+def meant(path: Path) -> Path:
+    """Return what a temporary file or folder will be called, for messages."""
+    match = _LEFT.fullmatch(path.name)
+    return path.with_name(match["name"]) if match else path
 
 
 def new_file(path: Path) -> Path:

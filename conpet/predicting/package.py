@@ -15,12 +15,13 @@ from conpet.config.stages import Package
 from conpet.data.stream import Stream, open_stream
 from conpet.data.tokenizer import longest
 from conpet.errors import UserError
-from conpet.files import atomic_folder, read_json, write_json
+from conpet.files import atomic_folder, write_json
 from conpet.learners import learner_class
 from conpet.learners.assembly import needed_states
 from conpet.learners.base import Prediction
 from conpet.predicting import calibration
 from conpet.predicting.predictor import Predictor
+from conpet.reading import read_object
 from conpet.run import MEMORY_FILE, STATE_FILE, TIMING_FILE
 from conpet.run.states import State, check_classes, check_same_run, read_state
 
@@ -92,7 +93,7 @@ def _describe(
             title=about.title,
             licence=about.licence,
             source=about.source,
-            files=read_json(source)["files"],
+            files=read_object(source, "files")["files"],
             pooling=learnt.pooling,
             lora_targets=learnt.lora_targets,
         ),

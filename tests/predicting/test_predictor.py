@@ -172,8 +172,10 @@ def test_a_bad_request_is_one_line(
     if make:
         make(tmp_path)
     given = [word.replace("{f}", str(tmp_path)) for word in words]
+    run = str(packaged("static_emr"))
+    capsys.readouterr()
     with pytest.raises(SystemExit) as stopped:
-        main(["predict", "--run", str(packaged("static_emr")), *given])
+        main(["predict", "--run", run, *given])
     code = stopped.value.code
     message = capsys.readouterr().err.strip() if code == 2 else str(code)
     assert line in message

@@ -28,7 +28,10 @@ from conpet.files import write_text
 from conpet.reporting.figures import FIGURES
 from conpet.reporting.tables import TABLES
 
-RUNNER = shlex.join([sys.executable, str(Path(workflow.basedir) / "workflow/processes/runner.py")])
+# -I and -S: it needs the standard library alone, and less of its start is before its handlers
+RUNNER = shlex.join(
+    [sys.executable, "-IS", str(Path(workflow.basedir) / "workflow/processes/runner.py")]
+)
 JOB = "{RUNNER} {log:q} conpet"
 GRAPH = shlex.join(
     [
@@ -456,4 +459,4 @@ def lock():
 def start_forkserver():
     """Start the process that learning jobs are forked from, where jobs run on this machine."""
     if workflow.local_exec:
-        forkserver.start(Path(".snakemake/forkserver.log"))
+        forkserver.start(Path(".snakemake/conpet"))
