@@ -1,4 +1,7 @@
-"""Every command with every file that it reads broken in turn: one line, no traceback."""
+"""Every command with every file that it reads broken in turn: one line, no traceback.
+
+Takes many minutes, so it is run by hand: `python -m pytest tests/campaigns/broken_files.py`.
+"""
 
 from __future__ import annotations
 
@@ -44,7 +47,7 @@ class World(Chain):
         self("package", *self.commands()["package"][0][:-1], self.package)
         self("track-store", *self.store, "--out", folder / "made.json")
         self("track", *self.commands()["track"][0][:-1], self.tracked)
-        self("dump-store", *self.store, "--out", folder / "dump.json")
+        self("dump-store", *self.store[:2], "--out", folder / "dump.json")
 
     def run(self, method: str) -> Path:
         """Return a run's folder."""
@@ -115,7 +118,7 @@ class World(Chain):
                 ["--package", self.package, "--tracked", self.tracked, *self.store[:2], *last],
                 [self.package, self.tracked],
             ),
-            "dump-store": ([*self.store, *last], [self.folder / "mlflow.db"]),
+            "dump-store": ([*self.store[:2], *last], [self.folder / "mlflow.db"]),
             "diff-stores": (
                 [self.folder / "dump.json", self.store[1]],
                 [self.folder / "dump.json", self.folder / "mlflow.db"],
