@@ -37,9 +37,9 @@ demo: $(READY)
 test: $(READY)
 	@$(BIN)python -m pytest $(ARGS)
 
-# without the modules marked slow: they run workflows and servers
+# two at a time, without the modules marked slow: they run workflows and servers
 test-quick: $(READY)
-	@$(BIN)python -m pytest -m "not slow" $(ARGS)
+	@$(BIN)python -m pytest -m "not slow" -n 2 $(ARGS)
 
 # The same with the oldest versions that pyproject.toml allows, in an environment of its own.
 # Torch goes in first: OLDEST_TORCH=2.14.1 takes another one, PIP_ARGS says where from.

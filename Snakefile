@@ -93,7 +93,7 @@ rule mlflow:
 
 rule publish:
     input:
-        f"results/published/{EXPERIMENT}",
+        kept_files,
     message:
         "tables and figures of experiment {EXPERIMENT}, kept for good"
 
@@ -113,7 +113,7 @@ rule verify:
     message:
         "make {EXPERIMENT} again and compare it with what is published"
     shell:
-        "{RUNNER} {log} {params.python:q} {params.script:q} {params.experiment:q} {threads}"
+        "{RUNNER} {log:q} {params.python:q} {params.script:q} {params.experiment:q} {threads}"
         " {params.tolerance} {params.mirror}"
 
 

@@ -1,7 +1,7 @@
 """The same texts by every way to a learner: equal answers, and what each costs (docs/use.md).
 
     PACKAGE   a packaged run's folder (`snakemake models`), as results/.../dynamic/seed100
-    ADDRESS   the same learner in MLflow, as models:/clinc150-dynamic@best
+    ADDRESS   the same learner in MLflow, as models:/clinc150-clinc150-dynamic@best
     BACKBONE  the backbone's folder, as results/models/minilm
     TEXTS     .csv, .txt or .parquet with a column `text`, as results/data/*/base/samples.parquet
 

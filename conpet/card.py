@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from conpet.config.model_source import ModelSource
+from conpet.config.model_source import ModelSource, Sha256
 from conpet.config.settings import Compute, Settings, Tuning
 from conpet.config.stages import Learn
 from conpet.config.strict import Strict, validate
@@ -17,15 +17,20 @@ from conpet.run import RunKey
 
 CARD_FILE = "model.json"
 
+# a package may come from anybody: what becomes part of a path is a plain name
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._+-]*$")]
+StateName = Annotated[str, Field(pattern=r"^task[0-9]{2,}$")]
+Share = Annotated[float, Field(ge=0, le=1)]
+
 
 class BackbonePin(Strict):
     """The frozen model by its pin: it is fetched, never copied into a package."""
 
-    name: str
+    name: Name
     title: str
     licence: str
     source: Annotated[ModelSource, Field(discriminator="kind")]
-    files: dict[str, str]
+    files: Annotated[dict[str, Sha256], Field(min_length=1)]
     pooling: Literal["mask", "last", "mean"]
     lora_targets: list[str] | str
 
@@ -40,39 +45,51 @@ class Calibration(Strict):
     """
 
     samples: int
-    accuracy: float
-    temperature: Annotated[float, Field(gt=0)]
-    nll: list[float]
-    ece: list[float]
-    threshold: float
-    kept: float
+    accuracy: Share
+    temperature: Annotated[float, Field(gt=0, allow_inf_nan=False)]
+    nll: Annotated[list[float], Field(min_length=2, max_length=2)]
+    ece: Annotated[list[float], Field(min_length=2, max_length=2)]
+    threshold: Share
+    kept: Share
     auroc: float | None = None
     outside: int = 0
     outside_refused: float | None = None
 
 
 class Card(Strict):
-    """A packaged learner: of which run it is, how to open it, how far it can be believed."""
+    """A packaged learner: of which run it is, how to open it, how far it can be believed.
+
+    ``samples`` is a hash of the validation and test samples that it was measured on.
+    """
 
     format: Literal[1] = 1
-    experiment: str
-    dataset: str
-    model: str
-    method: str
+    experiment: Name
+    dataset: Name
+    model: Name
+    method: Name
     seed: int
-    task: int
+    task: Annotated[int, Field(ge=1)]
     learner: str
     options: dict[str, Any]
     head: Literal["grow", "fixed"]
     tuning: Tuning
     kind: Literal["relation", "entity", "sentence"]
     template: str
-    max_length: int
+    max_length: Annotated[int, Field(ge=1)]
     classes: list[list[str]]
     backbone: BackbonePin
-    states: list[str]
-    selector: str | None
+    states: Annotated[list[StateName], Field(min_length=1)]
+    selector: Literal["selector"] | None
+    samples: str = ""
     calibration: Calibration | None = None
+
+    @model_validator(mode="after")
+    def _can_be_asked(self) -> Card:
+        if self.template.count("{mask}") != 1:
+            raise ValueError("template: must contain {mask} once")
+        if len(self.classes) != self.task or not all(self.classes):
+            raise ValueError(f"classes: {len(self.classes)} lists for {self.task} tasks")
+        return self
 
     def learn(self, compute: Compute) -> Learn:
         """Return what its learner is put together from, to compute as said."""

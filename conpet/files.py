@@ -7,28 +7,32 @@ import hashlib
 import json
 import os
 import shutil
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from conpet.errors import UserError
+from conpet.temporary import new_file, new_folder
 
 
 def _make_readable(path: Path) -> None:
-    # tempfile makes private files; a result is meant to be read by a whole group
+    """Set modes as the umask says: a result is meant to be read by a whole group.
+
+    tempfile makes private files and folders, safetensors private files, and a copy keeps the mode
+    that its original had.
+    """
     umask = os.umask(0)
     os.umask(umask)
-    path.chmod((0o777 if path.is_dir() else 0o666) & ~umask)
+    for one in (path, *(path.rglob("*") if path.is_dir() else ())):
+        if not one.is_symlink():
+            one.chmod((0o777 if one.is_dir() else 0o666) & ~umask)
 
 
 @contextlib.contextmanager
 def atomic(path: Path) -> Iterator[Path]:
     """Yield a temporary path beside ``path``; rename it there on success, remove it on failure."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
-    os.close(handle)
-    temporary = Path(name)
+    temporary = new_file(path)
     try:
         yield temporary
         _make_readable(temporary)
@@ -42,10 +46,10 @@ def atomic_folder(path: Path) -> Iterator[Path]:
     """The same for a folder; an older folder of that name is replaced once the new one is whole.
 
     A process killed at any moment leaves ``path`` as it was, whole and new, or absent; what else
-    it leaves are hidden names beside it that end in .tmp or .old.
+    it leaves are hidden names beside it that end in .tmp or .old: see conpet/temporary.py.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent))
+    temporary = new_folder(path)
     try:
         yield temporary
         _make_readable(temporary)

@@ -1,7 +1,8 @@
-"""Which version of the code made something."""
+"""Which version of the code made something, and on what."""
 
 from __future__ import annotations
 
+import platform
 import subprocess
 from pathlib import Path
 
@@ -14,6 +15,16 @@ def commit(folder: Path) -> str:
     except (OSError, subprocess.CalledProcessError):
         return ""
     return f"{head} + changes" if changed else head
+
+
+def cpu() -> str:
+    """Return the model of this machine's processor, or its kind where the model is not told."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        lines = []
+    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor()
 
 
 def _git(folder: Path, *words: str) -> str:

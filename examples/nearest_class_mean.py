@@ -12,10 +12,9 @@ from pathlib import Path
 import numpy as np
 import torch
 import torch.nn.functional as F
-from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from conpet.learners.base import LEARNER_FILE, Context, Learner, Prediction
+from conpet.learners.base import Context, Learner, Prediction, kept_tensors
 from conpet.replay.base import Plan
 
 
@@ -30,8 +29,8 @@ class NearestClassMean(Learner):
         """Take up the means of earlier classes."""
         if states:
             self.backbone.load(states[-1])
-            old = load_file(states[-1] / LEARNER_FILE)["means"]
-            self.means[: len(old)] = old
+            with kept_tensors(states[-1]) as old:
+                self.means[: len(old["means"])] = old["means"]
 
     def train(self) -> Plan:
         """Take the mean of each new class; the plan is followed by nobody."""

@@ -262,3 +262,29 @@ def test_seeds_are_stable_and_apart() -> None:
     assert len(found) == len(keys)
     assert all(0 <= seed < 2**63 for seed in found)
     assert derive("a", "b") != derive("ab") != derive("b", "a")
+
+
+@pytest.mark.parametrize(
+    ("umask", "file", "folder"), [(0o022, 0o644, 0o755), (0o077, 0o600, 0o700)]
+)
+def test_all_that_is_in_a_folder_is_as_readable_as_the_umask_says(
+    umask: int, file: int, folder: int, tmp_path: Path
+) -> None:
+    old = os.umask(umask)
+    try:
+        with atomic_folder(tmp_path / "state") as made:
+            (made / "adapter").mkdir(mode=0o700)
+            for path in (made / "a.json", made / "adapter" / "b.safetensors"):
+                path.touch(mode=0o600)  # as safetensors has it
+            (made / "link").symlink_to("a.json")
+    finally:
+        os.umask(old)
+    modes = {
+        str(path.relative_to(tmp_path)): stat.S_IMODE(path.lstat().st_mode)
+        for path in tmp_path.rglob("*")
+        if not path.is_symlink()
+    }
+    assert modes == {
+        "state": folder, "state/a.json": file,
+        "state/adapter": folder, "state/adapter/b.safetensors": file,
+    }  # fmt: skip

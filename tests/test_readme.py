@@ -7,9 +7,13 @@ import re
 import pandas as pd
 import pytest
 
+from conpet.reporting.claims import verdict
+from conpet.reporting.significance import t_interval
 from tests.conftest import ROOT
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+BLANK = "–"
+TITLES = {"FewRel (validation)": "fewrel_val", "CrossNER": "crossner", "CLINC150": "clinc150"}
 COLUMNS = ("clinc150", "fewrel_val", "crossner", "demo_all")
 
 
@@ -18,15 +22,59 @@ def published(experiment: str) -> pd.DataFrame:
     return table[table["source"] == "this suite"].set_index("method")
 
 
+def rows_of(text: str) -> dict[str, list[str]]:
+    """The rows of tables of methods, by the method."""
+    found = re.findall(r"^\| ([a-z_]+) \| (.*±.*) \|$", text, re.MULTILINE)
+    return {method: cells.split(" | ") for method, cells in found}
+
+
+def older() -> set[tuple[str, str]]:
+    """(experiment, method) of what is published with an older code, as REPRODUCIBILITY.md says."""
+    text = (ROOT / "REPRODUCIBILITY.md").read_text(encoding="utf-8")
+    section = text.partition("## Which code made the published tables\n")[2].partition("\n## ")[0]
+    head = re.search(r"^\| method \| (.*: published .*) \|$", section, re.MULTILINE)
+    assert head is not None
+    names = [name.removesuffix(": published") for name in head[1].split(" | ")]
+    experiments = [TITLES[name] for name in names if name in TITLES]
+    return {(experiment, method) for method in rows_of(section) for experiment in experiments}
+
+
 @pytest.mark.parametrize(("place", "experiment"), enumerate(COLUMNS))
 def test_the_main_table(place: int, experiment: str) -> None:
-    rows = re.findall(r"^\| ([a-z_]+) \| (.*±.*) \|$", README, re.MULTILINE)
-    shown = {method: cells.split(" | ")[place] for method, cells in rows}
+    shown = {method: cells[place] for method, cells in rows_of(README).items()}
     table = published(experiment)
     assert set(table["n"]) == {3}
     mean, spread = 100 * table["whole_accuracy_mean"], 100 * table["whole_accuracy_std"]
-    assert shown == {m: f"{mean[m]:.2f} ± {spread[m]:.2f}" for m in table.index}
+    assert shown == {
+        m: BLANK if (experiment, m) in older() else f"{mean[m]:.2f} ± {spread[m]:.2f}"
+        for m in table.index
+    }
     assert len(shown) == 12
+
+
+def test_no_figure_of_an_older_code_is_shown() -> None:
+    assert older() == {
+        (experiment, method)
+        for experiment in ("fewrel_val", "crossner")
+        for method in ("ea_emr", "static_ea_emr")
+    }
+    for experiment, method in older():
+        mean = 100 * published(experiment)["whole_accuracy_mean"][method]
+        assert f"{mean:.2f}" not in README
+
+
+def test_the_published_verdicts_are_those_of_their_figures() -> None:
+    for path in sorted((ROOT / "results/published").glob("*/tables/claims.csv")):
+        for claim in pd.read_csv(path).to_dict("records"):
+            if claim["unit"] == "points":
+                seeds = t_interval(claim["value"], claim["std"], claim["seeds"])
+                ahead = re.search(r" by (\d+) points$", claim["claim"])
+                expected = verdict(
+                    claim["value"], (claim["low"], claim["high"]), seeds,
+                    above=int(ahead[1]) / 100 if ahead else 0.0,
+                )  # fmt: skip
+                assert claim["verdict"] == expected, claim["claim"]
+                assert claim["seeds_low"] == pytest.approx(seeds[0], nan_ok=True)
 
 
 def test_the_demo() -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import signal
 import sys
 from collections.abc import Sequence
 from typing import Annotated, Any
@@ -11,6 +13,8 @@ import typer
 
 from conpet import __version__
 from conpet.commands import data, keeping, learning, publishing, tracking, using
+from conpet.commands.failures import in_one_line
+from conpet.environment import quiet
 from conpet.errors import UserError
 
 app = typer.Typer(
@@ -41,11 +45,21 @@ def _top(
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Run the command; a user's mistake is one line and exit status 1, or 2 for a wrong option."""
+    """Run the command; a user's mistake is one line and exit status 1, or 2 for a wrong option.
+
+    So is what the machine does: a full disk, a broken file. Stopped by SIGTERM it removes what is
+    half written, as after Ctrl-C.
+    """
     # before torch is imported: OpenMP threads that spin starve a second job on the same machine
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+    if quiet() or not sys.stderr.isatty():  # bars are drawn over and over: in a file, a mess
+        for name in ("TQDM_DISABLE", "HF_HUB_DISABLE_PROGRESS_BARS"):
+            os.environ.setdefault(name, "1")
+        os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+    with contextlib.suppress(ValueError):  # not in the main thread: nobody stops it there
+        signal.signal(signal.SIGTERM, _stop)
     try:
         app(argv, prog_name="conpet", standalone_mode=False)
     except BrokenPipeError:
@@ -56,7 +70,15 @@ def main(argv: Sequence[str] | None = None) -> None:
         sys.exit(130)
     except Exception as error:
         _end_if_usage(error)
-        raise
+        line = in_one_line(error)
+        if line is None:
+            raise
+        sys.exit(f"conpet: error: {line}")
+
+
+def _stop(number: int, _frame: object) -> None:
+    signal.signal(number, signal.SIG_IGN)
+    raise SystemExit(128 + number)
 
 
 def _end_if_usage(error: Any) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,12 @@ class LibraryChecks(Checks):
 
         choose("format", format, list(FORMATS), where)
         return KINDS.get(format)
+
+    def says_split(self, format: str, files: Sequence[Path]) -> bool:
+        """Say whether files of a format hold each sample's split themselves."""
+        from conpet.data.readers import says_split
+
+        return says_split(format, files)
 
     def reading(self, format: str, options: dict[str, Any]) -> None:
         """Raise a UserError unless a format has such options."""

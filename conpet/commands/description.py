@@ -2,86 +2,31 @@
 
 from __future__ import annotations
 
-import re
-import tempfile
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from conpet.commands.checks import LibraryChecks
-from conpet.config import Dataset, Experiment
-from conpet.config.experiment import load_data
+from conpet.config import Experiment
 from conpet.config.raw import MANIFEST, RawFile
-from conpet.config.strict import read_yaml, validate
 from conpet.data import steps
+from conpet.data.duplicates import count_duplicates
 from conpet.data.encoding import SPLITS, read_part
 from conpet.data.samples import read_samples
 from conpet.data.schema import Sample
+from conpet.data.shortage import shortages
 from conpet.data.sources import read_manifest
 from conpet.data.stream import Stream, open_stream
+from conpet.data.template import Vocabulary
 from conpet.data.tokenizer import open_tokenizer
 from conpet.errors import UserError
 from conpet.files import read_json
+from conpet.temporary import scratch
 
 PERCENTILES = (5, 25, 50, 75, 95, 99, 100)
 RENDERED = 5
 _ANY_LENGTH = 1 << 30
-
-
-def open_dataset(
-    name: str, models: list[str], config_dir: Path, max_length: int | None = None
-) -> list[tuple[Experiment, str]]:
-    """Return each dataset that ``name`` means, in an experiment with the given models.
-
-    ``name`` is one of config/datasets, or a YAML: a dataset's own, or an experiment's, whose
-    datasets and encoding are meant.
-    """
-    path = Path(name)
-    settings: dict[str, Any] = {}
-    datasets: list[str] | dict[str, Any] = [name]
-    where = "describe"
-    if path.suffix in (".yaml", ".yml"):
-        where = name
-        value = read_yaml(path)
-        if "datasets" in value:
-            datasets = value["datasets"]
-            encoding = (value.get("settings") or {}).get("encoding")
-            settings = {"encoding": encoding} if encoding else {}
-        else:
-            validate(Dataset, value, where)
-            datasets = {path.stem: value}
-    return _opened(datasets, models, config_dir, where, settings, max_length)
-
-
-def open_file(
-    path: Path,
-    about: dict[str, Any],
-    models: list[str],
-    config_dir: Path,
-    max_length: int | None = None,
-) -> list[tuple[Experiment, str]]:
-    """Return one local file as a dataset; ``about`` is what else its YAML would say."""
-    if not path.is_file():
-        raise UserError(f"{path}: no such file: give the path of a data file")
-    name = re.sub(r"[^\w.-]", "_", path.stem).lstrip("._-") or "file"
-    value = {**about, "files": [str(path.absolute())]}
-    return _opened({name: value}, models, config_dir, str(path), {}, max_length)
-
-
-def _opened(
-    datasets: list[str] | dict[str, Any],
-    models: list[str],
-    config_dir: Path,
-    where: str,
-    settings: dict[str, Any],
-    max_length: int | None,
-) -> list[tuple[Experiment, str]]:
-    if max_length is not None:
-        settings = {"encoding": {**settings.get("encoding", {}), "max_length": max_length}}
-    experiment = load_data(datasets, models, config_dir, where, settings, LibraryChecks())
-    return [(experiment, dataset) for dataset in experiment.datasets]
 
 
 def describe(
@@ -92,8 +37,8 @@ def describe(
     Raw files and models are taken from ``results`` where a workflow left them and they are what
     the config says; everything else is made in a folder that is removed again.
     """
-    with tempfile.TemporaryDirectory(prefix="conpet-describe-") as name:
-        work = _Work(experiment, dataset, results, mirror, Path(name))
+    with scratch() as folder:
+        work = _Work(experiment, dataset, results, mirror, folder)
         return work.report()
 
 
@@ -133,7 +78,7 @@ class _Work:
         names, raw = (self.name, part), self.raw[part]
         steps.prepare(self.experiment.prepare(*names), names, raw, samples, report)
         before = [self.folder / p / "tasks.json" for p in self.splits]
-        steps.split(self.experiment.split(*names), names, samples, raw, before, tasks)
+        steps.split(self.experiment.split(*names), names, samples, raw, before, tasks, False)
         self.reports[part], self.splits[part] = read_json(report), read_json(tasks)
         self.samples[part] = read_samples(samples)
 
@@ -172,6 +117,8 @@ class _Work:
             "samples_without_task": sum(v["samples_without_task"] for v in self.splits.values()),
             "dropped": {part: value for part, value in dropped.items() if value},
             "notes": {part: v["notes"] for part, v in self.reports.items() if v["notes"]},
+            "warnings": self._warnings(),
+            "duplicates": count_duplicates(self._put()),
             "tasks": [task for part in self.parts for task in self._tasks(part)],
             "models": {model: self._model(model) for model in self.experiment.models},
         }
@@ -184,6 +131,28 @@ class _Work:
                 for label in labels[task[split]]:
                     counts[label][split] += 1
             yield {"task": task["task"], "part": part, "classes": counts}
+
+    def _warnings(self) -> list[str]:
+        """Return what a user should know before anything is trained: a line each."""
+        lines: list[str] = []
+        for part in self.parts:
+            partition, samples = self.data.partition(part), self.samples[part]
+            labels = [sample.label for sample in samples]
+            lines += shortages(self.splits[part]["tasks"], labels, partition)
+            own = sum(bool(sample.split) for sample in samples)
+            if own and partition.scheme != "official":
+                lines.append(
+                    f"{own} of {len(samples)} samples have a split of their own, which split: "
+                    f"{partition.scheme} does not keep: official does"
+                )
+        return lines
+
+    def _put(self) -> Iterable[tuple[Sample, str]]:
+        """Yield every sample with the split that it was put into, empty where no task has it."""
+        for part in self.parts:
+            tasks = self.splits[part]["tasks"]
+            splits = {row: split for task in tasks for split in SPLITS for row in task[split]}
+            yield from ((s, splits.get(row, "")) for row, s in enumerate(self.samples[part]))
 
     def _model(self, model: str) -> dict[str, Any]:
         from conpet.data.encoding import encode_part
@@ -215,6 +184,7 @@ class _Work:
             "encoded": len(lengths),
             "percentiles": dict(zip(map(str, PERCENTILES), values, strict=True)),
             "cut": int((lengths > about.max_length).sum()),
+            "unknown": _unknown(stream, tokenizer, vocab),
             "dropped": _sum(read_part(path).about["dropped"] for path in paths),
             "rendered": [
                 {
@@ -251,6 +221,17 @@ def _is_current(raw: Path, files: Sequence[RawFile], mirror: Path | None) -> boo
         and (file.member is not None or file.sha256 in (None, found[file.name].sha256))
         for file in files
     )
+
+
+def _unknown(stream: Stream, tokenizer: Any, vocab: Vocabulary) -> dict[str, Any]:
+    """Return how many tokens and texts the vocabulary does not know, as they are encoded."""
+    index = tokenizer.unk_token_id
+    if index is None or index in (*vocab.prefix, *vocab.suffix, *vocab.mask):
+        return {"tokens": 0, "share": 0.0, "texts": 0}  # one that spells everything out
+    found = stream.ids == index
+    texts = np.searchsorted(stream.offsets, np.flatnonzero(found), side="right")
+    share = round(float(found.mean()), 6) if len(found) else 0.0
+    return {"tokens": int(found.sum()), "share": share, "texts": len(np.unique(texts))}
 
 
 def _sum(counts: Iterable[dict[str, int]]) -> dict[str, int]:

@@ -13,7 +13,7 @@ WIDTH = 100
 
 def as_text(report: dict[str, Any]) -> str:
     """Return what :func:`conpet.commands.description.describe` found, to read."""
-    blocks = [_head(report), _sizes(report["tasks"]), _dropped(report)]
+    blocks = [_head(report), _sizes(report["tasks"]), _dropped(report), _warnings(report)]
     blocks.append(_lengths(report["models"]))
     blocks += [_rendered(name, model) for name, model in report["models"].items()]
     return "\n\n".join(blocks) + "\n"
@@ -78,10 +78,36 @@ def _dropped(report: dict[str, Any]) -> str:
         lines += [f"  {n:,} in encoding for {name}: {why}" for why, n in model["dropped"].items()]
     for part, notes in report["notes"].items():
         lines += [f"  note ({part}): {key}: {value}" for key, value in notes.items()]
+    return _block("Dropped", lines, "nothing")
+
+
+_DUPLICATES = {
+    "copies": "{count:,} of {of:,} samples are copies of another, with the same label",
+    "tests_seen_before": "{count:,} of {of:,} test texts stand in training or validation too",
+    "several_labels": "{count:,} of {of:,} different texts have several labels",
+}
+
+
+def _warnings(report: dict[str, Any]) -> str:
+    lines = [f"  {line}" for line in report["warnings"]]
+    for kind, found in report["duplicates"].items():
+        places = ", ".join(found["first"])
+        text = _DUPLICATES[kind].format(**found)
+        lines.append(f"  {text}: first {places}: duplicates: drop leaves them out")
+    for name, model in report["models"].items():
+        if (unknown := model["unknown"])["tokens"]:
+            lines.append(
+                f"  {name} does not know {unknown['share']:.2%} of its tokens, in "
+                f"{unknown['texts']:,} of {model['encoded']:,} texts: it reads them all as one"
+            )
+    return _block("Warnings", lines, "none")
+
+
+def _block(title: str, lines: Sequence[str], nothing: str) -> str:
     wrapped = [
         line for text in lines for line in textwrap.wrap(text, WIDTH, subsequent_indent=" " * 6)
     ]
-    return "\n".join(["Dropped", *(wrapped or ["  nothing"])])
+    return "\n".join([title, *(wrapped or [f"  {nothing}"])])
 
 
 def _lengths(models: dict[str, Any]) -> str:

@@ -1,20 +1,26 @@
-"""A file of new classes becomes a dataset's next task: one entry in its config."""
+"""A file of new classes becomes a dataset's next task: one entry in a file of its own."""
 
 from __future__ import annotations
 
 import io
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from ruamel.yaml.scalarstring import SingleQuotedScalarString
 
-from conpet.config.dataset import Dataset
+from conpet.commands.checks import DataChecks, open_experiment
+from conpet.config.dataset import Dataset, Partition
+from conpet.config.loading import additions_file, load_datasets
 from conpet.config.plain_yaml import editor
 from conpet.config.raw import RawFile
-from conpet.config.strict import choose, read_yaml, validate
+from conpet.config.strict import choose, validate, within
 from conpet.data import readers
 from conpet.data.report import Report
+from conpet.data.schema import Sample
+from conpet.data.shortage import remedy, shortages, untrainable
+from conpet.data.split import split_samples
 from conpet.errors import UserError
 from conpet.files import read_json, sha256, write_text
 
@@ -30,31 +36,37 @@ def extend(
     format: str | None = None,
     options: dict[str, Any] | None = None,
     report: Report | None = None,
+    experiment: str = "",
 ) -> list[str]:
     """Append a labelled file to a dataset's stream; return the new classes.
 
+    The entry goes to config/additions/DATASET.yaml, and the dataset's own config stays as it is.
     The classes come in the order in which the file first names them. Without a split of its own
     (an option ``split``, as ``table`` has it) each class is cut 80/10/10. Nothing is trained here.
 
     Args:
         format: a reader's name; ``table`` for sentences and ``marked`` for the rest by default.
         results: where a class that was learnt already is looked for.
-        report: is told of the rows that are dropped.
+        report: is told of the rows that are dropped, and of what is worth knowing.
+        experiment: one that writes the dataset out; else it is one of config/datasets.
 
     Raises:
-        UserError: the file cannot be read, or holds a class that the stream has.
+        UserError: the file cannot be read, holds a class that the stream has, or too few samples
+            of one to learn it.
     """
-    path = config_dir / "datasets" / f"{dataset}.yaml"
-    known = sorted(p.stem for p in path.parent.glob("*.yaml"))
-    choose("dataset", dataset, known, "extend")
-    data = validate(Dataset, read_yaml(path), str(path))
+    data = _find(dataset, config_dir, experiment)
     if not file.is_file():
         raise UserError(f"{file}: no such file")
+    report = report or Report()
     form = format or _FORMATS[data.kind]
-    raw = RawFile(name=file.name)
-    samples = readers.read(form, file.parent, [raw], options or {}, report or Report())
+    raw = validate(RawFile, {"name": file.name}, str(file))
+    samples = readers.read(form, file.parent, [raw], options or {}, report)
     classes = list(dict.fromkeys(s.label for s in samples))
     _refuse_old(classes, data, dataset, results, file)
+    scheme = "official" if any(s.split for s in samples) else "per_class"
+    with within(str(file)):
+        _check_size(samples, classes, validate(Partition, {"scheme": scheme}, "split"), report)
+    path = additions_file(config_dir, dataset)
     entry: dict[str, Any] = {
         "files": [
             {
@@ -67,18 +79,32 @@ def extend(
         "options": options or {},
         # quoted: `yes` is text to us and true to a reader of YAML 1.1
         "classes": [SingleQuotedScalarString(name) for name in classes],
+        "split": {"scheme": scheme},
     }
-    if not any(s.split for s in samples):
-        entry["split"] = {"scheme": "per_class"}
     _append(path, entry)
     return classes
+
+
+def _find(dataset: str, config_dir: Path, experiment: str) -> Dataset:
+    if experiment:
+        found = open_experiment(experiment, config_dir, DataChecks()).datasets
+        choose("dataset", dataset, list(found), "extend")
+        return found[dataset]
+    known = sorted(p.stem for p in (config_dir / "datasets").glob("*.yaml"))
+    if dataset not in known:
+        where = "extend: for one that an experiment writes out, give --experiment"
+        choose("dataset", dataset, known, where)
+    return load_datasets([dataset], config_dir, "extend", DataChecks())[0][dataset]
 
 
 def _refuse_old(classes: list[str], data: Dataset, dataset: str, results: Path, file: Path) -> None:
     taken = {name for addition in data.additions for name in addition.classes}
     prepared = results / "data" / dataset / "base" / "prepare.json"
     if prepared.is_file():
-        taken |= set(read_json(prepared)["labels"])
+        known = read_json(prepared)
+        if not isinstance(known, dict) or not isinstance(known.get("labels"), dict):
+            raise UserError(f"{prepared}: says no labels: delete it and make it again")
+        taken |= set(known["labels"])
     twice = [name for name in classes if name in taken]
     if twice:
         raise UserError(
@@ -86,12 +112,30 @@ def _refuse_old(classes: list[str], data: Dataset, dataset: str, results: Path, 
         )
 
 
+def _check_size(
+    samples: Sequence[Sample], classes: list[str], partition: Partition, report: Report
+) -> None:
+    """Refuse classes that no method can learn; what else lacks samples goes to the report."""
+    (task,) = split_samples(samples, classes, partition)["tasks"]
+    labels = [sample.label for sample in samples]
+    learnt = {labels[row] for row in task["train"]}
+    if few := [name for name in classes if name not in learnt]:
+        size = labels.count(few[0])
+        raise UserError(
+            f"class {few[0]}: {size} sample{'s'[: size > 1]}, none to train on: {remedy(partition)}"
+        )
+    if untrainable([task], partition):
+        raise UserError(f"no validation sample in the new task: {remedy(partition)}")
+    if not task["test"]:
+        raise UserError(f"no test sample in the new task: {remedy(partition)}")
+    for number, line in enumerate(shortages([task], labels, partition), start=1):
+        report.note(f"shortage {number}", line)
+
+
 def _append(path: Path, entry: dict[str, Any]) -> None:
     """Add an entry to the file's list of additions; comments and quotes stay as they are."""
     yaml = editor()
-    content = yaml.load(path.read_text(encoding="utf-8"))
-    if not content.get(KEY):
-        content[KEY] = []
+    content = yaml.load(path.read_text(encoding="utf-8")) if path.is_file() else {KEY: []}
     content[KEY].append(entry)
     text = io.StringIO()
     yaml.dump(content, text)

@@ -22,11 +22,12 @@ from conpet.learners.assembly import assemble
 from conpet.learners.base import Learner, Seeds
 from conpet.models.process import prepare_process
 from conpet.progress import Listener, Progress
-from conpet.provenance import commit
+from conpet.provenance import commit, cpu
+from conpet.replay import replay_class
 from conpet.replay.base import Plan
 from conpet.replay.exemplars import read_memory, write_memory
 from conpet.run import MEMORY_FILE, STATE_FILE, TIMING_FILE, RunKey
-from conpet.run.states import State, check_same_run, check_tasks, read_state
+from conpet.run.states import State, check_classes, check_same_run, check_tasks, read_state
 from conpet.tracking.live import live
 
 
@@ -50,7 +51,7 @@ class Job:
 
     def state(self) -> State:
         """Return what the states of this run say of themselves."""
-        return State(**self.keys(), stage="train", settings=self.about)
+        return State(**self.keys(), stage="train", classes=[], settings=self.about)
 
 
 def open_encoded(encoded: Sequence[Path], task: int) -> Stream:
@@ -70,8 +71,8 @@ def make_learner(
 ) -> Learner:
     """Make a job's learner, with the memory that the newest state keeps."""
     prepare_process(job.about.settings.compute)
-    kept = states[-1] / MEMORY_FILE if states else None
-    memory = read_memory(kept, len(stream.label)) if kept and kept.is_file() else None
+    keeps = bool(states) and replay_class(job.about.replay).keeps
+    memory = read_memory(states[-1] / MEMORY_FILE, len(stream.label)) if keeps else None
     progress = Progress(f"{what} {job.name}", listener=_listener(job, what))
     seeds = Seeds(job.key.seed, job.key.dataset)
     return assemble(job.about, (job.key.model, snapshot), stream, seeds, memory, progress)
@@ -95,16 +96,21 @@ def take_up(
         tasks: n, and the selector's task.
 
     Raises:
-        UserError: a folder holds no state, or one of another task, run or setting; one is missing.
+        UserError: a folder holds no state, or one of another task, run, setting or data; one is
+            missing, or one too many.
     """
-    found = [read_state(folder) for folder in states]
-    check_same_run(list(zip(states, found, strict=True)), job.state())
-    check_tasks(found, tasks[0], learner.experts)
+    found = [(folder, read_state(folder)) for folder in states]
+    check_tasks([state for _, state in found], tasks[0], learner.experts)
     if selector is not None:
+        if not learner.experts:
+            raise UserError(f"--selector: learner {job.about.learner} has none: leave it out")
         chosen = read_state(selector, "select")
-        check_same_run([(selector, chosen)], job.state())
         if chosen.task != tasks[1]:
             raise UserError(f"{selector}: the selector of task {chosen.task}, not {tasks[1]}")
+        found.append((selector, chosen))
+    check_same_run(found, job.state())
+    for folder, state in found:
+        check_classes(folder, state, learner.stream.classes)
     learner.load(states, selector)
 
 
@@ -186,6 +192,7 @@ def _write_state(
             "peak_memory_mb": round(_peak_memory_mb(learner.backbone.device), 1),
             "threads": torch.get_num_threads(),
             "device": str(learner.backbone.device),
+            "cpu": cpu(),
             "git_commit": commit(Path.cwd()),
         }
         write_json(folder / TIMING_FILE, timing)

@@ -15,14 +15,18 @@ from conpet.errors import UserError
 from conpet.files import atomic_folder, write_text
 
 app = typer.Typer()
+_KINDS = ("tables", "figures")
 
 
 @app.command()
 def publish(experiment: o.Name, out: o.Out, results: o.Results = o.RESULTS) -> None:
     """Keep an experiment's tables and figures for good."""
     here = results / experiment
+    for kind in _KINDS:
+        if not (here / kind).is_dir():
+            raise UserError(f"{here / kind}: no such folder: snakemake publish makes it first")
     with atomic_folder(out) as folder:
-        for kind in ("tables", "figures"):
+        for kind in _KINDS:
             shutil.copytree(here / kind, folder / kind, ignore=shutil.ignore_patterns(".*"))
 
 

@@ -13,6 +13,7 @@ from conpet.commands import options as o
 from conpet.commands.checks import DataChecks
 from conpet.config.matrix import Matrix
 from conpet.config.strict import choose, read_yaml
+from conpet.errors import UserError
 from conpet.provenance import commit
 from conpet.reporting.collect import Results, collect_experiment
 
@@ -147,13 +148,26 @@ def show(
     from conpet.reporting.tables import TABLES, terminal
 
     matrix = matrix_of(None, experiment, config_dir)
-    print(terminal(TABLES["main"][0](_collected(matrix, results, reported))))
+    found = _collected(matrix, results, reported)
     here = results / matrix.name
-    print(f"\ntables   {here / 'tables'}\nfigures  {here / 'figures'}/accuracy.png and more")
-    print(f"report   {here / 'report.html'}")
-    conpet = Path(sys.executable).parent / "conpet"
-    near = conpet.is_relative_to(Path.cwd())
-    print(f"MLflow   {conpet.relative_to(Path.cwd()) if near else 'conpet'} ui")
+    if not any(run.metrics for run in found.runs):
+        raise UserError(
+            f"{here}: nothing of {matrix.name} is learnt yet: "
+            f"snakemake --config experiment={experiment}"
+        )
+    print(terminal(TABLES["main"][0](found)))
+    print()
+    for name, place, more in (
+        ("tables", here / "tables", ""),
+        ("figures", here / "figures/accuracy.png", " and more"),
+        ("report", here / "report.html", ""),
+    ):
+        if place.exists():
+            print(f"{name:8} {place}{more}")
+    if (here / "tracked.json").is_file():
+        conpet = Path(sys.executable).parent / "conpet"
+        near = conpet.is_relative_to(Path.cwd())
+        print(f"MLflow   {conpet.relative_to(Path.cwd()) if near else 'conpet'} ui")
 
 
 @app.command()
@@ -162,8 +176,11 @@ def targets(config_dir: o.ConfigDir = o.CONFIG) -> None:
     from conpet.reporting.figures import FIGURES
     from conpet.reporting.tables import TABLES
 
+    found = sorted((config_dir / "experiments").glob("*.yaml"))
+    if not found:
+        raise UserError(f"{config_dir / 'experiments'}: no experiments here: give --config-dir")
     print("experiments: snakemake --config experiment=NAME")
-    for path in sorted((config_dir / "experiments").glob("*.yaml")):
+    for path in found:
         print(f"  {path.stem:16} {read_yaml(path).get('title', '')}")
     print("targets")
     for name, meaning in TARGETS.items():

@@ -147,7 +147,9 @@ def diff_stores(a: Where, b: Where) -> None:
 
 
 @app.command()
-def dump_store(out: o.Out, store: o.Store = o.STORE, artifacts: o.Artifacts = o.ARTIFACTS) -> None:
+def dump_store(
+    out: Annotated[Path, Option(help="JSON to write", dir_okay=False)], store: o.Store = o.STORE
+) -> None:
     """Write all that an MLflow store holds, but for ids, as JSON."""
     from conpet.tracking.inventory import dump
 

@@ -16,6 +16,16 @@ from conpet.errors import UserError
 from conpet.files import write_json, write_text
 
 app = typer.Typer()
+ReaderOption = Annotated[
+    list[str] | None, Option(help="KEY=VALUE of the reader, like quotes=false; again for each")
+]
+
+
+def _reader_options(pairs: list[str] | None) -> dict[str, Any]:
+    """Return KEY=VALUE pairs as a dictionary."""
+    if wrong := [pair for pair in pairs or [] if "=" not in pair]:
+        raise UserError(f"--option {wrong[0]}: give KEY=VALUE")
+    return dict(pair.split("=", 1) for pair in pairs or [])
 
 
 @app.command()
@@ -58,7 +68,10 @@ def predict(
     ] = None,
     text: Annotated[list[str] | None, Option(help="a text; may be given again")] = None,
     column: Annotated[str, Option(help="the file's column")] = "text",
-    out: Annotated[Path | None, Option(help="CSV to write (default: print)")] = None,
+    option: ReaderOption = None,
+    out: Annotated[
+        Path | None, Option(help="CSV to write (default: print)", dir_okay=False)
+    ] = None,
     probabilities: Annotated[bool, Option("--probabilities", help="a column a class")] = False,
     threshold: Annotated[
         float | None, Option(help="confidence below which no class is given")
@@ -75,12 +88,17 @@ def predict(
     threads: Annotated[int, Option(help="of the processor", min=1)] = 1,
 ) -> None:
     """Classify texts with a trained run; print CSV, or write it whole."""
+    from conpet.data.report import Report
     from conpet.predicting.outside import read_texts
     from conpet.predicting.predictor import load
 
     if bool(text) == bool(file):
         raise UserError("predict: give either --text (once or more) or a file")
-    texts = list(text) if text else read_texts(file or Path(), column)
+    report = Report()
+    options = {"text": column, **_reader_options(option)}
+    texts = list(text) if text else read_texts(file or Path(), options, report)
+    for about, note in report.as_dict()["notes"].items():
+        print(f"conpet: {about}: {note}", file=sys.stderr)
     predictor = load(
         run, snapshot=snapshot, mirror=mirror, device=device, precision=precision, threads=threads
     )
@@ -96,12 +114,15 @@ def predict(
 
 @app.command()
 def extend(
-    dataset: Annotated[str, Argument(help="a name in config/datasets")],
+    dataset: Annotated[
+        str, Argument(help="a name in config/datasets, or of one that --experiment writes out")
+    ],
     file: Annotated[Path, Argument(help="texts with labels that the stream does not have yet")],
     format: Annotated[
         str | None, Option(help="a reader (default: table, or marked for relations, entities)")
     ] = None,
-    option: Annotated[list[str] | None, Option(help="KEY=VALUE of the reader")] = None,
+    option: ReaderOption = None,
+    experiment: o.Name = "",
     results: o.Results = o.RESULTS,
     config_dir: o.ConfigDir = o.CONFIG,
 ) -> None:
@@ -109,16 +130,15 @@ def extend(
     from conpet.commands.extension import extend
     from conpet.data.report import Report
 
-    given = option or []
-    if wrong := [pair for pair in given if "=" not in pair]:
-        raise UserError(f"--option {wrong[0]}: give KEY=VALUE")
-    options = dict(pair.split("=", 1) for pair in given)
     report = Report()
-    classes = extend(dataset, file, config_dir, results, format, options, report)
+    options = _reader_options(option)
+    classes = extend(dataset, file, config_dir, results, format, options, report, experiment)
     print(f"{dataset}: a new task of {len(classes)} classes: {', '.join(classes)}")
     for reason, dropped in report.as_dict()["dropped"].items():
         print(f"left out: {dropped['count']} rows, {reason}: {', '.join(dropped['first'])}")
-    print("learn it: snakemake models --config experiment=NAME")
+    for about, note in report.as_dict()["notes"].items():
+        print(f"note: {about}: {note}")
+    print(f"learn it: snakemake models --config experiment={experiment or 'NAME'}")
 
 
 @app.command()
@@ -139,12 +159,13 @@ def describe(
     ] = None,
     seed: Annotated[int | None, Option(help="of a file's class order (default: 100)")] = None,
     max_length: Annotated[int | None, Option(help="tokens a text may have (default: 128)")] = None,
-    json: Annotated[Path | None, Option(help="file to write the same to")] = None,
+    json: Annotated[Path | None, Option(help="file to write the same to", dir_okay=False)] = None,
     results: o.Results = o.RESULTS,
     config_dir: o.ConfigDir = o.CONFIG,
 ) -> None:
     """Show a dataset: sizes, lengths, samples, what was dropped."""
-    from conpet.commands import description
+    from conpet.commands.described import open_dataset, open_file
+    from conpet.commands.description import describe
     from conpet.commands.description_text import as_text
 
     models = model or ["minilm"]
@@ -157,12 +178,12 @@ def describe(
             },
             **({"kind": kind} if kind else {}),
         }
-        opened = description.open_file(Path(dataset), about, models, config_dir, max_length)
+        opened = open_file(Path(dataset), about, models, config_dir, max_length)
     elif (kind, tasks, seed) != (None, None, None):
         raise UserError("--kind, --tasks, --seed: the YAML says them: they go with --format only")
     else:
-        opened = description.open_dataset(dataset, models, config_dir, max_length)
-    reports = [description.describe(*pair, results, mirror) for pair in opened]
+        opened = open_dataset(dataset, models, config_dir, max_length)
+    reports = [describe(*pair, results, mirror) for pair in opened]
     print("\n".join(as_text(report) for report in reports), end="")
     if json:
         write_json(json, reports[0] if len(reports) == 1 else reports)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from conpet.config.method import Method
@@ -21,6 +23,10 @@ class Checks:
             UserError: there is no such format.
         """
         return None
+
+    def says_split(self, format: str, files: Sequence[Path]) -> bool:
+        """Say whether files of a format hold each sample's split themselves."""
+        return False
 
     def reading(self, format: str, options: dict[str, Any]) -> None:
         """Raise a UserError unless a format has such options."""

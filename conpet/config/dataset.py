@@ -5,23 +5,27 @@ from __future__ import annotations
 import re
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 
-from conpet.config.raw import RawFile
-from conpet.config.settings import Count
+from conpet.config.raw import RawFile, named_apart
+from conpet.config.settings import Count, Seed
 from conpet.config.strict import Strict
 
+Files = Annotated[list[RawFile], BeforeValidator(named_apart)]
+# more tasks than any stream has: a mistyped number would plan for hours
+Tasks = Annotated[int, Field(ge=1, le=10_000)]
+Generated = Annotated[int, Field(ge=1, le=100_000)]
 _NAMES = {"relation": ("head", "tail"), "entity": ("entity",), "sentence": ()}
 
 
 class Generator(Strict):
     """The project's own sentence generator; ``relations`` standard, reserved, or a list."""
 
-    seed: int = 100
+    seed: Seed = 100
     relations: Literal["standard", "reserved"] | list[str] = "standard"
-    train: Count = 60
-    valid: Count = 12
-    test: Count = 24
+    train: Generated = 60
+    valid: Generated = 12
+    test: Generated = 24
 
     def files(self) -> list[RawFile]:
         """Return the files the generator writes, as a download would list them."""
@@ -31,8 +35,8 @@ class Generator(Strict):
 class SeedOrder(Strict):
     """Labels sorted, shuffled by ``seed``, cut into ``tasks`` groups (docs/methods.md, Streams)."""
 
-    seed: int
-    tasks: Count
+    seed: Seed
+    tasks: Tasks
 
 
 class FileOrder(Strict):
@@ -53,7 +57,7 @@ class GroupOrder(Strict):
     """A raw file that maps group names to labels (CLINC150's domains), groups in file order."""
 
     groups: str
-    tasks: Count
+    tasks: Tasks
 
 
 class Partition(Strict):
@@ -65,7 +69,7 @@ class Partition(Strict):
     """
 
     scheme: Literal["official", "per_class", "pooled"] = "official"
-    seed: int = 100
+    seed: Seed = 100
     shares: list[Annotated[float, Field(ge=0)]] = [0.8, 0.1, 0.1]
     most: Count | None = None
 
@@ -86,10 +90,11 @@ class Partition(Strict):
 class Addition(Strict):
     """New classes that arrived later: their own files become the stream's next task.
 
-    ``format``, ``options`` and ``split`` are the dataset's own where they are not said here.
+    ``format``, ``options`` and ``split`` are the dataset's own where they are not said here; with a
+    ``format`` of its own, it has the options that it says, and no others.
     """
 
-    files: list[RawFile] = []
+    files: Files = []
     generator: Generator | None = None
     format: str | None = None
     options: dict[str, Any] | None = None
@@ -115,7 +120,10 @@ class Outside(Strict):
 
 
 class Dataset(Strict):
-    """One dataset: where it comes from, how it reads, how it becomes a stream of tasks."""
+    """One dataset: where it comes from, how it reads, how it becomes a stream of tasks.
+
+    ``duplicates: drop`` keeps one of equal texts with one label, and none with several labels.
+    """
 
     title: str
     licence: str
@@ -124,8 +132,9 @@ class Dataset(Strict):
     kind: Literal["relation", "entity", "sentence"]
     format: str
     options: dict[str, Any] = {}
+    duplicates: Literal["keep", "drop"] = "keep"
     template: str
-    files: list[RawFile] = []
+    files: Files = []
     generator: Generator | None = None
     order: SeedOrder | FileOrder | GroupOrder
     split: Partition = Partition()
@@ -147,6 +156,8 @@ class Dataset(Strict):
             raise ValueError(f"template: unknown {{{unknown[0]}}}: kind {self.kind} has {known}")
         if found.count("mask") != 1:
             raise ValueError("template: must contain {mask} once")
+        if set(re.sub(r"\{\w+\}", "", self.template)) & set("{}"):
+            raise ValueError("template: a brace stands alone: braces are for names only")
         return self
 
     def part(self, name: str) -> Dataset | Addition:
@@ -156,8 +167,8 @@ class Dataset(Strict):
     def reading(self, part: str) -> tuple[str, dict[str, Any]]:
         """Return the format of a part's files, and the reader's options."""
         source = self.part(part)
-        if isinstance(source, Dataset) or source.format is None:
-            return self.format, self.options
+        if source.format is None:
+            return self.format, self.options if source.options is None else source.options
         return source.format, source.options or {}
 
     def partition(self, part: str) -> Partition:

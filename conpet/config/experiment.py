@@ -154,7 +154,7 @@ class Experiment:
         data = self.datasets[dataset]
         files = [RawFile(name=f.name, split=f.split) for f in data.sample_files(part)]
         form, options = data.reading(part)
-        return Prepare(format=form, options=options, files=files)
+        return Prepare(format=form, options=options, files=files, duplicates=data.duplicates)
 
     def split(self, dataset: str, part: str) -> Split:
         """Return what cutting a part's samples into tasks depends on."""
@@ -275,7 +275,7 @@ def load_experiment(
         choose("experiment", name, known, f"{config_dir}/experiments")
         path = config_dir / "experiments" / f"{name}.yaml"
     file = validate(ExperimentFile, read_yaml(path), str(path))
-    check_names(file.datasets, config_dir, str(path))
+    check_names(path, file.datasets, config_dir)
     return Experiment(path.stem, file, config_dir, str(path), checks or Checks())
 
 

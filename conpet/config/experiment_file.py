@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import Field, field_validator
 
-from conpet.config.settings import Count
+from conpet.config.settings import Count, Seed
 from conpet.config.strict import Strict
 
 Names = Annotated[list[str], Field(min_length=1)]
@@ -33,7 +33,7 @@ class ExperimentFile(Strict):
     datasets: Names | Annotated[dict[str, dict[str, Any]], Field(min_length=1)]
     models: Names = ["minilm"]
     methods: Names | Annotated[dict[str, dict[str, Any]], Field(min_length=1)]
-    seeds: Annotated[list[int], Field(min_length=1)] = [100]
+    seeds: Annotated[list[Seed], Field(min_length=1)] = [100]
     tasks: Count | None = None
     settings: dict[str, Any] = {}
     overrides: list[Override] = []

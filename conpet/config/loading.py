@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, TypeVar
+
+from pydantic import Field
 
 from conpet.config.checks import Checks
-from conpet.config.dataset import Addition, Dataset
+from conpet.config.dataset import Addition, Dataset, Partition
 from conpet.config.method import Method
 from conpet.config.raw import RawFile
-from conpet.config.strict import choose, merge, read_yaml, validate
+from conpet.config.strict import Strict, choose, merge, read_yaml, validate
 from conpet.errors import UserError
+from conpet.names import check_name
 
 _TEMPLATES = {
     "relation": "In this sentence, {tail} is the {mask} of {head}.",
     "entity": "In this sentence, {entity} is a {mask}.",
     "sentence": "The topic is {mask}.",
 }
-_NAME = re.compile(r"[A-Za-z0-9][\w.-]*")
+P = TypeVar("P", Dataset, Addition)
 
 
 def load(folder: str, kind: str, name: str, schema: Any, config_dir: Path, where: str) -> Any:
@@ -27,6 +29,7 @@ def load(folder: str, kind: str, name: str, schema: Any, config_dir: Path, where
     known = sorted(p.stem for p in (config_dir / folder).glob("*.yaml"))
     choose(kind, name, known, f"{where}: {folder}")
     path = config_dir / folder / f"{name}.yaml"
+    check_name(name, str(path))
     return validate(schema, read_yaml(path), str(path))
 
 
@@ -50,17 +53,60 @@ def load_datasets(
     for name in datasets:
         if isinstance(datasets, dict):
             places[name] = f"{where}: datasets.{name}"
-            if not _NAME.fullmatch(name):
-                raise UserError(f"{places[name]}: a name has letters, digits, _ . and - only")
-            given = _based(datasets[name], "datasets", "dataset", config_dir, places[name])
-            value = _with_defaults(name, given, places[name], checks)
-            data, beside = validate(Dataset, value, places[name]), Path(where).parent
+            check_name(name, places[name])
+            found[name] = _written_out(name, datasets[name], config_dir, (where, checks))
         else:
             places[name] = f"{config_dir}/datasets/{name}.yaml"
             data = load("datasets", "dataset", name, Dataset, config_dir, where)
-            beside = config_dir / "datasets"
-        found[name] = _resolved(data, beside)
+            found[name] = _resolved(data, [config_dir / "datasets"])
+        found[name] = _extended(found[name], additions_file(config_dir, name))
     return found, places
+
+
+def additions_file(config_dir: Path, dataset: str) -> Path:
+    """Return where `conpet extend` writes what it adds to a dataset's stream."""
+    return config_dir / "additions" / f"{dataset}.yaml"
+
+
+class Additions(Strict):
+    """Such a file: tasks that come after those that the dataset's own config says."""
+
+    additions: Annotated[list[Addition], Field(min_length=1)]
+
+
+def _extended(data: Dataset, path: Path) -> Dataset:
+    if not path.is_file():
+        return data
+    more = validate(Additions, read_yaml(path), str(path)).additions
+    return data.model_copy(
+        update={"additions": [*data.additions, *(_beside(part, [path.parent]) for part in more)]}
+    )
+
+
+def _written_out(
+    name: str, value: dict[str, Any], config_dir: Path, asked: tuple[str, Checks]
+) -> Dataset:
+    """Return a dataset that stands in an experiment: what it leaves unsaid is filled in."""
+    where, checks = asked
+    place = f"{where}: datasets.{name}"
+    given = _based(value, "datasets", "dataset", config_dir, place)
+    data = validate(Dataset, _with_defaults(name, given, place, checks), place)
+    folders = [Path(where).parent]
+    if "base" in value:
+        # the paths of its base lie beside the base; its split is what the base has
+        return _resolved(data, [*folders, config_dir / "datasets"])
+    data = _resolved(data, folders, by_name=True)
+    if "split" in given or _has_splits(data, checks):
+        return data
+    return data.model_copy(update={"split": Partition(scheme="per_class")})
+
+
+def _has_splits(data: Dataset, checks: Checks) -> bool:
+    """Say whether samples come with an official split: by file, in a column, or by the format."""
+    if any("split" in file.model_fields_set for file in data.sources()):
+        return True
+    paths = [path for file in data.files if (path := file.local_path())]
+    return "split" in data.options or checks.says_split(data.format, paths)
 
 
 def load_methods(
@@ -83,8 +129,7 @@ def load_methods(
             found[name] = load("methods", "method", name, Method, config_dir, where)
             continue
         places[name] = f"{where}: methods.{name}"
-        if not _NAME.fullmatch(name):
-            raise UserError(f"{places[name]}: a name has letters, digits, _ . and - only")
+        check_name(name, places[name])
         value = _based(methods[name], "methods", "method", config_dir, places[name])
         value.setdefault("title", name)
         found[name] = validate(Method, value, places[name])
@@ -111,40 +156,42 @@ def _with_defaults(name: str, value: dict[str, Any], place: str, checks: Checks)
     format = value.get("format", "table")
     kind = value.get("kind", checks.kind(str(format), place))
     defaults: dict[str, Any] = {"title": name, "licence": "unknown", "format": format}
-    if kind in _TEMPLATES:
+    if isinstance(kind, str) and kind in _TEMPLATES:
         defaults |= {"kind": kind, "template": _TEMPLATES[kind]}
-    defaults["order"] = {"seed": 100, "tasks": 5}
-    if not _has_splits(value):
-        defaults["split"] = {"scheme": "per_class"}
-    return defaults | value
+    return defaults | {"order": {"seed": 100, "tasks": 5}} | value
 
 
-def _has_splits(value: dict[str, Any]) -> bool:
-    """Say whether the samples come with an official split: in a column, or by file."""
-    files, options = value.get("files"), value.get("options")
-    by_file = isinstance(files, list) and any(isinstance(f, dict) and "split" in f for f in files)
-    return by_file or (isinstance(options, dict) and "split" in options)
+def check_names(file: Path, datasets: Sequence[str] | dict[str, Any], config_dir: Path) -> None:
+    """Refuse an experiment's file that has no name's name, and datasets that share another's files.
 
-
-def check_names(datasets: Sequence[str] | dict[str, Any], config_dir: Path, where: str) -> None:
-    """Refuse a dataset written out under a name of config/datasets: both would share files."""
+    Raises:
+        UserError: the stem is no name, or a dataset written out has one of config/datasets.
+    """
+    check_name(file.stem, str(file))
     for name in datasets if isinstance(datasets, dict) else ():
         if (path := config_dir / "datasets" / f"{name}.yaml").is_file():
-            raise UserError(f"{where}: datasets.{name}: {path} has that name: choose another")
+            raise UserError(f"{file}: datasets.{name}: {path} has that name: choose another")
 
 
-def _resolved(data: Dataset, beside: Path) -> Dataset:
-    """Return the dataset with the paths of files that lie beside its YAML."""
+def _resolved(data: Dataset, folders: list[Path], by_name: bool = False) -> Dataset:
+    """Return the dataset with the paths of files that lie in one of the folders.
 
-    def resolve(part: Dataset | Addition) -> dict[str, list[RawFile]]:
-        return {"files": [_at(file, beside) for file in part.files]}
+    ``by_name``: a file without an address is looked for there by its name.
+    """
+    return _beside(data, folders, by_name).model_copy(
+        update={"additions": [_beside(part, folders, by_name) for part in data.additions]}
+    )
 
-    additions = [part.model_copy(update=resolve(part)) for part in data.additions]
-    return data.model_copy(update={**resolve(data), "additions": additions})
+
+def _beside(part: P, folders: list[Path], by_name: bool = False) -> P:
+    return part.model_copy(update={"files": [_at(file, folders, by_name) for file in part.files]})
 
 
-def _at(file: RawFile, beside: Path) -> RawFile:
+def _at(file: RawFile, folders: list[Path], by_name: bool) -> RawFile:
     local = file.local_path()
-    if local is None or local.is_absolute() or not (beside / local).is_file():
+    if by_name and file.url is None and file.member is None:
+        local = Path(file.name)
+    if local is None or local.is_absolute():
         return file
-    return file.model_copy(update={"url": str(beside / local)})
+    there = next((path for folder in folders if (path := folder / local).is_file()), None)
+    return file.model_copy(update={"url": str(there)}) if there else file

@@ -14,6 +14,7 @@ from pydantic import BaseModel, ValidationError
 _FORMS = {
     "int_type": "a whole number",
     "float_type": "a number",
+    "finite_number": "a finite number",
     "bool_type": "true or false",
     "string_type": "text",
     "list_type": "a list",

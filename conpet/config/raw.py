@@ -37,7 +37,7 @@ class RawFile(BaseModel):
     def _named_by_its_address(cls, value: Any) -> Any:
         if not isinstance(value, str):
             return value
-        return {"name": PurePosixPath(urllib.parse.urlparse(value).path).name, "url": value}
+        return {"name": PurePosixPath(_path(value)).name, "url": value}
 
     @field_validator("name")
     @classmethod
@@ -55,3 +55,27 @@ class RawFile(BaseModel):
         if parts.scheme == "file":
             return Path(urllib.request.url2pathname(parts.netloc + parts.path))
         return Path(self.url).expanduser() if self.url and parts.scheme == "" else None
+
+
+def named_apart(value: Any) -> Any:
+    """Name plain addresses with one last name by their folders too: a/train.csv, b/train.csv."""
+    if not isinstance(value, list):
+        return value
+    plain = [PurePosixPath(_path(file)).parts for file in value if isinstance(file, str)]
+
+    def name(file: str) -> Any:
+        parts = PurePosixPath(_path(file)).parts
+        alike = [other for other in plain if other[-1:] == parts[-1:] and other != parts]
+        for count in range(2, len(parts) + 1):
+            if alike and all(other[-count:] != parts[-count:] for other in alike):
+                return {
+                    "name": "/".join(p for p in parts[-count:] if p not in ("/", "..")),
+                    "url": file,
+                }
+        return file
+
+    return [name(file) if isinstance(file, str) else file for file in value]
+
+
+def _path(address: str) -> str:
+    return urllib.parse.urlparse(address).path

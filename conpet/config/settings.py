@@ -8,18 +8,22 @@ from pydantic import Field, field_validator, model_validator
 
 from conpet.config.strict import Strict
 
+# the upper ends are far above what anybody means: what is beyond is a slip, and would hang or crash
 Share = Annotated[float, Field(gt=0, le=1)]
-Positive = Annotated[float, Field(gt=0)]
-Count = Annotated[int, Field(ge=1)]
+Positive = Annotated[float, Field(gt=0, le=1e6)]
+Rate = Annotated[float, Field(gt=0, le=100)]
+Count = Annotated[int, Field(ge=1, le=1_000_000)]
+Batch = Annotated[int, Field(ge=1, le=65_536)]
+Seed = Annotated[int, Field(ge=0, lt=2**32)]
 
 
 class Training(Strict):
     """The optimiser and its loop (docs/methods.md, Tuning: AdamW, constant rate, eps 1e-4)."""
 
-    epochs: Count = 3
-    batch_size: Count = 8
-    lr: Positive | dict[int, Positive] = 1e-3  # or {1: 5e-4, 3: 1e-4}: from task 3 on, 1e-4
-    weight_decay: Annotated[float, Field(ge=0)] = 0.01
+    epochs: Annotated[int, Field(ge=1, le=10_000)] = 3
+    batch_size: Batch = 8
+    lr: Rate | dict[Count, Rate] = 1e-3  # or {1: 5e-4, 3: 1e-4}: from task 3 on, 1e-4
+    weight_decay: Annotated[float, Field(ge=0, le=100)] = 0.01
     eps: Positive = 1e-4
     betas: Annotated[
         list[Annotated[float, Field(ge=0, lt=1)]], Field(min_length=2, max_length=2)
@@ -49,8 +53,8 @@ class Compute(Strict):
 
     device: Literal["auto", "cpu", "cuda"] = "auto"
     precision: Literal["auto", "float32", "bfloat16"] = "float32"
-    threads: Count = 1
-    eval_batch_size: Count = 64
+    threads: Annotated[int, Field(ge=1, le=1024)] = 1
+    eval_batch_size: Batch = 64
     fast: bool = True
 
 
@@ -60,7 +64,7 @@ class Budget(Strict):
     batches: Count = 200  # B, training and validation together
     train_share: Share = 0.8
     new_share: Share = 0.5  # of each batch, drawn from the new task
-    valid_batch_size: Annotated[int, Field(ge=2)] = 32  # half new, half old
+    valid_batch_size: Annotated[int, Field(ge=2, le=65_536)] = 32  # half new, half old
 
 
 class Exemplars(Strict):
@@ -89,7 +93,7 @@ class Tuning(Strict):
 class Encoding(Strict):
     """How texts become token ids."""
 
-    max_length: Annotated[int, Field(ge=8)] = 128
+    max_length: Annotated[int, Field(ge=8, le=1_000_000)] = 128
     max_cloze_words: Count = 50
 
 

@@ -49,6 +49,7 @@ class Prepare(Stage):
     format: str
     options: dict[str, Any] = {}
     files: list[RawFile]
+    duplicates: Literal["keep", "drop"] = "keep"
 
 
 class PublishedOrder(Strict):

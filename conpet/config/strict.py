@@ -16,9 +16,12 @@ from conpet.errors import UserError
 
 
 class Strict(BaseModel):
-    """A config section: unknown keys and wrong types are refused, values never change."""
+    """A config section: unknown keys and wrong types are refused, values never change.
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+    A number is finite.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
 
 M = TypeVar("M", bound=BaseModel)

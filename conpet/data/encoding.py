@@ -20,6 +20,8 @@ from conpet.errors import UserError
 from conpet.files import atomic
 
 SPLITS = ("train", "valid", "test")
+_ARRAYS = ("ids", "offsets", "pool", "label", "task", "split", "row")
+_ABOUT = ("tasks", "pad", "dropped", "single_markers")
 
 
 def encode_part(
@@ -108,6 +110,9 @@ def read_part(path: Path) -> Part:
     try:
         with safe_open(path, framework="numpy") as file:
             about = json.loads((file.metadata() or {})["conpet"])
-            return Part({name: file.get_tensor(name) for name in file.keys()}, about)  # noqa: SIM118
+            arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            if missing := sorted(({*_ARRAYS} - arrays.keys()) | ({*_ABOUT} - about.keys())):
+                raise ValueError(f"no {missing[0]}")
+            return Part(arrays, about)
     except Exception as error:  # safetensors raises its own type for a bad header
         raise UserError(f"{path}: not an encoded file ({error}): run `conpet encode`") from None

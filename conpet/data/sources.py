@@ -6,7 +6,6 @@ import glob
 import http.client
 import shutil
 import sys
-import tempfile
 import time
 import urllib.error
 import urllib.parse
@@ -22,6 +21,7 @@ from conpet.config.raw import MANIFEST, RawFile, Split
 from conpet.environment import quiet
 from conpet.errors import UserError
 from conpet.files import atomic_folder, read_json, sha256, write_json
+from conpet.temporary import scratch
 
 TIMEOUT_SECONDS = 60.0
 TRIES = 3
@@ -67,7 +67,7 @@ def fetch_files(files: Sequence[RawFile], out: Path, dataset: str, mirror: Path 
     _check_reachable(files, dataset, mirror)
     with (
         atomic_folder(out) as folder,
-        tempfile.TemporaryDirectory(prefix=f".{out.name}.", dir=out.parent) as scratch,
+        scratch(out) as unpacked,
     ):
         archives: dict[tuple[str | None, str | None], tuple[Path, str]] = {}
         entries = []
@@ -79,7 +79,7 @@ def fetch_files(files: Sequence[RawFile], out: Path, dataset: str, mirror: Path 
             else:
                 key = (file.url, file.sha256)
                 if key not in archives:
-                    archive = Path(scratch) / f"{len(archives)}.zip"
+                    archive = unpacked / f"{len(archives)}.zip"
                     archives[key] = (archive, _obtain(file, archive, dataset, mirror))
                 archive, source = archives[key]
                 _unpack(file.name, archive, file.member, target)

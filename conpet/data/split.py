@@ -9,6 +9,7 @@ from typing import Any
 
 from conpet.config.dataset import Partition
 from conpet.data.schema import Sample
+from conpet.data.shortage import cut, remedy
 from conpet.errors import UserError
 
 Rows = dict[str, list[int]]
@@ -73,11 +74,8 @@ def _check_order(named: Counter[str], labels: set[str]) -> None:
 
 
 def _shares(rows: list[int], shares: Sequence[float]) -> Rows:
-    # cumulative int(): 135 rows at 80/10/10 give 108, 13, 14, as the published split does;
-    # the tiny term because 0.7 + 0.2 is a little less than 0.9
-    a = int(shares[0] * len(rows) + 1e-9)
-    b = int((shares[0] + shares[1]) * len(rows) + 1e-9)
-    return {"train": rows[:a], "valid": rows[a:b], "test": rows[b:]}
+    a, valid, _ = cut(len(rows), shares)
+    return {"train": rows[:a], "valid": rows[a : a + valid], "test": rows[a + valid :]}
 
 
 def _pooled(samples: Sequence[Sample], partition: Partition, rng: random.Random) -> dict[int, str]:
@@ -159,7 +157,9 @@ def split_samples(
             for key, values in found.items():
                 rows[key] += values
         if not rows["train"]:
-            raise UserError(f"task {number} ({', '.join(names)}): no training sample")
+            raise UserError(
+                f"task {number} ({', '.join(names)}): no training sample: {remedy(partition)}"
+            )
         result.append({"task": number, "classes": names, **rows})
     used = {name for names in tasks for name in names}
     about: dict[str, Any] = {

@@ -10,11 +10,15 @@ from typing import Any
 from conpet.config.dataset import GroupOrder
 from conpet.config.raw import MANIFEST
 from conpet.config.stages import Encode, FetchDataset, Prepare, Split
+from conpet.config.strict import validate
 from conpet.data import readers
+from conpet.data.duplicates import drop_duplicates
 from conpet.data.report import Report
 from conpet.data.samples import read_samples, write_samples
+from conpet.data.shortage import shortages, untrainable
 from conpet.data.sources import fetch_files, read_manifest
 from conpet.data.split import split_samples
+from conpet.data.tasks import Groups, check_rows, read_tasks
 from conpet.data.tokenizer import longest, open_tokenizer
 from conpet.errors import UserError
 from conpet.files import atomic_folder, read_json, sha256, write_json
@@ -55,6 +59,8 @@ def prepare(about: Prepare, part: tuple[str, str], raw: Path, out: Path, report:
     read_manifest(raw)
     found = Report()
     samples = readers.read(about.format, raw, about.files, about.options, found)
+    if about.duplicates == "drop":
+        samples = drop_duplicates(samples, found)
     labels = Counter(s.label for s in samples)
     write_samples(out, samples)
     counts = {"samples": len(samples), "labels": dict(sorted(labels.items()))}
@@ -68,27 +74,38 @@ def split(
     raw: Path,
     before: Sequence[Path],
     out: Path,
+    strict: bool = True,
 ) -> None:
     """Cut a part's samples into tasks by the class order.
 
     Args:
         part: the names of the dataset and of its part.
         before: tasks.json of the earlier parts.
+        strict: refuse a task that no method can learn.
+
+    Raises:
+        UserError: the order does not fit the samples, or a task has no sample to choose by.
     """
-    earlier = [read_json(path) for path in before]
-    seen = [name for value in earlier for task in value["tasks"] for name in task["classes"]]
+    earlier = [task for path in before for task in read_tasks(path)]
+    seen = [name for task in earlier for name in task["classes"]]
+    found = read_samples(samples)
     order: Any = about.classes or (about.order.model_dump() if about.order else {})
     try:
         stream = split_samples(
-            read_samples(samples),
+            found,
             order,
             about.split,
-            first_task=1 + sum(len(value["tasks"]) for value in earlier),
+            first_task=1 + len(earlier),
             groups=_groups(about, raw),
             seen=seen,
         )
     except UserError as error:
         raise UserError(f"{part[0]} ({part[1]}): {error}") from None
+    if strict:
+        if untrained := untrainable(stream["tasks"], about.split):
+            raise UserError(f"{part[0]} ({part[1]}): {untrained}")
+        for line in shortages(stream["tasks"], [s.label for s in found], about.split):
+            print(f"{part[0]} ({part[1]}): {line}")
     write_json(out, {"dataset": part[0], "part": part[1], "order": order, **stream})
 
 
@@ -97,7 +114,7 @@ def _groups(about: Split, raw: Path) -> dict[str, list[str]] | None:
     if not isinstance(about.order, GroupOrder):
         return None
     path = raw / about.order.groups
-    groups: dict[str, list[str]] = read_json(path)
+    groups = validate(Groups, read_json(path), str(path)).root
     if len(groups) < about.order.tasks:
         raise UserError(f"{path}: {len(groups)} groups, but order.tasks says {about.order.tasks}")
     return groups
@@ -116,8 +133,9 @@ def encode(about: Encode, name: str, snapshot: Path, samples: Path, tasks: Path,
 
     from conpet.data.encoding import encode_part, read_part
 
-    parts = read_json(tasks)["tasks"]
-    dropped = encode_part(read_samples(samples), parts, about, open_tokenizer(snapshot), out)
+    found, parts = read_samples(samples), read_tasks(tasks)
+    check_rows(parts, len(found), tasks)
+    dropped = encode_part(found, parts, about, open_tokenizer(snapshot), out)
     length = int(np.diff(read_part(out).arrays["offsets"]).max(initial=0))
     if length > (most := longest(snapshot)):
         out.unlink()

@@ -6,14 +6,12 @@ to them. Wang et al. 2019 (arXiv 1903.02588), section 4.
 
 from __future__ import annotations
 
-from typing import Annotated
-
 import numpy as np
 import torch
 import torch.nn.functional as F
-from pydantic import Field
 from torch import Tensor, nn
 
+from conpet.config.settings import Count, Positive
 from conpet.config.strict import Strict
 from conpet.learners.base import Classifier, Context
 from conpet.replay.base import Plan, cut
@@ -22,9 +20,9 @@ from conpet.replay.base import Plan, cut
 class Options(Strict):
     """How the map is fitted: Adam, batches of 32, mean squared error."""
 
-    epochs: Annotated[int, Field(ge=1)] = 20
-    lr: Annotated[float, Field(gt=0)] = 1e-4
-    batch_size: Annotated[int, Field(ge=1)] = 32
+    epochs: Count = 20
+    lr: Positive = 1e-4
+    batch_size: Count = 32
 
 
 def fit_alignment(

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
@@ -11,15 +12,15 @@ from typing import Any, ClassVar
 import numpy as np
 import torch
 import torch.nn.functional as F
-from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from conpet.config.settings import Settings, Training
 from conpet.config.strict import Strict
 from conpet.data.stream import Stream
-from conpet.errors import UserError
+from conpet.errors import UserError, reason
 from conpet.learners.head import Head
 from conpet.models.backbone import Backbone
+from conpet.models.saving import read_tensors
 from conpet.progress import Progress
 from conpet.replay.base import Arrived, Plan, Replay
 from conpet.replay.exemplars import Memory
@@ -92,6 +93,24 @@ class Prediction:
     def labels(self) -> np.ndarray:
         """Return the class number of each sample's highest score."""
         return self.scores.argmax(1).numpy()
+
+
+@contextmanager
+def kept_tensors(folder: Path) -> Iterator[dict[str, Tensor]]:
+    """Yield what :meth:`Learner.tensors` gave a state, for the block to take up.
+
+    Raises:
+        UserError: the file is not whole, or holds other tensors than the block needs.
+    """
+    path = folder / LEARNER_FILE
+    tensors = read_tensors(path)
+    again = "another learner's, or of another model: learn the task again"
+    try:
+        yield tensors
+    except KeyError as error:
+        raise UserError(f"{path}: no {error}: {again}") from None
+    except (IndexError, RuntimeError, TypeError) as error:  # torch's, where shapes do not fit
+        raise UserError(f"{path}: does not fit ({reason(error)}): {again}") from None
 
 
 class Learner(ABC):
@@ -223,7 +242,8 @@ class Classifier(Learner):
         """Take up the newest of the earlier states."""
         if states:
             self.backbone.load(states[-1])
-            self.take(load_file(states[-1] / LEARNER_FILE))
+            with kept_tensors(states[-1]) as tensors:
+                self.take(tensors)
 
     def take(self, tensors: dict[str, Tensor]) -> None:
         """Take up an earlier state's tensors."""

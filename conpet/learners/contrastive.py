@@ -14,11 +14,11 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from pydantic import Field
-from safetensors.torch import load_file
 from torch import Tensor, nn
 
+from conpet.config.settings import Count, Positive
 from conpet.config.strict import Strict
-from conpet.learners.base import LEARNER_FILE, Context, Learner, Prediction
+from conpet.learners.base import Context, Learner, Prediction, kept_tensors
 from conpet.replay.base import Batches, Plan
 from conpet.training import make_optimizer, run_epoch
 
@@ -29,11 +29,11 @@ class Options(Strict):
     ``clip_norm`` stands in place of ``training.clip_norm``.
     """
 
-    temperature: Annotated[float, Field(gt=0)] = 0.1
-    distillation_temperature: Annotated[float, Field(gt=0)] = 10.0
-    projection: Annotated[int, Field(ge=2)] = 64
-    clip_norm: Annotated[float, Field(gt=0)] = 10.0
-    class_minimum: Annotated[int, Field(ge=1)] = 10
+    temperature: Positive = 0.1
+    distillation_temperature: Positive = 10.0
+    projection: Annotated[int, Field(ge=2, le=65_536)] = 64
+    clip_norm: Positive = 10.0
+    class_minimum: Count = 10
 
 
 def contrastive_loss(
@@ -79,10 +79,10 @@ class Contrastive(Learner):
         if not states:
             return
         self.backbone.load(states[-1])
-        tensors = load_file(states[-1] / LEARNER_FILE)
-        for name, parameter in self.projection.named_parameters():
-            parameter.data.copy_(tensors[f"projection.{name}"])
-        self.prototypes[: len(tensors["prototypes"])] = tensors["prototypes"]
+        with kept_tensors(states[-1]) as tensors:
+            for name, parameter in self.projection.named_parameters():
+                parameter.data.copy_(tensors[f"projection.{name}"])
+            self.prototypes[: len(tensors["prototypes"])] = tensors["prototypes"]
 
     def tensors(self) -> dict[str, Tensor]:
         """Return projection and prototypes."""

@@ -14,6 +14,7 @@ import torch.nn.functional as F
 from pydantic import Field
 from torch import Tensor, nn
 
+from conpet.config.settings import Count
 from conpet.config.strict import Strict
 from conpet.learners.base import Classifier, Context
 from conpet.replay.base import Plan
@@ -26,9 +27,9 @@ class Options(Strict):
     is estimated.
     """
 
-    strength: Annotated[float, Field(ge=0)] = 1000.0
-    fisher_samples: Annotated[int, Field(ge=1)] = 200
-    probes: Annotated[int, Field(ge=1)] = 8
+    strength: Annotated[float, Field(ge=0, le=1e12)] = 1000.0
+    fisher_samples: Count = 200
+    probes: Count = 8
 
 
 def fisher_diagonal(

@@ -8,18 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Literal
 
 import numpy as np
 import torch
 import torch.nn.functional as F
-from pydantic import Field
-from safetensors.torch import load_file
 from torch import Tensor, nn
 
+from conpet.config.settings import Count, Positive
 from conpet.config.strict import Strict
 from conpet.errors import UserError
-from conpet.learners.base import LEARNER_FILE, Context, Learner, Prediction, mean_by_task
+from conpet.learners.base import Context, Learner, Prediction, kept_tensors, mean_by_task
 from conpet.learners.head import Head
 from conpet.models.backbone import State
 from conpet.replay.base import Plan
@@ -36,10 +35,10 @@ class Options(Strict):
     place of ``training.clip_norm`` while a selector is trained.
     """
 
-    top_k: Annotated[int, Field(ge=1)] = 1
+    top_k: Count = 1
     teacher_forcing: bool = True
     expert_init: Literal["fresh", "selector"] = "fresh"
-    selector_clip_norm: Annotated[float, Field(gt=0)] | None = 1.0
+    selector_clip_norm: Positive | None = 1.0
     selector_untrained: bool = False
 
 
@@ -89,12 +88,14 @@ class Experts(Learner):
             self.backbone.load(folder)
             self.adapters[task] = self.backbone.state()
             self.heads[task] = self._expert_head(task)
-            self.heads[task].take(load_file(folder / LEARNER_FILE))
+            with kept_tensors(folder) as tensors:
+                self.heads[task].take(tensors)
         if selector is not None:
             self.backbone.load(selector)
             self.selector_adapter = self.backbone.state()
             self.selector_head = self._head(self.task, "selector")
-            self.selector_head.take(load_file(selector / LEARNER_FILE))
+            with kept_tensors(selector) as tensors:
+                self.selector_head.take(tensors)
         self.backbone.reset()
 
     def tensors(self) -> dict[str, Tensor]:

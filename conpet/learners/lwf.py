@@ -22,7 +22,7 @@ from conpet.replay.base import Plan
 class Options(Strict):
     """``strength`` is λ; 0.1 did best for the authors of ConPET."""
 
-    strength: Annotated[float, Field(ge=0)] = 0.1
+    strength: Annotated[float, Field(ge=0, le=1e6)] = 0.1
 
 
 def distillation(old: Tensor, scores: Tensor) -> Tensor:

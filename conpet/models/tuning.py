@@ -12,14 +12,11 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
-from typing import Any, get_type_hints
-
-from pydantic import TypeAdapter, ValidationError
-from pydantic.errors import PydanticSchemaGenerationError
+from typing import Any
 
 from conpet.config.settings import Tuning
-from conpet.config.strict import choose
-from conpet.errors import UserError
+from conpet.errors import UserError, reason
+from conpet.models.peft_types import check_type, peft_config
 
 #: tuning.type -> whether the parameter of a name is tuned
 OWN: dict[str, Callable[[str], bool]] = {
@@ -33,62 +30,13 @@ def check(tuning: Tuning, targets: list[str] | str) -> None:
     """Check that a tuning can be made.
 
     Raises:
-        UserError: there is no such type, or the type has no such field.
+        UserError: there is no such type, it was not tried, or it has no such field or value.
     """
     if tuning.type not in OWN:
+        check_type(tuning.type, list(OWN))
         peft_config(tuning, targets)
     elif tuning.config:
         raise UserError(f"tuning.config: {tuning.type} has no fields: leave config out")
-
-
-def peft_config(tuning: Tuning, targets: list[str] | str) -> Any:
-    """Return PEFT's own config object for a tuning.
-
-    Raises:
-        UserError: PEFT knows no such type, or the type has no such field.
-    """
-    from peft import PEFT_TYPE_TO_CONFIG_MAPPING, PeftType
-
-    mapping = PEFT_TYPE_TO_CONFIG_MAPPING
-    known = {t.value: mapping[t] for t in mapping if isinstance(t, PeftType)}
-    choose("PEFT type", tuning.type, [*OWN, *known], "tuning.type")
-    make = known[tuning.type]
-    fields = set(make.__dataclass_fields__)
-    for key in tuning.config:
-        choose(f"field of {tuning.type}", key, sorted(fields), "tuning.config")
-    _check_kinds(make, tuning.config)
-    values = dict(tuning.config)
-    if "target_modules" in fields:
-        values.setdefault("target_modules", targets)
-    if tuning.type == "IA3":
-        # IA3 scales what a layer puts out; PEFT wants to hear which of them are feed-forward
-        values.setdefault("feedforward_modules", [])
-    try:
-        made = make(**values)
-    except (TypeError, ValueError) as error:
-        raise UserError(f"tuning.config: {tuning.type} refuses it: {error}") from None
-    if made.is_prompt_learning:
-        raise UserError(
-            f"tuning.type: {tuning.type} adds tokens to the text, which moves the place that is "
-            "read: use one that tunes layers, as LORA, DORA by LORA's use_dora, or IA3"
-        )
-    return made
-
-
-def _check_kinds(make: type, config: dict[str, Any]) -> None:
-    """Refuse a value that is not of its field's type: PEFT itself takes any."""
-    hints = get_type_hints(make)
-    for key, value in config.items():
-        try:
-            TypeAdapter(hints[key]).validate_python(value, strict=True)
-        except ValidationError as error:
-            first = error.errors()[0]["msg"]
-            reason = f"{first[0].lower()}{first[1:]}, found {value!r}"
-            raise UserError(f"tuning.config: {key}: {reason}") from None
-        except PydanticSchemaGenerationError:
-            continue  # a type of torch's: what does not fit fails where it is used
-    if isinstance(rank := config.get("r"), int) and rank < 1:
-        raise UserError(f"tuning.config: r: a rank is 1 or more, found {rank}")
 
 
 def tune(model: Any, name: str, tuning: Tuning, targets: list[str] | str) -> Any:
@@ -103,20 +51,23 @@ def tune(model: Any, name: str, tuning: Tuning, targets: list[str] | str) -> Any
     """
     check(tuning, targets)
     if tuning.type in OWN:
-        tuned = [p for n, p in model.named_parameters() if OWN[tuning.type](n)]
-        if not tuned:
-            raise UserError(f"tuning.type: {tuning.type} finds nothing to tune on {name}")
-        for parameter in tuned:
-            parameter.requires_grad_(True)
-        return model
+        for parameter_name, parameter in model.named_parameters():
+            parameter.requires_grad_(OWN[tuning.type](parameter_name))
+    else:
+        model = _with_module(model, name, peft_config(tuning, targets))
+    if not any(parameter.requires_grad for parameter in model.parameters()):
+        raise UserError(f"tuning.type: {tuning.type} finds nothing to tune on {name}")
+    return model
+
+
+def _with_module(model: Any, name: str, config: Any) -> Any:
     from peft import get_peft_model
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            return get_peft_model(model, peft_config(tuning, targets))
-        except (TypeError, ValueError) as error:
-            reason = str(error).splitlines()[0]
+            return get_peft_model(model, config)
+        except Exception as error:  # each type of PEFT's raises what it likes
             raise UserError(
-                f"tuning.config: {tuning.type} refuses it on {name}: {reason}"
+                f"tuning.config: {config.peft_type.value} refuses it on {name}: {reason(error)}"
             ) from None

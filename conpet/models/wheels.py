@@ -6,7 +6,6 @@ import re
 import shutil
 import subprocess
 import sys
-import tempfile
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -17,6 +16,7 @@ from conpet import files
 from conpet.config.model_source import inside
 from conpet.errors import UserError
 from conpet.models import snapshot
+from conpet.temporary import scratch
 
 
 @contextmanager
@@ -26,9 +26,9 @@ def obtained(package: str, version: str, sha256: str, mirror: Path | None) -> It
     Raises:
         UserError: pip could not download it, or its SHA-256 is not the pinned one.
     """
-    with tempfile.TemporaryDirectory(prefix="conpet-wheel-") as temporary:
+    with scratch() as temporary:
         found = _find(package, version, mirror) if mirror else None
-        wheel = found or _download(package, version, Path(temporary))
+        wheel = found or _download(package, version, temporary)
         have = files.sha256(wheel)
         if have != sha256:
             remedy = "replace the file in the mirror" if found else "fetch again, or mend the pin"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import os
 from pathlib import Path
 
@@ -11,17 +13,47 @@ from conpet.errors import UserError
 from conpet.files import read_json
 from conpet.models.fetching import fetch_model
 
+_ELSEWHERE = "set CONPET_CACHE to a folder, or give the backbone's own as snapshot"
+
 
 def cache() -> Path:
-    """Return the folder for fetched backbones: CONPET_CACHE, else the user's cache folder."""
-    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(CACHE.get() or Path(base) / "conpet") / "models"
+    """Return the folder for fetched backbones: CONPET_CACHE, else the user's cache folder.
+
+    Raises:
+        UserError: this user has no home folder.
+    """
+    if given := CACHE.get():
+        return Path(given) / "models"
+    try:
+        base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    except RuntimeError:
+        raise UserError(f"no home folder to keep backbones in: {_ELSEWHERE}") from None
+    return base / "conpet" / "models"
+
+
+def _make(folder: Path) -> None:
+    """Make the cache.
+
+    Raises:
+        UserError: it cannot be written, as where a container's home folder is read-only.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        reason = "" if os.access(folder, os.W_OK) else os.strerror(errno.EACCES)
+    except OSError as error:
+        reason = error.strerror or str(error)
+    if reason:
+        raise UserError(f"{folder}: cannot be written ({reason}): {_ELSEWHERE}")
 
 
 def same(snapshot: Path, wanted: BackbonePin) -> bool:
     """Say whether a snapshot holds the files that the package was made with."""
     source = snapshot / "source.json"
-    return source.is_file() and read_json(source).get("files") == wanted.files
+    with contextlib.suppress(PermissionError):  # a folder above that may not be looked into
+        if source.is_file():
+            found = read_json(source)
+            return isinstance(found, dict) and found.get("files") == wanted.files
+    return False
 
 
 def find(wanted: BackbonePin, package: Path, mirror: Path | None = None) -> Path:
@@ -30,11 +62,13 @@ def find(wanted: BackbonePin, package: Path, mirror: Path | None = None) -> Path
     Raises:
         UserError: it cannot be fetched, or is not what the package was made with.
     """
-    near = [parent / "models" / wanted.name for parent in package.resolve().parents]
+    for parent in package.resolve().parents:
+        if same(near := parent / "models" / wanted.name, wanted):
+            return near
     kept = cache() / f"{wanted.name}-{_short(wanted)}"
-    for folder in (*near, kept):
-        if same(folder, wanted):
-            return folder
+    if same(kept, wanted):
+        return kept
+    _make(kept.parent)
     fetch_model(wanted.source, kept, mirror)
     if not same(kept, wanted):
         raise UserError(

@@ -6,60 +6,46 @@ from pathlib import Path
 from typing import Any
 
 from conpet.config.dataset import Outside
+from conpet.data import readers
+from conpet.data.report import Report
 from conpet.errors import UserError
 from conpet.files import read_json
 
+KINDS = (".csv", ".tsv", ".jsonl", ".parquet", ".txt")
+
 
 def read_outside(raw: Path, rule: Outside) -> list[str]:
-    """Return the texts that a dataset names as outside of all classes."""
+    """Return the texts that a dataset names as outside of all classes.
+
+    Raises:
+        UserError: no such file, no such key in it, or an entry that is no text.
+    """
     path = raw / rule.file
     if not path.is_file():
         raise UserError(f"{path}: missing: the dataset's outside.file names it")
-    entries = read_json(path).get(rule.key)
+    found = read_json(path)
+    entries = found.get(rule.key) if isinstance(found, dict) else None
     if not isinstance(entries, list):
         raise UserError(f"{path}: {rule.key}: missing: the dataset's outside.key names it")
-    return [entry[0] if isinstance(entry, list) else entry for entry in entries]
-
-
-def read_texts(path: Path, column: str) -> list[str]:
-    """Return the texts of a file, one a row, or one a line of a .txt.
-
-    Raises:
-        UserError: no such file, a kind that is not read, not UTF-8, no such column, or no text.
-    """
-    if not path.is_file():
-        raise UserError(f"{path}: no such file")
-    try:
-        if path.suffix == ".txt":
-            return path.read_text(encoding="utf-8").splitlines()
-        texts = _column(path, column)
-    except UnicodeDecodeError as error:
-        raise UserError(f"{path}: byte {error.start}: not UTF-8: save it as UTF-8") from None
-    for number, text in enumerate(texts, 1):
+    texts = [entry[0] if isinstance(entry, list) and entry else entry for entry in entries]
+    for number, text in enumerate(texts):
         if not isinstance(text, str):
-            raise UserError(f"{path}: row {number}: no text in column {column}")
+            raise UserError(
+                f"{path}: {rule.key}[{number}]: expected a text, or a list that begins so"
+            )
     return texts
 
 
-def _column(path: Path, column: str) -> list[Any]:
-    import pandas as pd
+def read_texts(
+    path: Path, options: dict[str, Any] | None = None, report: Report | None = None
+) -> list[str]:
+    """Return the texts of a file, one a row (options of the format ``table``) or a line of a .txt.
 
-    readers = {".csv": ",", ".tsv": "\t"}
-    try:
-        if path.suffix in readers:
-            frame = pd.read_csv(path, sep=readers[path.suffix], dtype=str, keep_default_na=False)
-        elif path.suffix == ".jsonl":
-            frame = pd.read_json(path, lines=True, dtype=False)
-        elif path.suffix == ".parquet":
-            frame = pd.read_parquet(path)
-        else:
-            raise UserError(f"{path}: give .csv, .tsv, .jsonl, .parquet or .txt")
-    except UnicodeDecodeError:
-        raise
-    except (ValueError, OSError) as error:
-        # pandas and pyarrow say what is wrong in their own classes, all of them ValueErrors
-        raise UserError(f"{path}: not readable as {path.suffix}: {error}".split("\n")[0]) from None
-    if column not in frame.columns:
-        have = ", ".join(map(str, frame.columns))
-        raise UserError(f"{path}: no column {column}: has {have}: give --column")
-    return list(frame[column])
+    Raises:
+        UserError: no such file, a kind that is not read, or what training would refuse too.
+    """
+    if not path.is_file():
+        raise UserError(f"{path}: no such file")
+    if path.suffix.lower() not in KINDS:
+        raise UserError(f"{path}: give {', '.join(KINDS[:-1])} or {KINDS[-1]}")
+    return readers.read_texts(path, options or {}, report or Report())

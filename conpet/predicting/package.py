@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,14 +15,15 @@ from conpet.config.stages import Package
 from conpet.data.stream import Stream, open_stream
 from conpet.data.tokenizer import longest
 from conpet.errors import UserError
-from conpet.files import atomic_folder, read_json, write_json
+from conpet.files import atomic_folder, write_json
 from conpet.learners import learner_class
 from conpet.learners.assembly import needed_states
 from conpet.learners.base import Prediction
 from conpet.predicting import calibration
 from conpet.predicting.predictor import Predictor
+from conpet.reading import read_object
 from conpet.run import MEMORY_FILE, STATE_FILE, TIMING_FILE
-from conpet.run.states import State, check_same_run, read_state
+from conpet.run.states import State, check_classes, check_same_run, read_state
 
 
 def package(
@@ -43,9 +45,9 @@ def package(
     keep = needed_states(learner_class(newest.settings.learner), states)
     found = [read_state(folder) for folder in keep]
     check_same_run(list(zip(keep, found, strict=True)), newest)
-    card = _describe(about, newest, snapshot, [state.task for state in found], selector)
     stream = open_stream(encoded, newest.task)
-    card = card.model_copy(update={"classes": stream.classes})
+    check_classes(states[-1], newest, stream.classes)
+    card = _describe(about, newest, snapshot, [state.task for state in found], selector, stream)
     with atomic_folder(out) as folder:
         for name, state in zip(card.states, keep, strict=True):
             _copy(state, folder / name)
@@ -64,14 +66,19 @@ def _copy(state: Path, to: Path) -> None:
 
 
 def _describe(
-    about: Package, newest: State, snapshot: Path, tasks: Sequence[int], selector: Path | None
+    about: Package,
+    newest: State,
+    snapshot: Path,
+    tasks: Sequence[int],
+    selector: Path | None,
+    stream: Stream,
 ) -> Card:
     source = snapshot / "source.json"
     if not source.is_file():
         raise UserError(f"{snapshot}: no model here: run `conpet fetch-model` first")
     learnt = newest.settings
     return Card(
-        **newest.model_dump(exclude={"stage", "settings"}),
+        **newest.model_dump(exclude={"stage", "settings", "classes"}),
         learner=learnt.learner,
         options=learnt.options,
         head=learnt.settings.head,
@@ -79,19 +86,28 @@ def _describe(
         kind=about.kind,
         template=about.template,
         max_length=min(about.max_length, longest(snapshot)),
-        classes=[],
+        classes=stream.classes,
+        samples=measured_on(stream),
         backbone=BackbonePin(
             name=newest.model,
             title=about.title,
             licence=about.licence,
             source=about.source,
-            files=read_json(source)["files"],
+            files=read_object(source, "files")["files"],
             pooling=learnt.pooling,
             lora_targets=learnt.lora_targets,
         ),
         states=[f"task{number:02d}" for number in tasks],
         selector="selector" if selector is not None else None,
     )
+
+
+def measured_on(stream: Stream) -> str:
+    """Return the SHA-256 of which validation and test samples a stream has, whatever the model."""
+    held_out = stream.split > 0
+    columns = [stream.part, stream.row, stream.label, stream.split]
+    table = np.stack([column[held_out].astype(np.int64) for column in columns])
+    return hashlib.sha256(table.tobytes()).hexdigest()
 
 
 def measure(predictor: Predictor, stream: Stream, outside: Sequence[str]) -> Calibration | None:

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from conpet.card import Card, read_card
+from conpet.card import CARD_FILE, Card, read_card
 from conpet.config.settings import Compute
 from conpet.data.stream import Stream
 from conpet.data.template import vocabulary
 from conpet.data.tokenizer import open_tokenizer
 from conpet.errors import UserError
 from conpet.learners.assembly import assemble
-from conpet.learners.base import Prediction, Seeds
+from conpet.learners.base import Learner, Prediction, Seeds
 from conpet.models.process import computing
 from conpet.predicting import backbones
 from conpet.predicting.calibration import log_probabilities
@@ -102,16 +102,36 @@ class Predictor:
         self._tokenizer = open_tokenizer(found)
         self._vocabulary = vocabulary(self._tokenizer)
         self._compute = Compute(device=device, precision=precision, threads=threads)
-        self.learner = assemble(
-            self.about.learn(self._compute), (self.about.model, found), self.samples([])[0],
-            Seeds(self.about.seed, self.about.dataset),
-        )  # fmt: skip
-        selector = package / self.about.selector if self.about.selector else None
-        self.learner.load([package / name for name in self.about.states], selector)
+        self.learner = self._open(package, found)
         self.classes = [name for names in self.about.classes for name in names]
         self.class_task = np.repeat(
             np.arange(1, self.about.task + 1), [len(names) for names in self.about.classes]
         )
+
+    def _open(self, package: Path, snapshot: Path) -> Learner:
+        """Return the learner of a package, with its states.
+
+        Raises:
+            UserError: the package does not fit what its card says, or the backbone.
+        """
+        try:
+            learner = assemble(
+                self.about.learn(self._compute), (self.about.model, snapshot), self.samples([])[0],
+                Seeds(self.about.seed, self.about.dataset),
+            )  # fmt: skip
+            selector = package / self.about.selector if self.about.selector else None
+            learner.load([package / name for name in self.about.states], selector)
+        except UserError:
+            raise
+        except Exception as error:
+            # a package may come from anybody; what torch, PEFT and safetensors then raise has no
+            # class in common
+            said = " ".join(str(error).split())[:200]
+            raise UserError(
+                f"{package}: does not fit its {CARD_FILE} ({type(error).__name__}: {said}): "
+                "package the run again"
+            ) from error
+        return learner
 
     def samples(self, texts: Sequence[object], first: int = 0) -> tuple[Stream, np.ndarray]:
         """Return texts as a stream and the indices of all of them; messages count from first."""
@@ -193,11 +213,16 @@ def load(where: str | Path, **options: Any) -> Predictor:
     Raises:
         UserError: nothing can be opened there.
     """
-    if ":/" in str(where):
+    if isinstance(where, str) and where.startswith(("models:/", "runs:/")):
         from conpet.predicting.registered import download
 
-        return Predictor(download(str(where)), **options)
+        return Predictor(download(where), **options)
     folder = Path(where)
+    if not folder.is_dir() and "://" in str(where):
+        raise UserError(
+            f"{where}: nothing is fetched from there: give a folder, models:/NAME@best or "
+            "runs:/RUN_ID/NAME"
+        )
     if not folder.is_dir():
         raise UserError(f"{folder}: no such folder: give a run's or a packaged learner's")
     inside = folder / "model"

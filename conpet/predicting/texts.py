@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from conpet.card import Card
-from conpet.data.readers.marked import parse_marked
-from conpet.data.schema import Mention, Sample
+from conpet.data.readers import as_mentions, parse_marked
+from conpet.data.schema import Sample
 from conpet.data.stream import Stream
 from conpet.data.template import CannotFitError, Vocabulary, encode
 from conpet.errors import UserError
@@ -24,23 +25,39 @@ def as_sample(text: object, kind: str, place: str) -> Sample:
     """Return one text as a sample; relations and entities are marked in the text.
 
     Raises:
-        UserError: not a text, empty, or not marked as its kind asks.
+        UserError: not a text, nothing that shows in it, or not marked as its kind asks: one mention
+            of each role, which show, side by side.
     """
     if not isinstance(text, str):
         raise UserError(f"{place}: of type {type(text).__name__}: give a text")
-    if not text.strip():
+    if not _shows(text):
         raise UserError(f"{place}: empty: give a text")
+    if any("\ud800" <= letter <= "\udfff" for letter in text):
+        raise UserError(f"{place}: holds bytes that are not UTF-8: give it as UTF-8")
     if kind == "sentence":
         return Sample(place, text, "")
     parsed = parse_marked(text)
     if isinstance(parsed, str):
         raise UserError(f"{place}: {parsed}: mark it as {MARKS[kind]}")
     plain, spans = parsed
-    mentions = tuple(Mention(role, start, end) for role, start, end in spans)
-    wanted = {"head", "tail"} if kind == "relation" else {"entity"}
-    if {m.role for m in mentions} != wanted:
+    mentions = as_mentions(plain, spans)
+    if isinstance(mentions, str):
+        raise UserError(f"{place}: {mentions}: mark it as {MARKS[kind]}")
+    wanted = ["head", "tail"] if kind == "relation" else ["entity"]
+    roles = sorted(m.role for m in mentions)
+    if set(roles) != set(wanted):
         raise UserError(f"{place}: not a marked {kind}: mark it as {MARKS[kind]}")
+    if roles != wanted:
+        twice = next(role for role in roles if roles.count(role) > 1)
+        raise UserError(f"{place}: {roles.count(twice)} mentions of one {twice}: mark one of them")
+    if not all(_shows(plain[m.start : m.end]) for m in mentions):
+        raise UserError(f"{place}: blank mention: mark it as {MARKS[kind]}")
     return Sample(place, plain, "", mentions=mentions)
+
+
+def _shows(text: str) -> bool:
+    """Say whether anything can be seen: zero-width characters are no space to Python."""
+    return any(unicodedata.category(letter)[0] in "LNPS" for letter in text)
 
 
 def as_stream(

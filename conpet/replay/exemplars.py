@@ -5,6 +5,7 @@ A memory is cumulative: that of task t holds what is kept of tasks 1..t, and tra
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -44,10 +45,14 @@ def nearest_to_centroids(outputs: np.ndarray, count: int, seed: int) -> list[int
     Of rows that are equally near (as both of a cluster of two are) the first is taken.
     """
     from sklearn.cluster import KMeans
+    from sklearn.exceptions import ConvergenceWarning
 
     if len(outputs) <= count:
         return list(range(len(outputs)))
-    means = KMeans(count, n_init=10, random_state=seed % 2**32).fit(outputs.astype(np.float64))
+    with warnings.catch_warnings():
+        # fewer distinct rows than centroids: rows that are equal are kept as any others
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        means = KMeans(count, n_init=10, random_state=seed % 2**32).fit(outputs.astype(np.float64))
     distance = means.transform(outputs.astype(np.float64))
     # rounded, or the last bit would decide between the two rows of a small cluster
     distance = np.round(distance / (distance.max() or 1.0), 6)
@@ -108,8 +113,11 @@ def read_memory(path: Path, samples: int) -> Memory:
     value = read_json(path)
     again = "learn the task again"
     try:
-        memory = Memory(np.array(value["train"], np.int64), np.array(value["valid"], np.int64))
-    except (KeyError, TypeError, ValueError, OverflowError):
+        lists = [value["train"], value["valid"]]
+        if not all(type(i) is int for i in (*lists[0], *lists[1])):
+            raise TypeError
+        memory = Memory(*(np.array(numbers, np.int64) for numbers in lists))
+    except (KeyError, TypeError, OverflowError):
         raise UserError(f"{path}: not a memory file: {again}") from None
     kept = np.concatenate([memory.train, memory.valid])
     if not len(memory.train):

@@ -12,7 +12,7 @@ import pandas as pd
 from conpet.reporting.collect import Results
 from conpet.reporting.cost import by_task, run_costs, slope
 from conpet.reporting.numbers import DASH, PENDING, number, points, points_interval, spread
-from conpet.reporting.significance import best, comparison, inputs, pairs
+from conpet.reporting.significance import best, comparison, inputs, pairs, t_interval
 from conpet.reporting.table import Table
 from conpet.reporting.table_parts import dataset_rules, pending_note, threads
 from conpet.run import STATE_FILE
@@ -21,20 +21,27 @@ from conpet.run.reading import Run
 HOLDS, FAILS, OPEN = "holds", "does not hold", "undecided"
 _NOTES = [
     "Differences are of whole accuracy after the last task, in points: mean over seeds ± sample "
-    "standard deviation, 95 % interval of a paired bootstrap over test samples. Growth is in "
-    "samples passed a further task: slope over tasks 2 to T, ± over the seeds' own slopes, 95 % "
-    "interval of the least-squares line on means over seeds.",
-    f"{HOLDS}: the whole interval is on the claim's side. {FAILS}: the whole interval is on the "
-    f"other side. {OPEN}: neither. A cost is independent of the number of tasks where the "
-    "interval of its growth holds zero, or growth is negative.",
+    "standard deviation; 95 % intervals of the mean by Student's t over seeds, and of a paired "
+    "bootstrap over test samples. Growth is in samples passed a further task: slope over tasks 2 "
+    "to T, ± over the seeds' own slopes, 95 % interval of the least-squares line over tasks, on "
+    "means over seeds.",
+    f"{HOLDS}: both intervals are wholly on the claim's side. {FAILS}: both are wholly on the "
+    f"other side. {OPEN}: neither, so also where seeds and samples disagree, and with one seed. A "
+    "cost is independent of the number of tasks where the interval of its growth holds zero, or "
+    "growth is negative.",
     "Samples: training samples passed over all tasks, as a multiple of the other method's (equal "
     "cost is 1).",
 ]
+_MEASURED = ("Value", "95 % over seeds", "95 % over samples, tasks", "Samples", "Seeds")
+Interval = tuple[float, float]
 
 
 @dataclass(frozen=True)
 class Claim:
-    """One claim on one dataset and model, measured. ``unit`` is ``points`` or ``samples``."""
+    """One claim on one dataset and model, measured. ``unit`` is ``points`` or ``samples``.
+
+    ``low`` and ``high`` are over test samples, of a growth over tasks.
+    """
 
     dataset: str
     model: str
@@ -46,18 +53,24 @@ class Claim:
     std: float
     low: float
     high: float
+    seeds_low: float
+    seeds_high: float
     samples_ratio: float
     seeds: int
     verdict: str
 
 
-def verdict(value: float, low: float, high: float, above: float = 0.0) -> str:
-    """Say whether a value with the interval [low, high] is above something; '' without a value."""
+def verdict(value: float, *intervals: Interval, above: float = 0.0) -> str:
+    """Say whether a value, with the intervals of all tests, is above something.
+
+    Returns:
+        '' without a value; undecided where a test cannot tell, or two say different things.
+    """
     if math.isnan(value):
         return ""
-    if high < above:
+    if all(high < above for _, high in intervals):
         return FAILS
-    return HOLDS if low > above else OPEN
+    return HOLDS if all(low > above for low, _ in intervals) else OPEN
 
 
 def independent(value: float, low: float) -> str:
@@ -105,14 +118,15 @@ def _difference(
     results: Results, dataset: str, model: str, method: str, baseline: str, above: float = 0.0
 ) -> Claim:
     fact = comparison(results, dataset, model, method, baseline)
-    value, low = fact["difference_mean"], fact["low"]
+    value, std, n = fact["difference_mean"], fact["difference_std"], fact["seeds"]
+    over_samples, over_seeds = (fact["low"], fact["high"]), t_interval(value, std, n)
     ahead = f" by {100 * above:.0f} points" if above else ""
     return Claim(
         dataset, model,
         f"{results.name(method)} above {results.name(baseline)}{ahead}", method, baseline,
-        "points", value, fact["difference_std"], low, fact["high"],
+        "points", value, std, *over_samples, *over_seeds,
         _ratio(results.of(dataset, model, method), results.of(dataset, model, baseline)),
-        fact["seeds"], verdict(value, low, fact["high"], above),
+        n, verdict(value, over_samples, over_seeds, above=above),
     )  # fmt: skip
 
 
@@ -124,7 +138,7 @@ def _growth(results: Results, dataset: str, model: str, method: str) -> Claim:
     return Claim(
         dataset, model,
         f"Cost of {results.name(method)} independent of the number of tasks", method, "",
-        "samples", fit.value, std, fit.low, fit.high, math.nan, len(runs),
+        "samples", fit.value, std, fit.low, fit.high, math.nan, math.nan, math.nan, len(runs),
         independent(fit.value, fit.low),
     )  # fmt: skip
 
@@ -152,7 +166,7 @@ def claims(results: Results) -> Table:
         data=pd.DataFrame([vars(c) for c in found], columns=[f.name for f in fields(Claim)]),
         columns=[
             *columns,
-            *(("Measured", name) for name in ("Value", "95 % interval", "Samples", "Seeds")),
+            *(("Measured", name) for name in _MEASURED),
             ("", "Verdict"),
         ],
         rows=[[*_names(results, claim, several), *_cells(claim)] for claim in found],
@@ -171,9 +185,12 @@ def _names(results: Results, claim: Claim, several: tuple[bool, bool]) -> list[s
 
 def _cells(claim: Claim) -> list[str]:
     if math.isnan(claim.value):
-        return [PENDING, PENDING, PENDING, str(claim.seeds), PENDING]
+        return [PENDING, PENDING, PENDING, PENDING, str(claim.seeds), PENDING]
     ratio = DASH if math.isnan(claim.samples_ratio) else f"{claim.samples_ratio:.2f} ×"
-    return [_value(claim), _interval(claim), ratio, str(claim.seeds), claim.verdict]
+    over_seeds = points_interval(claim.seeds_low, claim.seeds_high)
+    return [
+        _value(claim), over_seeds, _interval(claim), ratio, str(claim.seeds), claim.verdict,
+    ]  # fmt: skip
 
 
 def _value(claim: Claim) -> str:

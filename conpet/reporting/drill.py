@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from conpet.files import read_json
+from conpet.reading import read_object
 from conpet.reporting.collect import Results
 from conpet.reporting.cost import task_cost
 from conpet.reporting.numbers import DASH, number, percent
@@ -54,7 +54,7 @@ def drill(results: Results, run: Run, texts: Texts, store: str = "") -> Drill:
             f"average {percent(summary['average_accuracy'])} %"
         )
     marker = run.folder.tracked
-    tracked = read_json(marker) if marker.is_file() else None
+    tracked = read_object(marker) if marker.is_file() else None
     return Drill(
         key=f"{'/'.join(run.key.cell)}/seed{run.key.seed}",
         status="finished" if run.finished else "pending",
@@ -74,13 +74,13 @@ def _link(store: str, tracked: Mapping[str, Any]) -> str:
 
 def _task_row(run: Run, task: int) -> list[str]:
     entry, cost = run.metrics[task - 1], task_cost(run, task)
-    state = run.tasks[task - 1].learner.state
+    best = run.tasks[task - 1].learner.best_epoch
     return [
         str(task),
         str(entry.get("classes_seen", DASH)),
         percent(entry["whole_accuracy"]),
         percent(entry["average_accuracy"]),
-        str(state.get("best_epoch", DASH)),
+        DASH if best is None else str(best),
         number(cost.samples, 0),
         number(cost.seconds),
     ]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import json
-import tempfile
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -20,6 +19,7 @@ from conpet.reporting.graph import FILE, draw, read_rules
 from conpet.reporting.predictions import Texts
 from conpet.reporting.table import machine
 from conpet.reporting.tables import TABLES, tables_for
+from conpet.temporary import scratch
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -110,7 +110,7 @@ def _facts(results: Results, about: About) -> list[tuple[str, str]]:
     timings = [t.timing for run in results.runs for t in run.trainings if t.timing]
     seconds = sum(float(t.get("seconds", 0.0)) for t in timings)
     counts = sorted({int(t["threads"]) for t in timings if "threads" in t})
-    devices = sorted({str(t["device"]) for t in timings if t.get("device")})
+    computed = sorted({t.computed for run in results.runs for t in run.trainings} - {""})
     commits = Counter(str(t["git_commit"]) for t in timings if t.get("git_commit"))
     facts = [
         ("Reported at commit", about.commit),
@@ -119,7 +119,7 @@ def _facts(results: Results, about: About) -> list[tuple[str, str]]:
         ("Packages", ", ".join(f"{name} {v}" for name, v in here["packages"].items())),
         ("Python, system", f"{here['python']}, {here['system']}"),
         ("Reported on", f"{here['cpu']}, {here['cpus']} CPUs"),
-        ("Trained on", ", ".join(devices)),
+        ("Trained with", "; ".join(computed)),
         ("Threads a training", ", ".join(str(n) for n in counts)),
         ("Training time, all runs", f"{seconds / 3600:.2f} h" if timings else ""),
     ]
@@ -129,8 +129,8 @@ def _facts(results: Results, about: About) -> list[tuple[str, str]]:
 def _picture(figure: Figure | None) -> Picture | None:
     if figure is None:
         return None
-    with tempfile.TemporaryDirectory() as folder:
-        (path,) = write_figure(figure, Path(folder) / "figure", ["svg"], letters="none")
+    with scratch() as folder:
+        (path,) = write_figure(figure, folder / "figure", ["svg"], letters="none")
         # as an image an SVG runs no script, fetches nothing, and its ids clash with no other's
         uri = f"data:image/svg+xml;base64,{base64.b64encode(path.read_bytes()).decode()}"
     return Picture(uri, 72 * figure.get_size_inches()[0])

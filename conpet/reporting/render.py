@@ -33,13 +33,20 @@ _TEX = {
     "↑": r"$\uparrow$",
     "↓": r"$\downarrow$",
     "’": "'",
+    "|": r"\textbar{}",
+    "`": r"\textasciigrave{}",
+    '"': r"\texttt{\char34}",  # alone it is a closing quote
 }
+_LIGATURES = re.compile(r"-(?=-)|'(?=')")  # two of them would be set as another letter
 
 
 def tex_escape(text: str) -> str:
     """Escape text for LaTeX; a minus before a digit becomes a real one."""
-    shown = "".join(_TEX.get(letter, letter) for letter in text)
-    return re.sub(r"(?<![\w.)-])-(?=\d)", "$-$", shown)
+    # an empty line would end a caption
+    line = re.sub(r"[ \t\r\n]+", " ", text)
+    apart = _LIGATURES.sub("\\g<0>\0", line)
+    shown = "".join(_TEX.get(letter, letter) for letter in apart)
+    return re.sub(r"(?<![\w.)-])-(?=\d)", "$-$", shown).replace("\0", "{}")
 
 
 def markdown(table: Table) -> str:
@@ -63,8 +70,9 @@ def markdown(table: Table) -> str:
 
 
 def _one_line(text: str) -> str:
-    # in a table cell a bar ends the cell, and <, *, _ and ` are markup
-    return re.sub(r"([\\|*_`<])", r"\\\1", " ".join(text.split()))
+    # in a table cell a bar ends the cell, and the others are markup; so are links, and letters
+    # written as &name;
+    return re.sub(r"([\\|*_`<~$]|\[(?=[^]]*\]\()|&(?=#?\w+;))", r"\\\1", " ".join(text.split()))
 
 
 def _row(cells: list[str]) -> str:
@@ -95,7 +103,9 @@ def latex(table: Table) -> str:
                 shown[c] = rf"\textbf{{{cell}}}"
             elif (r, c) in table.second:
                 shown[c] = rf"\underline{{{cell}}}"
-        lines.append(" & ".join(shown) + r" \\")
+        # a bracket or a star there would belong to the command before it
+        guard = "{}" if shown[0].startswith(("[", "*")) else ""
+        lines.append(guard + " & ".join(shown) + r" \\")
     lines += [r"\bottomrule", r"\end{tabular}" + ("}" if wide else "")]
     if notes := table.notes():
         lines.append(r"\par\smallskip\begin{minipage}{\linewidth}\footnotesize")

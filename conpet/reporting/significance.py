@@ -72,6 +72,16 @@ def paired_t(differences: NDArray[np.float64]) -> float:
     return float(stats.ttest_1samp(differences, 0.0).pvalue)
 
 
+def t_interval(mean: float, std: float, n: int) -> tuple[float, float]:
+    """Return the 95 % interval of a mean over n values by Student's t; NaN below two values."""
+    if n < 2:
+        return math.nan, math.nan
+    from scipy import stats
+
+    half = float(stats.t.ppf(0.975, n - 1)) * std / math.sqrt(n)
+    return mean - half, mean + half
+
+
 def paired_bootstrap(
     differences: NDArray[np.float64], seed: int, resamples: int = RESAMPLES
 ) -> tuple[float, float, float]:

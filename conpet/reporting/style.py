@@ -43,6 +43,7 @@ _RC = {
     "legend.handlelength": 3.0,
     "figure.dpi": 100,
     "savefig.dpi": 160,
+    "text.parse_math": False,  # a dollar sign is one: titles are shown as they are written
     "svg.hashsalt": "conpet",
     "svg.fonttype": "path",
     "path.simplify": False,
@@ -130,8 +131,11 @@ def legend(figure: Figure, results: Results, methods: Sequence[str], lines: bool
 
     bare: dict[str, Any] = {} if lines else {"linestyle": ""}
     own = looks(results)
-    handles = [Line2D([], [], label=results.name(m), **(drawn(own[m]) | bare)) for m in methods]
-    figure.legend(handles=handles, loc="outside right center")
+    handles = [Line2D([], [], **(drawn(own[m]) | bare)) for m in methods]
+    # named afterwards: a legend leaves out what it is given under a name like "_mine"
+    made = figure.legend(handles, list(map(str, range(len(handles)))), loc="outside right center")
+    for text, method in zip(made.get_texts(), methods, strict=True):
+        text.set_text(results.name(method))
 
 
 def empty(axes: Axes, text: str = "no finished run yet") -> None:

@@ -6,7 +6,7 @@ The key and the paths cost no import of a framework; what is read is in :mod:`co
 from __future__ import annotations
 
 from conpet.run.folder import MEMORY_FILE, STATE_FILE, TIMING_FILE, RunFolder
-from conpet.run.key import RunKey, check_name, run_path
+from conpet.run.key import RunKey, run_path
 
 __all__ = [
     "MEMORY_FILE",
@@ -14,6 +14,5 @@ __all__ = [
     "TIMING_FILE",
     "RunFolder",
     "RunKey",
-    "check_name",
     "run_path",
 ]

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from conpet.errors import UserError
-
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*")
+from conpet.names import check_name
 
 
 def run_path(experiment: str, dataset: str, model: str, method: str, seed: int | str) -> str:
@@ -22,7 +19,7 @@ class RunKey:
     """One run of an experiment's matrix.
 
     Raises:
-        UserError: a part holds a character that a path or a store's filter could not quote.
+        UserError: a part is no name (conpet/names.py).
     """
 
     experiment: str
@@ -33,7 +30,7 @@ class RunKey:
 
     def __post_init__(self) -> None:
         for part in (self.experiment, self.dataset, self.model, self.method):
-            check_name(part)
+            check_name(part, "run key")
 
     def __str__(self) -> str:
         return f"{self.experiment}/{self.dataset}/{self.model}/{self.method}/{self.seed}"
@@ -60,13 +57,3 @@ class RunKey:
     def of_task(self, task: int) -> dict[str, Any]:
         """Return the keys that every JSON file of one task starts with."""
         return {**vars(self), "task": task}
-
-
-def check_name(name: str) -> None:
-    """Refuse a name that cannot be part of a run key.
-
-    Raises:
-        UserError: the name is empty or holds more than letters, digits and ``. _ + -``.
-    """
-    if not _NAME.fullmatch(name):
-        raise UserError(f"run key: {name!r}: use letters, digits and . _ + - only in names")

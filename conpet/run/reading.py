@@ -17,6 +17,11 @@ from conpet.run.key import RunKey
 _METRICS = {"whole_accuracy", "average_accuracy", "macro_f1", "selector_accuracy"}
 
 
+def counted(epoch: int | None) -> int | None:
+    """Return an epoch of state.json as logs count it: from 1, and 0 before any training."""
+    return None if epoch is None else int(epoch) + 1
+
+
 @dataclass(frozen=True)
 class Training:
     """One training: the state of a learner or of a selector.
@@ -34,6 +39,17 @@ class Training:
     def seconds(self) -> float:
         """Wall time of this training in seconds, 0 if nobody wrote it down."""
         return float(self.timing.get("seconds", 0.0))
+
+    @property
+    def best_epoch(self) -> int | None:
+        """The epoch that was kept, counted as logs do (:func:`counted`); None where none is."""
+        return counted(self.state.get("best_epoch"))
+
+    @property
+    def computed(self) -> str:
+        """What it was computed with: precision, device and processor, as far as they are told."""
+        told = (self.state.get("precision"), self.timing.get("device"), self.timing.get("cpu"))
+        return ", ".join(str(part) for part in told if part)
 
     @property
     def start_ms(self) -> int:
@@ -232,8 +248,15 @@ def _read_training(folder: Path) -> Training:
     path, timing = folder / STATE_FILE, folder / TIMING_FILE
     if not path.is_file():
         return Training(folder=folder)
-    took = read_json(timing) if timing.is_file() else {}
-    return Training(read_json(path), took, folder, _modified_ms(path))
+    took = _read_mapping(timing) if timing.is_file() else {}
+    return Training(_read_mapping(path), took, folder, _modified_ms(path))
+
+
+def _read_mapping(path: Path) -> dict[str, Any]:
+    found = read_json(path)
+    if not isinstance(found, dict):
+        raise UserError(f"{path}: holds no keys: delete its folder and learn the task again")
+    return found
 
 
 def _modified_ms(path: Path) -> int:

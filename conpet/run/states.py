@@ -16,8 +16,8 @@ from conpet.files import read_json
 from conpet.run.folder import STATE_FILE
 from conpet.run.key import RunKey
 
-#: what all states of a run share; the learning rate may change from task to task
-_SHAPE = ("learner", "pooling", "lora_targets")
+#: what all states of a run share, beside tuning and head; others may change from task to task
+_SHAPE = ("learner", "options", "replay", "replay_options", "pooling", "lora_targets")
 
 
 class State(BaseModel):
@@ -32,6 +32,7 @@ class State(BaseModel):
     seed: int
     task: int
     stage: Literal["train", "select"]
+    classes: list[list[str]]
     settings: Learn
 
     @property
@@ -82,6 +83,23 @@ def check_same_run(states: Sequence[tuple[Path, State]], wanted: State) -> None:
                 )
 
 
+def check_classes(folder: Path, state: State, classes: Sequence[Sequence[str]]) -> None:
+    """Refuse a state that learnt other classes than the encoded files hold, or in another order.
+
+    Args:
+        classes: the class names of each task, from task 1.
+
+    Raises:
+        UserError: the first task where they differ, and both.
+    """
+    for task, (one, other) in enumerate(zip(state.classes, classes, strict=False), 1):
+        if list(one) != list(other):
+            raise UserError(
+                f"{folder}: learnt task {task} with classes {_some(one)}, but the encoded files "
+                f"hold {_some(other)}: give those that it was learnt from"
+            )
+
+
 def check_tasks(states: Sequence[State], last: int, every: bool) -> None:
     """Refuse states that are not those of tasks 1..last, or, unless ``every`` is needed, the last.
 
@@ -94,6 +112,10 @@ def check_tasks(states: Sequence[State], last: int, every: bool) -> None:
         raise UserError(
             f"--state: they are of tasks {tasks}, but tasks {wanted} are needed, oldest first"
         )
+
+
+def _some(names: Sequence[str]) -> str:
+    return ", ".join(names[:3]) + (f", ... ({len(names)})" if len(names) > 3 else "")
 
 
 def _short(value: Any) -> str:

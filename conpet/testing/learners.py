@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ from conpet import replay
 from conpet.config.strict import validate
 from conpet.learners import fits, learner_class
 from conpet.learners.base import Learner
+from conpet.temporary import scratch
 from conpet.testing.world import TASKS, World, make_encoded, same_bytes, selector_of
 
 EPOCHS = 6  # with fewer, the untrained state wins the validation of eight texts for some seeds
@@ -39,8 +39,8 @@ def check_learner(
     validate(kind.Options, options or {}, f"{kind.__name__}: options")
     assert fitting, f"{kind.__name__}: no replay fits it: see needs_old and has_memory_features"
     for name in replays or fitting:
-        with tempfile.TemporaryDirectory(prefix="conpet-check-") as folder:
-            _Check(kind, name, options or {}, Path(folder)).all()
+        with scratch() as folder:
+            _Check(kind, name, options or {}, folder).all()
 
 
 class _Check:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ from conpet.data.encoding import SPLITS
 from conpet.replay import replay_class
 from conpet.replay.base import Arrived, Plan, Replay
 from conpet.replay.exemplars import Memory, read_memory, write_memory
+from conpet.temporary import scratch
 from conpet.testing.world import TASKS, World, make_encoded
 
 
@@ -28,8 +28,8 @@ def check_replay(replay: str | type[Replay], options: dict[str, Any] | None = No
         UserError: it has no such options.
     """
     kind = replay_class(replay) if isinstance(replay, str) else replay
-    with tempfile.TemporaryDirectory(prefix="conpet-check-") as folder:
-        _Check(kind, options or {}, Path(folder)).all()
+    with scratch() as folder:
+        _Check(kind, options or {}, folder).all()
 
 
 class _Check:

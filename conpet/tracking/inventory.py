@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from conpet.config.strict import read_yaml
+from conpet.errors import UserError
 from conpet.files import read_json, write_json
 from conpet.tracking.store import logged_models, opened, search
 
@@ -71,7 +72,7 @@ def differences(first: str, second: str) -> list[str]:
     Raises:
         UserError: a store does not answer, or a file is not there.
     """
-    a, b = (read_json(Path(w)) if w.endswith(".json") else inventory(w) for w in (first, second))
+    a, b = (_dumped(Path(w)) if w.endswith(".json") else inventory(w) for w in (first, second))
     lines = []
     for key in sorted(a.keys() | b.keys()):
         if key not in b:
@@ -81,6 +82,13 @@ def differences(first: str, second: str) -> list[str]:
         elif a[key] != b[key]:
             lines.append(f"{key}: {_short(a[key])} | {_short(b[key])}")
     return lines
+
+
+def _dumped(path: Path) -> Items:
+    found = read_json(path)
+    if not isinstance(found, dict) or not all(isinstance(v, str) for v in found.values()):
+        raise UserError(f"{path}: not what `conpet dump-store` writes")
+    return found
 
 
 def _short(text: str) -> str:

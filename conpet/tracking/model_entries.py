@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+import re
+
 from conpet.card import Card
+
+
+def escaped(text: str) -> str:
+    """Return text that Markdown shows as it is."""
+    return re.sub(r"([\\|*_`<>~$\[\]#&])", r"\\\1", " ".join(text.split()))
 
 
 def title(about: Card) -> str:
@@ -10,11 +19,27 @@ def title(about: Card) -> str:
     return f"{about.dataset}-{about.method}-seed{about.seed}".replace(".", "_")
 
 
+def registered(about: Card) -> str:
+    """Return the name that the learner's run and those that differ by seed or model share."""
+    return kin(about).replace("/", "-")
+
+
+def kin(about: Card) -> str:
+    """Return whose learners are versions of one registered model."""
+    return f"{about.experiment}/{about.dataset}/{about.method}"
+
+
+def contest(about: Card) -> str:
+    """Return a hash of what versions must share to be compared: classes by task, and samples."""
+    text = json.dumps([about.classes, about.samples], ensure_ascii=False)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
 def note(about: Card) -> str:
     """Return a version's description: what it is, and how far it can be believed."""
     classes = sum(map(len, about.classes))
     text = (
-        f"**{about.method}** on **{about.dataset}** with {about.backbone.title}, "
+        f"**{about.method}** on **{about.dataset}** with {escaped(about.backbone.title)}, "
         f"seed {about.seed}: {classes} classes in {about.task} tasks."
     )
     found = about.calibration

@@ -7,12 +7,13 @@ import shutil
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import unquote, urlparse
 
 from conpet.card import Card, read_card
+from conpet.errors import UserError
 from conpet.files import read_json, write_json
+from conpet.stores import is_server, local_path, plain_or_address
 from conpet.tracking import model_entries
-from conpet.tracking.store import is_server, logged_models, opened
+from conpet.tracking.store import logged_models, opened
 
 if TYPE_CHECKING:
     from mlflow.models import ModelSignature
@@ -22,6 +23,9 @@ BEST = "best"
 # sent along whole; of it MLflow runs predicting/served.py where a model is served
 PROJECT = Path(__file__).resolve().parent.parent
 _VALID = "valid_accuracy"
+_KEY = "conpet.run_key"
+_OF = "conpet.of"  # of a registered model: whose it is
+_CONTEST = "conpet.contest"  # of a version: what it competes in
 _NEEDS = ("torch", "transformers", "peft", "safetensors", "numpy", "pandas", "scikit-learn")
 _NEEDS_TOO = ("scipy", "pydantic", "ruamel.yaml", "pyarrow", "tokenizers", "mlflow")
 _EXAMPLES = {
@@ -34,23 +38,56 @@ _EXAMPLES = {
 def log_package(package: Path, tracked: Path, uri: str, out: Path) -> None:
     """Log a packaged learner to its run, and register it; an older model of the run is replaced.
 
-    It is registered as DATASET-METHOD; the version with the highest validation accuracy carries
-    the alias ``best``.
+    It is registered as EXPERIMENT-DATASET-METHOD: an experiment's models are its own. Of the
+    versions that know the same classes and were tested on the same samples as this one, the one
+    with the highest validation accuracy carries the alias ``best``.
 
     Args:
         tracked: the mark that ``track_run`` wrote: which run it is.
         out: written at the end: ``{"model_id", "name", "version"}``.
+
+    Raises:
+        UserError: the package is none, the store does not have the run, or another experiment's
+            models have the name.
     """
     about = read_card(package)
     run_id = read_json(tracked)["run_id"]
     with opened(uri) as client:
         experiment = client.get_run(run_id).info.experiment_id
+        name = _name(client, about)
         _forget(client, about, experiment, uri)
         found = _log(package, about, run_id, experiment, uri)
-        name = f"{about.dataset}-{about.method}"
         number = _register(client, name, found, about, run_id)
         _link(client, run_id, found.model_id, about)
     write_json(out, {"model_id": found.model_id, "name": name, "version": number})
+
+
+def _name(client: MlflowClient, about: Card) -> str:
+    """Return the registered model of a learner, made where it is not there.
+
+    Raises:
+        UserError: the name is taken by models of other runs: ``a-b`` and ``c``, ``a`` and ``b-c``.
+    """
+    from mlflow.exceptions import MlflowException
+
+    name, of = model_entries.registered(about), model_entries.kin(about)
+    try:
+        client.create_registered_model(
+            name,
+            tags={_OF: of},
+            description=f"{about.method} on {about.dataset}, experiment {about.experiment}: a "
+            f"version a run, the best by validation under the alias {BEST}",
+        )
+    except MlflowException as error:
+        if error.error_code != "RESOURCE_ALREADY_EXISTS":
+            raise
+        there = client.get_registered_model(name).tags.get(_OF, "something else")
+        if there != of:
+            raise UserError(
+                f"{name}: is the registered model of {there}, not of {of}: rename the experiment, "
+                "the dataset or the method"
+            ) from None
+    return name
 
 
 def _log(package: Path, about: Card, run_id: str, experiment: str, uri: str) -> Any:
@@ -67,13 +104,13 @@ def _log(package: Path, about: Card, run_id: str, experiment: str, uri: str) -> 
         flavor=mlflow.pyfunc,
         run_id=run_id,
         python_model=str(PROJECT / "predicting" / "served.py"),
-        artifacts={"package": str(package)},
+        artifacts={"package": plain_or_address(package)},
         code_paths=[str(PROJECT)],
         signature=signature,
         input_example=example,
         pip_requirements=[f"{p}=={version(p).partition('+')[0]}" for p in (*_NEEDS, *_NEEDS_TOO)],
         params={"method": about.method, "dataset": about.dataset, "backbone": about.model},
-        tags={"conpet.run_key": str(about.run_key), "backbone": about.backbone.title},
+        tags={_KEY: str(about.run_key), "backbone": about.backbone.title},
     )
 
 
@@ -105,41 +142,22 @@ def _signature(about: Card) -> tuple[ModelSignature, Any]:
 
 def _forget(client: MlflowClient, about: Card, experiment: str, uri: str) -> None:
     """Delete the models of earlier loggings of the same run, and their registered versions."""
-    from mlflow.exceptions import MlflowException
-
-    name = f"{about.dataset}-{about.method}"
-    old = [
-        model
-        for model in logged_models(client, experiment)
-        if model.tags.get("conpet.run_key") == str(about.run_key)
-    ]
-    try:
-        versions = client.search_model_versions(f"name = '{name}'")
-    except MlflowException:
-        versions = []
-    for found in versions:
-        if found.tags.get("conpet.run_key") == str(about.run_key):
-            client.delete_model_version(name, found.version)
-    for model in old:
+    key = str(about.run_key)
+    # whatever name they are registered under
+    for found in client.search_model_versions(f"tags.`{_KEY}` = '{key}'"):
+        client.delete_model_version(found.name, found.version)
+    for model in list(logged_models(client, experiment)):
+        if model.tags.get(_KEY) != key:
+            continue
         client.delete_logged_model(model.model_id)
-        folder = Path(unquote(urlparse(model.artifact_location).path)).parent
-        if folder.name == model.model_id and not is_server(uri):
-            shutil.rmtree(folder, ignore_errors=True)
+        folder = local_path(model.artifact_location)
+        if folder and folder.parent.name == model.model_id and not is_server(uri):
+            shutil.rmtree(folder.parent, ignore_errors=True)
 
 
 def _register(client: MlflowClient, name: str, logged: Any, about: Card, run_id: str) -> str:
-    from mlflow.exceptions import MlflowException
-
-    try:
-        client.create_registered_model(
-            name,
-            description=f"{about.method} on {about.dataset}: a version a run, the best by "
-            f"validation under the alias {BEST}",
-        )
-    except MlflowException as error:
-        if error.error_code != "RESOURCE_ALREADY_EXISTS":
-            raise
-    tags, note = {"conpet.run_key": str(about.run_key)}, model_entries.note(about)
+    tags = {_KEY: str(about.run_key), _CONTEST: model_entries.contest(about)}
+    note = model_entries.note(about)
     if about.calibration is not None:
         tags[_VALID] = f"{about.calibration.accuracy:.6f}"
     made = client.create_model_version(
@@ -154,10 +172,12 @@ def _register(client: MlflowClient, name: str, logged: Any, about: Card, run_id:
     versions = [{"name": name, "version": made.version}]
     notes = {"mlflow.modelVersions": json.dumps(versions), "mlflow.note.content": note}
     client.set_logged_model_tags(logged.model_id, notes)
-    best = max(
-        client.search_model_versions(f"name = '{name}'"),
-        key=lambda found: (float(found.tags.get(_VALID, -1)), -int(found.version)),
-    )
+    rivals = [
+        found
+        for found in client.search_model_versions(f"name = '{name}'")
+        if found.tags.get(_CONTEST) == tags[_CONTEST]
+    ]
+    best = max(rivals, key=lambda v: (float(v.tags.get(_VALID, -1)), -int(v.version)))
     client.set_registered_model_alias(name, BEST, best.version)
     return str(made.version)
 

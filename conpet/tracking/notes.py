@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from conpet.run.reading import Run, Task
+from conpet.run.reading import Run, Task, counted
+from conpet.tracking.model_entries import escaped
 from conpet.tracking.run_entries import MAX_TAG
 
 
@@ -54,7 +55,7 @@ def task_note(run: Run, task: Task) -> str:
     names = state.get("classes") or []
     new = ", ".join(map(str, names[task.number - 1])) if len(names) >= task.number else ""
     rows = [
-        [str(row["epoch"]), _number(row.get("loss")), _percent(row.get("valid_accuracy"))]
+        [str(counted(row["epoch"])), _number(row.get("loss")), _percent(row.get("valid_accuracy"))]
         for row in state.get("epochs") or []
     ]
     head = (
@@ -62,8 +63,8 @@ def task_note(run: Run, task: Task) -> str:
         f"{_percent(_at(task.metrics['task_accuracy'], task.number))} % on this task, "
         f"{_percent(task.metrics['whole_accuracy'])} % on all "
         f"{task.metrics.get('classes_seen', '?')} classes so far.\n\n"
-        f"New classes: {new[:2000]}\n\n"
-        f"Best epoch: {state.get('best_epoch')}\n\n"
+        f"New classes: {escaped(new[:2000])}\n\n"
+        f"Best epoch: {task.learner.best_epoch}\n\n"
     )
     return _fit(head, table(["epoch", "loss", "valid %"], rows))
 

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from conpet.config.method import Look
-from conpet.run.reading import Run, Task, Training
+from conpet.run.reading import Run, Task, Training, counted
 
 # MLflow refuses longer values; params.json among the artifacts has them whole.
 MAX_PARAM = 6000
 MAX_TAG = 8000
 SOURCE = "conpet track"
 TINT = 0.35  # of white in the colour of a method that figures tell apart by an unfilled marker
+_PLAIN = re.compile(r"[A-Za-z0-9_ /-]{1,60}")  # a key that may become part of a parameter's name
 DIGITS = 4  # of a fraction: a hundredth of a percent, as in the tables; metrics.json has them all
+
+CLOCK = 3  # digits of seconds: what timing.json has
 
 
 class Point(NamedTuple):
@@ -39,17 +43,23 @@ class DataInput(NamedTuple):
 def flatten(params: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
     """Flatten a nested config: ``{"a": {"b": 1}}`` -> ``{"a.b": "1"}``.
 
-    Strings stay as they are, everything else is JSON. An empty mapping is kept as ``{}``, and a
-    value too long for a store is cut with its SHA-256 behind it.
+    Strings stay as they are, everything else is JSON. A mapping that is empty, or that has keys
+    which a store would refuse or which the dots would make one (PEFT's ``rank_pattern`` has
+    regular expressions), stays one JSON value. A value too long for a store is cut with its
+    SHA-256 behind it.
     """
     flat: dict[str, str] = {}
     for name, value in params.items():
         key = f"{prefix}{name}"
-        if isinstance(value, Mapping) and value:
+        if isinstance(value, Mapping) and value and all(map(_is_plain, value)):
             flat.update(flatten(value, f"{key}."))
         else:
             flat[key] = _shortened(_text(value), MAX_PARAM)
     return flat
+
+
+def _is_plain(name: Any) -> bool:
+    return isinstance(name, str) and _PLAIN.fullmatch(name) is not None
 
 
 def _text(value: Any) -> str:
@@ -64,11 +74,13 @@ def _shortened(text: str, limit: int) -> str:
 
 
 def run_params(run: Run, params: Mapping[str, Any]) -> dict[str, str]:
-    """Parameters of a run: who it is, then its whole config."""
+    """Parameters of a run: who it is and what it was computed with, then its whole config."""
     key = run.key
     identity = {"dataset": key.dataset, "model": key.model, "method": key.method, "seed": key.seed}
     # MLflow shows parameters in the order they were logged.
+    computed = "; ".join(sorted({training.computed for training in run.trainings} - {""}))
     own = flatten({**identity, "tasks": len(run.tasks)})
+    own |= {"computed": computed} if computed else {}
     return {**own, **flatten(params), **own}
 
 
@@ -97,7 +109,7 @@ def run_metrics(run: Run) -> list[Point]:
         values: dict[str, Any] = {key: _rounded(value) for key, value in scores}
         values |= _costs(task)
         values |= {
-            "seconds_total": seconds,
+            "seconds_total": round(seconds, CLOCK),
             "samples_passed_total": samples,
             "stored_bytes_total": run.kept_bytes(count),
         }
@@ -130,7 +142,7 @@ def _scores(task: Task, summary: Mapping[str, Any]) -> Iterator[tuple[str, Any]]
 def _costs(task: Task) -> dict[str, Any]:
     # A task's cost is that of all its trainings; only one of them is in memory at a time.
     return {
-        "seconds": task.seconds,
+        "seconds": round(task.seconds, CLOCK),
         "samples_passed": task.total("samples_passed"),
         "tokens_passed": task.total("tokens_passed"),
         "trainable_parameters": task.learner.state["trainable_parameters"],
@@ -153,7 +165,7 @@ def task_metrics(task: Task) -> list[Point]:
     accuracy = task.metrics["task_accuracy"]
     own = accuracy[task.number - 1] if len(accuracy) >= task.number else None
     values = {"learning_accuracy": _rounded(own), **_costs(task)}
-    values |= {name: task.learner.state.get(name) for name in ("best_epoch", "steps")}
+    values |= {"best_epoch": task.learner.best_epoch, "steps": task.learner.state.get("steps")}
     return points + _points(values, task.end_ms, task.number)
 
 
@@ -168,8 +180,8 @@ def _curves(training: Training, prefix: str) -> list[Point]:
         if loss is not None
     ]
     for row in epochs:
-        epoch = int(row["epoch"])
-        time = _moment(training, epoch + 1, len(epochs))
+        epoch = counted(row["epoch"]) or 0
+        time = _moment(training, epoch, len(epochs))
         named = {f"{prefix}epoch_loss": row.get("loss")}
         named[f"{prefix}valid_accuracy"] = row.get("valid_accuracy")
         points += _points(named, time, epoch)

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 from conpet.config.method import Look
 from conpet.errors import UserError
 from conpet.files import write_json
-from conpet.run import MEMORY_FILE, STATE_FILE, check_name
+from conpet.names import check_name
+from conpet.run import MEMORY_FILE, STATE_FILE
 from conpet.run.reading import Run, Task
 from conpet.tracking import notes, run_entries
 from conpet.tracking.run_entries import DataInput, Point
@@ -29,15 +30,24 @@ _MAX_PARAMS = 100
 
 @dataclass(frozen=True)
 class _Draft:
-    """All of one run of the store before it is written."""
+    """All of one run of the store before it is written.
+
+    ``seconds`` are what MLflow shows as its duration: those of its trainings, like the metrics,
+    not what lay between the first and the last of its files.
+    """
 
     name: str
     tags: dict[str, str]
     params: dict[str, str]
     metrics: list[Point]
     start_ms: int
-    end_ms: int
+    seconds: float = 0.0
     data: DataInput | None = None
+
+    @property
+    def end_ms(self) -> int:
+        """When it would have ended without a pause."""
+        return self.start_ms + round(1000 * self.seconds)
 
 
 def track_run(
@@ -68,7 +78,7 @@ def track_run(
     """
     key = run.complete().key
     parent = _run_draft(run, params, tags, look)
-    with opened(uri) as client:
+    with opened(uri, make=True) as client:
         experiment = experiment_id(client, key.experiment, uri, artifacts)
         remove(client, experiment, str(key), artifacts)
         run_id = _start(client, experiment, parent)
@@ -96,7 +106,7 @@ def _run_draft(
         params=run_entries.run_params(run, params),
         metrics=run_entries.run_metrics(run),
         start_ms=run.tasks[0].start_ms,
-        end_ms=max(task.end_ms for task in run.tasks),
+        seconds=sum(task.seconds for task in run.tasks),
         data=run_entries.data_input(run, run.last, "train, test"),
     )
 
@@ -108,7 +118,7 @@ def _task_draft(run: Run, task: Task, tags: Mapping[str, Any]) -> _Draft:
         params=run_entries.task_params(run, task),
         metrics=run_entries.task_metrics(task),
         start_ms=task.start_ms,
-        end_ms=task.end_ms,
+        seconds=task.seconds,
         data=run_entries.data_input(run, task, "train"),
     )
 
@@ -166,13 +176,13 @@ def track_summary(summary: Summary, uri: str, artifacts: Path, out: Path) -> Non
     Raises:
         UserError: a file is missing, or the store refuses.
     """
-    check_name(summary.experiment)
+    check_name(summary.experiment, "run key")
     files = [*summary.tables, *summary.figures, *summary.others]
     missing = [path for path in files if not path.is_file()]
     if missing:
         raise UserError(f"{missing[0]}: no such file: make the tables and figures first")
     draft = _summary_draft(summary)
-    with opened(uri) as client:
+    with opened(uri, make=True) as client:
         number = experiment_id(client, summary.experiment, uri, artifacts)
         client.set_experiment_tag(number, _NOTE, draft.tags[_NOTE])
         remove(client, number, summary.key, artifacts)
@@ -188,8 +198,7 @@ def track_summary(summary: Summary, uri: str, artifacts: Path, out: Path) -> Non
 def _summary_draft(summary: Summary) -> _Draft:
     # the others follow the store (the page links to its runs): they do not say when it was
     made = [*summary.tables, *summary.figures] or summary.others
-    moments = [path.stat().st_mtime_ns // 1_000_000 for path in made] or [0]
-    end = max(moments)
+    end = max((path.stat().st_mtime_ns // 1_000_000 for path in made), default=0)
     markdown = [path for path in summary.tables if path.suffix == ".md"]
     note = notes.summary_note(summary.title or summary.experiment, markdown)
     own = {**summary.tags, "conpet.run_key": summary.key, "conpet.kind": "summary"}
@@ -198,8 +207,7 @@ def _summary_draft(summary: Summary) -> _Draft:
         tags={**run_entries.system_tags(own), _NOTE: note},
         params=run_entries.flatten(summary.params),
         metrics=[Point(name, value, end, 0) for name, value in summary.metrics.items()],
-        start_ms=min(moments),
-        end_ms=end,
+        start_ms=end,
     )
 
 

@@ -4,39 +4,40 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import os
 import shutil
 import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
-from urllib.parse import unquote, urlparse
+from typing import IO, TYPE_CHECKING
 
 from conpet.errors import UserError
 from conpet.files import write_json
 from conpet.quiet_mlflow import import_mlflow
+from conpet.stores import (
+    AGAIN,
+    address_of,
+    check_store,
+    inside,
+    is_server,
+    local_path,
+    sqlite_path,
+)
 from conpet.tracking import views
 
 if TYPE_CHECKING:
     from mlflow.entities import Experiment, LoggedModel, Run
     from mlflow.tracking import MlflowClient
 
-
-def is_server(uri: str) -> bool:
-    """Whether the store is an MLflow server and not a database opened here."""
-    return urlparse(uri).scheme in ("http", "https")
-
-
-def sqlite_path(uri: str) -> Path | None:
-    """Return the file of a SQLite store, None for any other kind."""
-    if not uri.startswith("sqlite:///"):
-        return None
-    return Path(unquote(uri.removeprefix("sqlite:///").partition("?")[0]))
+_TRIES = 3  # to open a database; MLflow's own ten take two minutes and say nothing
+# errors that say what was asked wrongly, not that the store is broken
+_NOT_THE_STORE = ("INVALID_PARAMETER_VALUE", "RESOURCE_DOES_NOT_EXIST", "INVALID_STATE")
 
 
 @contextlib.contextmanager
 def _locked(uri: str) -> Iterator[None]:
-    """Let one process at a time write a SQLite store.
+    """Let one process at a time use a SQLite store.
 
     SQLite has no fair queue: under many writers its time-outs turn into errors. A file lock
     queues them instead, and works where the store lies on a shared file system.
@@ -45,38 +46,67 @@ def _locked(uri: str) -> Iterator[None]:
     if path is None:
         yield
         return
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.with_name(f"{path.name}.lock").open("w") as file:
+    with _lock_file(path.with_name(f"{path.name}.lock")) as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
 
 
+def _lock_file(path: Path) -> IO[bytes]:
+    """Open a lock; one that another user has made can be held all the same.
+
+    Raises:
+        UserError: it can neither be made nor read.
+    """
+    try:
+        return path.open("ab")
+    except OSError as error:
+        if path.is_file() and os.access(path, os.R_OK):
+            return path.open("rb")
+        raise UserError(
+            f"{path}: cannot be opened ({error.strerror}): give yourself the right to write "
+            "there, or take another store"
+        ) from None
+
+
 @contextlib.contextmanager
-def opened(uri: str) -> Iterator[MlflowClient]:
+def opened(uri: str, make: bool = False) -> Iterator[MlflowClient]:
     """Yield a client of the store, alone on it if it is a file.
+
+    Args:
+        make: whether a database that is not there is to be made.
 
     Raises:
         UserError: mlflow is not installed, or the store does not answer or is of another version.
     """
     import_mlflow()
     from mlflow.exceptions import MlflowException
+    from mlflow.store.db import utils
     from mlflow.tracking import MlflowClient
     from sqlalchemy.exc import SQLAlchemyError
 
+    utils.MAX_RETRY_COUNT = _TRIES
+    check_store(uri, make)
     with _locked(uri):
         try:
             # A new client opens the store, and makes the schema of an empty one.
             yield MlflowClient(tracking_uri=uri, registry_uri=uri)
         except (MlflowException, SQLAlchemyError) as error:
-            raise UserError(f"{uri}: {_explain(str(error), uri)}") from error
+            raise UserError(f"{uri}: {_explain(error, uri)}") from error
+        except ModuleNotFoundError as error:
+            raise UserError(
+                f"{uri}: {error.name} is not installed: pip install {error.name}"
+            ) from None
 
 
-def _explain(message: str, uri: str) -> str:
-    first = message.strip().partition("\n")[0]
+def _explain(error: Exception, uri: str) -> str:
+    message = str(error).strip()
+    first = message.partition("\n")[0]
     if "out-of-date database schema" in message:
         return "made by another version of MLflow: delete it and log again: snakemake mlflow"
     if is_server(uri) and "HTTPConnectionPool" in message:
         return "no MLflow server answers: start it, or give a sqlite:/// address"
+    if getattr(error, "error_code", "") in _NOT_THE_STORE:
+        return f"{first}: log again: {AGAIN}"
     return f"{first}: mend the store, or delete it and log again: snakemake mlflow"
 
 
@@ -88,7 +118,7 @@ def create_store(uri: str, artifacts: Path, marker: Path) -> None:
         artifacts: folder of the artifacts of a store that is not a server; made here.
         marker: written when the store is there.
     """
-    with opened(uri) as client:
+    with opened(uri, make=True) as client:
         client.search_experiments(max_results=1)
     if not is_server(uri):
         artifacts.mkdir(parents=True, exist_ok=True)
@@ -136,7 +166,7 @@ def experiment_id(client: MlflowClient, name: str, uri: str, artifacts: Path) ->
     """
     from mlflow.exceptions import MlflowException
 
-    place = None if is_server(uri) else str((artifacts / name).resolve())
+    place = None if is_server(uri) else address_of(artifacts / name)
     if client.get_experiment_by_name(name) is None:
         try:
             client.create_experiment(name, place)
@@ -146,10 +176,11 @@ def experiment_id(client: MlflowClient, name: str, uri: str, artifacts: Path) ->
                 raise
     found = client.get_experiment_by_name(name)
     # a server that a curve was streamed to has chosen a folder of its own beside ours
-    if place is not None and not _inside(found.artifact_location, artifacts):
+    if place is not None and not inside(found.artifact_location, artifacts):
         raise UserError(
             f"{uri}: experiment {name!r} keeps its artifacts in {found.artifact_location}, not in "
-            f"{place}: delete the store and log again: snakemake mlflow"
+            f"{artifacts}: was the project moved? delete {sqlite_path(uri) or uri} and {artifacts} "
+            "and log again: snakemake mlflow"
         )
     if found.lifecycle_stage == "deleted":
         client.restore_experiment(found.experiment_id)
@@ -168,14 +199,6 @@ def _show(client: MlflowClient, experiment: Experiment) -> None:
     except MlflowException as error:
         line = str(error).strip().partition("\n")[0]
         print(f"{experiment.name}: no saved views: {line}", file=sys.stderr, flush=True)
-
-
-def _inside(location: str, folder: Path) -> bool:
-    place = urlparse(location)
-    if place.scheme not in ("", "file"):
-        return False
-    path = Path(unquote(place.path) if place.scheme else location)
-    return path.is_relative_to(folder.resolve())
 
 
 def remove(client: MlflowClient, experiment: str, key: str, artifacts: Path) -> int:
@@ -200,7 +223,7 @@ def remove(client: MlflowClient, experiment: str, key: str, artifacts: Path) -> 
 
 def _remove_artifacts(run: Run, artifacts: Path) -> None:
     # Only what lies in the folder we were given: a server's artifacts are the server's.
-    if _inside(run.info.artifact_uri, artifacts):
-        folder = Path(unquote(urlparse(run.info.artifact_uri).path)).parent
-        if folder.name == run.info.run_id:
-            shutil.rmtree(folder, ignore_errors=True)
+    place = local_path(run.info.artifact_uri)
+    ours = inside(run.info.artifact_uri, artifacts)
+    if place is not None and ours and place.parent.name == run.info.run_id:
+        shutil.rmtree(place.parent, ignore_errors=True)

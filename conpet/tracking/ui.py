@@ -8,8 +8,11 @@ from pathlib import Path
 
 from conpet.errors import UserError
 from conpet.quiet_mlflow import QUIET
+from conpet.stores import AGAIN, address_of, check_store, is_server
 from conpet.tracking import views
-from conpet.tracking.store import is_server, opened, sqlite_path
+from conpet.tracking.store import opened
+
+_ALL = 3  # of MLflow's ViewType: those that were deleted too
 
 
 def ui_command(uri: str, artifacts: Path, port: int) -> list[str]:
@@ -20,9 +23,7 @@ def ui_command(uri: str, artifacts: Path, port: int) -> list[str]:
     """
     if is_server(uri):
         raise UserError(f"{uri}: a server shows its own pages: open this address in a browser")
-    path = sqlite_path(uri)
-    if path is not None and not path.is_file():
-        raise UserError(f"{path}: no such store: fill it first: snakemake mlflow")
+    check_store(uri, make=False)
     if not 1 <= port <= 65535:
         raise UserError(f"port: {port}: give a number between 1 and 65535")
     with socket.socket() as tried:
@@ -34,12 +35,14 @@ def ui_command(uri: str, artifacts: Path, port: int) -> list[str]:
             raise UserError(f"port: {port}: {error.strerror}: give another by --port") from None
     command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1"]
     command += ["--port", str(port), "--workers", "1", "--backend-store-uri", uri]
-    command += ["--default-artifact-root", str(artifacts.resolve())]
+    command += ["--default-artifact-root", address_of(artifacts)]
     return ["env", *(f"{name}={value}" for name, value in QUIET.items()), *command]
 
 
 def ui_pages(uri: str, port: int) -> dict[str, str]:
     """Return each experiment's page in its saved view, by name: runs, best first.
+
+    One that was deleted in MLflow has no page: what brings it back stands there instead.
 
     Args:
         uri: the store.
@@ -49,6 +52,12 @@ def ui_pages(uri: str, port: int) -> dict[str, str]:
         UserError: the store does not answer.
     """
     with opened(uri) as client:
-        found = {e.name: e.experiment_id for e in client.search_experiments()}
+        found = client.search_experiments(view_type=_ALL)
     base = f"http://127.0.0.1:{port}"
-    return {name: views.address(base, found[name]) for name in sorted(found) if name != "Default"}
+    return {
+        e.name: views.address(base, e.experiment_id)
+        if e.lifecycle_stage == "active"
+        else f"deleted in MLflow: log it again: {AGAIN.replace('NAME', e.name)}"
+        for e in sorted(found, key=lambda e: str(e.name))
+        if e.name != "Default"
+    }

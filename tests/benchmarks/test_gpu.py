@@ -8,6 +8,8 @@ import pytest
 
 from benchmarks.gpu import markdown, measure
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def found(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:

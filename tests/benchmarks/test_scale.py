@@ -6,6 +6,8 @@ import pytest
 
 from benchmarks.scale import Row, markdown, measure, near
 
+pytestmark = pytest.mark.slow
+
 Found = dict[str, list[Row]]
 
 

@@ -15,6 +15,8 @@ from benchmarks.models import save_model
 from benchmarks.texts import LENGTHS, TASKS, make_stream, until
 from benchmarks.timing import Contender, Rates, alternate
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def snapshots(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:

@@ -13,6 +13,8 @@ from tests.chain import Chain
 from tests.predicting.conftest import Packaged, learnt, packaged
 from tests.tiny import World, make_samples
 
+pytestmark = pytest.mark.slow
+
 __all__ = ["learnt", "packaged"]
 TEXTS = [s.text for s in make_samples()[::9]]
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from conpet.commands import main
-from conpet.commands.description import open_dataset
+from conpet.commands.described import open_dataset
 from conpet.commands.description_text import columns
 from conpet.config.raw import RawFile
 from conpet.config.strict import read_yaml
@@ -87,6 +87,7 @@ def test_what_is_dropped_and_cut_and_why(chain: Chain, tmp_path: Path, described
     data = {
         "title": "R", "licence": "none", "kind": "relation", "format": "marked",
         "template": "{tail} is {mask}", "files": ["r.jsonl"], "order": {"file": "r"},
+        "split": {"scheme": "per_class"},
     }  # fmt: skip
     write_yaml(tmp_path / "r.yaml", data)
     report, text = described(tmp_path / "r.yaml", "--max-length", 16)
@@ -126,6 +127,54 @@ def test_an_experiment_with_its_own_dataset(tmp_path: Path, described: Any) -> N
     assert model["max_length"] == 20
     # one task only: five samples of it, none twice
     assert len({found["id"] for found in model["rendered"]}) == 5
+
+
+def test_what_one_should_know_before_anything_is_trained(tmp_path: Path, described: Any) -> None:
+    rows = [f"a w{c}x{i % 3}{' the' * i},c{c},train" for c in range(3) for i in range(12)]
+    rows += [
+        "a w0x1 the,c0,test",
+        "a w0x1 the,c0,test",
+        "is ✿ 漢 w1x1,c1,test",
+        "a w2x1 the,c0,test",
+    ]
+    rows += ['"is ', 'w2x2",c2,test', "lonely,c3,test"]
+    (tmp_path / "w.csv").write_text("\n".join(["text,label,split", *rows, ""]))
+    value: dict[str, Any] = {
+        "title": "W", "licence": "none", "kind": "sentence", "format": "table",
+        "options": {"split": "split"}, "template": "it is {mask}", "files": ["w.csv"],
+        "order": {"seed": 1, "tasks": 1},
+    }  # fmt: skip
+    write_yaml(tmp_path / "w.yaml", value)
+    report, text = described(tmp_path / "w.yaml")
+    warned = " ".join(text.partition("\nWarnings\n")[2].split())
+    assert "1 of 4 classes (c3) have no sample for training: it cannot be learnt" in warned
+    assert "2 of 42 samples are copies of another, with the same label: first" in warned
+    assert "3 of 6 test texts stand in training or validation too" in warned
+    assert "1 of 39 different texts have several labels" in warned
+    unknown = report["models"]["tiny"]["unknown"]
+    assert unknown["texts"] == 2  # and that of c3
+    assert f"tiny does not know {unknown['share']:.2%} of its tokens, in 2 of 42 texts" in warned
+    assert "rows that span lines: 1, the first at line 42 with 2 lines ('is \\nw2x2')" in " ".join(
+        text.split()
+    )
+    write_yaml(tmp_path / "w.yaml", {**value, "split": {"scheme": "per_class"}})
+    report, text = described(tmp_path / "w.yaml")
+    assert "42 of 42 samples have a split of their own" in text
+    write_yaml(tmp_path / "w.yaml", {**value, "duplicates": "drop"})
+    report, text = described(tmp_path / "w.yaml")
+    assert (report["samples"], report["duplicates"]) == (38, {})
+    assert "text with several labels" in text
+
+
+def test_five_rows_a_class_are_told_before_a_model_is_asked(tmp_path: Path, described: Any) -> None:
+    rows = [f"a w{c}x{i},c{c}" for c in range(4) for i in range(5)]
+    (tmp_path / "few.csv").write_text("\n".join(["text,label", *rows, ""]))
+    report, text = described(tmp_path / "few.csv", "--format", "table", "--tasks", 2)
+    assert report["warnings"][0] == (
+        "tasks 1, 2: no validation sample, by which the best epoch is chosen: give each class 6 "
+        "samples or more, or say split.shares [0.6, 0.2, 0.2]: then 3"
+    )
+    assert "tasks 1, 2: no validation sample" in text
 
 
 def test_later_additions_are_shown(chain: Chain, tmp_path: Path, described: Any) -> None:

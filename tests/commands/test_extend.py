@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from conpet.commands import main
+from conpet.commands.checks import open_experiment
 from conpet.config.strict import read_yaml
 from conpet.files import read_json, write_json
-from tests.chain import Chain
+from tests.chain import Chain, write_yaml
 
 ROWS = "text,label\n" + "".join(f"w{i} a,late{i % 2}\n" for i in range(20))
 
@@ -19,30 +21,31 @@ def chain(tmp_path: Path) -> Chain:
     return Chain(tmp_path)
 
 
-def run(chain: Chain, *words: str) -> None:
+def run(chain: Chain, *words: str, dataset: str = "tiny") -> None:
     folders = ["--config-dir", str(chain.config), "--results", str(chain.results)]
-    main(["extend", "tiny", *words, *folders])
+    main(["extend", dataset, *words, *folders])
 
 
-def stopped(chain: Chain, *words: str) -> str:
-    before = (chain.config / "datasets/tiny.yaml").read_bytes()
+def stopped(chain: Chain, *words: str, dataset: str = "tiny") -> str:
+    before = {path: path.read_bytes() for path in chain.config.rglob("*.yaml")}
     with pytest.raises(SystemExit) as error:
-        run(chain, *words)
-    assert (chain.config / "datasets/tiny.yaml").read_bytes() == before
+        run(chain, *words, dataset=dataset)
+    assert {path: path.read_bytes() for path in chain.config.rglob("*.yaml")} == before
     return str(error.value.code)
 
 
 def test_two_files_become_two_tasks(chain: Chain, capsys: pytest.CaptureFixture[str]) -> None:
-    path = chain.config / "datasets/tiny.yaml"
-    path.write_text("# ours\n" + path.read_text())
+    config = (chain.config / "datasets/tiny.yaml").read_bytes()
     for name, label in (("a.csv", "late"), ("b.csv", "later")):
         (chain.folder / name).write_text(ROWS.replace("late", label))
         run(chain, str(chain.folder / name))
     assert "a new task of 2 classes: late0, late1" in capsys.readouterr().out
-    assert path.read_text().startswith("# ours\n")
-    first, second = read_yaml(path)["additions"]
+    # what is published of a dataset goes by its own config
+    assert (chain.config / "datasets/tiny.yaml").read_bytes() == config
+    first, second = read_yaml(chain.config / "additions/tiny.yaml")["additions"]
     assert (first["classes"], second["classes"]) == (["late0", "late1"], ["later0", "later1"])
     assert first["files"][0]["url"] == "../../a.csv"
+    assert first["split"] == {"scheme": "per_class"}
     data, part = chain.results / "data", [*chain.of, "--dataset", "tiny", "--part"]
     chain.prepare()
     before: list[str | Path] = ["--before", data / "t.json"]
@@ -59,38 +62,80 @@ def test_two_files_become_two_tasks(chain: Chain, capsys: pytest.CaptureFixture[
         assert (len(task["train"]), len(task["valid"]), len(task["test"])) == (16, 2, 2)
 
 
+def test_a_dataset_that_an_experiment_writes_out(chain: Chain) -> None:
+    write_yaml(chain.folder / "mine.yaml", {
+        "title": "Mine", "datasets": {"topics": {"files": ["tiny.csv"]}}, "models": ["tiny"],
+        "methods": ["finetune"],
+    })  # fmt: skip
+    file, mine = str(chain.folder / "a.csv"), str(chain.folder / "mine.yaml")
+    Path(file).write_text(ROWS)
+    line = stopped(chain, file, dataset="topics")
+    assert "for one that an experiment writes out, give --experiment: unknown dataset" in line
+    assert "did you mean 'topics'?" in stopped(chain, file, "--experiment", mine, dataset="topic")
+    run(chain, file, "--experiment", mine, dataset="topics")
+    experiment = open_experiment(mine, chain.config)
+    assert experiment.datasets["topics"].parts() == ["base", "add1"]
+    assert experiment.datasets["topics"].part("add1").files[0].url == str(
+        chain.config / "additions/../../a.csv"
+    )
+    assert "the stream has it" in stopped(chain, file, "--experiment", mine, dataset="topics")
+
+
+def test_a_split_of_the_file_is_kept_whatever_the_dataset_has(chain: Chain) -> None:
+    write_yaml(chain.folder / "mine.yaml", {
+        "title": "Mine", "datasets": {"topics": {"files": ["tiny.csv"]}}, "models": ["tiny"],
+        "methods": ["finetune"],
+    })  # fmt: skip
+    rows = [f"a{i},late,{'test' if i > 5 else 'train'}\n" for i in range(9)]
+    (chain.folder / "a.csv").write_text("text,label,split\n" + "".join(rows))
+    mine = str(chain.folder / "mine.yaml")
+    run(chain, str(chain.folder / "a.csv"), "--option", "split=split", "--experiment", mine,
+        dataset="topics")  # fmt: skip
+    partition = open_experiment(mine, chain.config).datasets["topics"].partition("add1")
+    assert partition.scheme == "official"
+
+
 NAMES = ["25921e05", "null", "yes", "1_000", "0777", "2024-01-02", "~", "a: b", "# x", "it's", "ü"]
 
 
+OWN = {"files": ["m.csv"], "classes": ["m"]}
+
+
 @pytest.mark.parametrize(
-    "end",
+    "text",
     [
         "",
-        "additions: []  # later\n",
-        "additions:\n  - {files: [m.csv], classes: ['m']}  # mine\n\n# the rest\nlicence: '1e5'\n",
-        "additions: [{files: [m.csv], classes: [m]}]\nlicence: >-\n  of\n  ours\n",
+        "# ours\nadditions:\n  - {files: [m.csv], classes: ['m']}  # mine\n\n# the rest\n",
+        "additions: [{files: [m.csv], classes: [m]}]  # mine\n",
     ],
 )
-def test_class_names_stay_text_and_comments_stay(chain: Chain, end: str) -> None:
-    path = chain.config / "datasets/tiny.yaml"
-    lines = [line for line in path.read_text().splitlines() if not line.startswith("licence")]
-    rest = "" if "licence" in end else "licence: none\n"
-    text = "# ours\n" + "\n".join(lines) + f"  # here\n{rest}{end}"
-    path.write_text(text)
-    before = read_yaml(path)
+def test_class_names_stay_text_and_comments_stay(chain: Chain, text: str) -> None:
+    path = chain.config / "additions/tiny.yaml"
+    if text:
+        path.parent.mkdir()
+        path.write_text(text)
     rows = [f'"w{i} a","{name}"\n' for name in NAMES for i in range(10)]
     (chain.folder / "a.csv").write_text("text,label\n" + "".join(rows), encoding="utf-8")
     run(chain, str(chain.folder / "a.csv"))
-    after = read_yaml(path)
-    *others, added = after.pop("additions")
+    *others, added = read_yaml(path)["additions"]
     assert added["classes"] == NAMES
-    assert others == (before.pop("additions", None) or [])
-    assert after == before
+    assert others == ([OWN] if text else [])
     comments = [line.partition("#")[2] for line in text.splitlines() if "#" in line]
     kept = path.read_text(encoding="utf-8")
     assert all(f"#{comment}\n" in kept for comment in comments)
     # quoted, so a reader of YAML 1.1 takes them for text as well
     assert all(f"'{name}'" in kept for name in NAMES if "'" not in name)
+    assert open_experiment("tiny", chain.config).datasets["tiny"].parts()[-1].startswith("add")
+
+
+@pytest.mark.parametrize("text", ["", "[]", "additions: []", "additions: {}", "more: 1"])
+def test_a_file_of_additions_that_is_none(chain: Chain, text: str) -> None:
+    (chain.config / "additions").mkdir()
+    (chain.config / "additions/tiny.yaml").write_text(text)
+    (chain.folder / "a.csv").write_text(ROWS)
+    line = stopped(chain, str(chain.folder / "a.csv"))
+    assert f"{chain.config}/additions/tiny.yaml: " in line
+    assert "\n" not in line
 
 
 def test_an_old_class_is_refused(chain: Chain) -> None:
@@ -98,6 +143,13 @@ def test_an_old_class_is_refused(chain: Chain) -> None:
     write_json(chain.results / "data/tiny/base/prepare.json", {"labels": {"late1": 3}})
     line = stopped(chain, str(chain.folder / "a.csv"))
     assert "class late1: the stream has it: a task brings new classes only" in line
+
+
+@pytest.mark.parametrize("value", [[], {}, {"labels": 3}])
+def test_a_report_of_another_form(chain: Chain, value: Any) -> None:
+    (chain.folder / "a.csv").write_text(ROWS)
+    write_json(chain.results / "data/tiny/base/prepare.json", value)
+    assert "prepare.json: says no labels: delete" in stopped(chain, str(chain.folder / "a.csv"))
 
 
 def test_rows_that_are_left_out_are_told(chain: Chain, capsys: pytest.CaptureFixture[str]) -> None:
@@ -119,6 +171,13 @@ def test_rows_that_are_left_out_are_told(chain: Chain, capsys: pytest.CaptureFix
         (["a.csv"], b"", "a.csv: line 1: the file is empty"),
         (["a.csv", "--format", "tables"], ROWS.encode(), "format 'tables': unknown"),
         (["a.csv", "--option", "txt=body"], ROWS.encode(), "option txt"),
+        (["a.csv"], b"text,label\na,b\n", "a.csv: task 1 (b): no training sample: give each"),
+        (
+            ["a.csv"],
+            f"{ROWS}x,one\n".encode(),
+            "a.csv: class one: 1 sample, none to train on: give",
+        ),
+        (["a.csv"], b"text,label\n" + b"a,b\n" * 5, "a.csv: no validation sample in the new task"),
         (["a.csv", "--option", "text"], ROWS.encode(), "--option text: give KEY=VALUE"),
     ],
 )

@@ -102,6 +102,9 @@ class Project:
 class _Deleted:
     """Marks a key to take away."""
 
+    def __repr__(self) -> str:
+        return "taken away"
+
 
 DELETED = _Deleted()
 

@@ -107,6 +107,86 @@ def test_a_dataset_with_a_yaml_finds_its_files_too(project: Project) -> None:
     assert found == RawFile(name="a.txt", url=str(project.folder / "datasets" / "a.txt"))
 
 
+def test_a_file_beside_the_experiment_is_found_by_its_name(project: Project) -> None:
+    files = [{"name": "train.csv", "split": "train"}, {"name": "test.csv", "split": "test"}]
+    (project.folder / "experiments" / "train.csv").touch()
+    (project.folder / "datasets" / "a.txt").touch()
+    more = {"files": [{"name": "more/late.csv"}], "classes": ["late"]}
+    (project.folder / "experiments" / "more").mkdir()
+    (project.folder / "experiments" / "more" / "late.csv").touch()
+    data = own(project, {"files": files, "additions": [more]})
+    beside = project.folder / "experiments"
+    assert [file.url for file in data.files] == [str(beside / "train.csv"), None]
+    assert data.part("add1").files[0].url == str(beside / "more/late.csv")
+    # in config/datasets many datasets lie side by side, and all call their files alike
+    project.set(E, "datasets", ["given"])
+    assert project.load().datasets["given"].files[0].url is None
+
+
+def test_files_with_one_name_in_different_folders(project: Project) -> None:
+    far = "https://example.org/x/train.csv"
+    listed = ["a/train.csv", "b/train.csv", "../c/train.csv", far, "test.csv"]
+    files = own(project, {"files": listed}).files
+    names = ["a/train.csv", "b/train.csv", "c/train.csv", "x/train.csv", "test.csv"]
+    assert [file.name for file in files] == names
+    assert [file.url for file in files] == listed
+
+
+def test_a_split_that_records_say_is_kept(project: Project) -> None:
+    assert own(project, {"files": ["a.json"], "format": "clinc150"}).split.scheme == "official"
+    made = {"generator": {"seed": 1}, "format": "fewrel"}
+    assert own(project, made).split.scheme == "official"
+    value = {"files": ["a.jsonl"], "format": "marked", "kind": "entity"}
+    path = project.folder / "experiments" / "a.jsonl"
+    for text, scheme in (
+        ('{"text": "<e>a</e>", "label": "x", "split": "train"}\n', "official"),
+        ('\n{"text": "<e>a</e>", "label": "x"}\n', "per_class"),
+        ("{", "per_class"),
+        ("", "per_class"),
+    ):
+        path.write_text(text)
+        assert own(project, value).split.scheme == scheme
+    path.write_text('{"text": "<e>a</e>", "label": "x", "split": "train"}\n')
+    assert own(project, {**value, "split": {"scheme": "pooled"}}).split.scheme == "pooled"
+
+
+def test_a_variant_keeps_the_split_and_the_files_of_its_base(project: Project) -> None:
+    value = {
+        "title": "T", "licence": "L", "kind": "sentence", "format": "marked", "template": "{mask}",
+        "files": ["a.jsonl"], "order": {"seed": 1, "tasks": 2},
+    }  # fmt: skip
+    project.write("datasets/named.yaml", to_yaml(value))
+    (project.folder / "datasets" / "a.jsonl").touch()
+    data = own(project, {"base": "named", "order": {"seed": 2, "tasks": 2}})
+    assert data.split.scheme == "official"
+    assert data.files[0].url == str(project.folder / "datasets" / "a.jsonl")
+
+
+@pytest.mark.parametrize(
+    ("own_keys", "expected"),
+    [
+        ({}, ("table", {"text": "words"})),
+        ({"options": {"text": "say"}}, ("table", {"text": "say"})),
+        ({"options": {}}, ("table", {})),
+        ({"format": "table"}, ("table", {})),
+        ({"format": "clinc150", "options": {"oos": True}}, ("clinc150", {"oos": True})),
+    ],
+)
+def test_how_an_addition_is_read(
+    project: Project, own_keys: dict[str, Any], expected: tuple[str, Any]
+) -> None:
+    more = {"files": ["b.csv"], "classes": ["late"], **own_keys}
+    data = own(project, {"files": ["a.csv"], "options": {"text": "words"}, "additions": [more]})
+    assert data.reading("add1") == expected
+
+
+def test_a_new_key_is_left_out_of_what_jobs_are_told(project: Project) -> None:
+    own(project, {"files": ["a.csv"]})
+    assert "duplicates" not in project.load().prepare("mine", "base").text()
+    own(project, {"files": ["a.csv"], "duplicates": "drop"})
+    assert '"duplicates": "drop"' in project.load().prepare("mine", "base").text()
+
+
 def test_defaults_are_for_datasets_in_experiments_only(project: Project) -> None:
     project.set("datasets/given.yaml", "kind", DELETED)
     assert project.mistake() == "datasets/given.yaml: kind: this key is required"
@@ -123,8 +203,16 @@ def test_defaults_are_for_datasets_in_experiments_only(project: Project) -> None
         ({"mine": {"files": "a.csv"}}, "datasets.mine: files: expected a list, found 'a.csv'"),
         ({"mine": {"files": ["a"], "options": {"txt": "b"}}}, "datasets.mine: format table: o"),
         ({"mine": {"files": ["a"], "order": {"file": "gvn"}}}, "datasets.mine: order.file: unk"),
-        ({"my/data": {"files": ["a"]}}, "datasets.my/data: a name has letters, digits, _ . and"),
+        ({"my/data": {"files": ["a"]}}, "datasets.my/data: a name has letters, digits, . _ +"),
         ({"made": {"files": ["a"]}}, "datasets.made: datasets/made.yaml has that name: choose"),
+        ({"mine": {"files": ["a"], "kind": ["a"]}}, "datasets.mine: kind: expected 'relation', 'e"),
+        ({"mine": {"files": ["a"], "kind": {}}}, "datasets.mine: kind: expected 'relation', 'ent"),
+        ({"mine": {"files": ["a"], "format": ["a"]}}, "datasets.mine: unknown format \"['a']\""),
+        ({"mine": {"files": ["a"], "base": []}}, "datasets.mine: base: unknown dataset '[]'"),
+        ({"mine": {"files": {"a": 1}}}, "datasets.mine: files: expected a list, found {'a': 1}"),
+        ({"mine": {"files": [["a"]]}}, "datasets.mine: files[0]: expected {name, url, sha256, spl"),
+        ({"mine": {"files": ["a"], "options": ["split"]}}, "datasets.mine: options: expected a ma"),
+        ({"mine": {"files": ["a"], "duplicates": "no"}}, "duplicates: expected 'keep' or 'drop'"),
         ({"mine": ["a.csv"]}, "datasets.mine: expected a mapping, found ['a.csv']"),
         ({}, "datasets: expected"),
         ("mine.csv", "datasets: expected a list or a mapping, found 'mine.csv'"),

@@ -145,29 +145,39 @@ def _bytes(name: str, data: bytes) -> Any:
     ("words", "make", "line"),
     [
         (["--text", " "], None, "text 1: empty: give a text"),
-        (["{f}/a.csv"], _bytes("a.csv", b"body\nx\n"), "a.csv: no column text: has body: give"),
+        (["{f}/a.csv"], _bytes("a.csv", b"body\nx\n"), "a.csv: line 1: column 'text' is not among"),
         (["{f}/a.csv"], _bytes("a.csv", b"text\n\xff\xfe\n"), "not UTF-8"),
-        (["{f}/a.txt"], _bytes("a.txt", b"ok\n\xff\n"), "a.txt: byte 3: not UTF-8: save it"),
-        (["{f}/a.csv"], _bytes("a.csv", b""), "a.csv: not readable as .csv"),
-        (["{f}/a.jsonl"], _bytes("a.jsonl", b"{"), "a.jsonl: not readable as .jsonl"),
-        (["{f}/a.jsonl"], _bytes("a.jsonl", b'{"text": 3}\n'), "row 1: no text in column text"),
+        (["{f}/a.txt"], _bytes("a.txt", b"ok\n\xff\n"), "a.txt: line 2: not UTF-8"),
+        (["{f}/a.csv"], _bytes("a.csv", b""), "a.csv: line 1: the file is empty"),
+        (["{f}/a.jsonl"], _bytes("a.jsonl", b"{"), "a.jsonl: line 1: column 2: not JSON"),
+        (["{f}/a.jsonl"], _bytes("a.jsonl", b'{"text": [3]}\n'), "line 1: text: [3] is neither"),
         (["{f}/a.xls"], _bytes("a.xls", b""), "a.xls: give .csv, .tsv, .jsonl, .parquet or .txt"),
         (["{f}/none.csv"], None, "none.csv: no such file"),
         (["--text", "x", "--threshold", "7"], None, "threshold: 7.0: give a confidence, 0 to 1"),
         ([], None, "predict: give either --text (once or more) or a file"),
         (["--text", "x", "--run", "{f}/none"], None, "none: no such folder"),
         (["--text", "x", "--run", "{f}"], None, "no packaged learner here (model.json)"),
+        (["--text", "x", "--run", "http://a.b/m"], None, "http://a.b/m: nothing is fetched from"),
+        (["--text", "x", "--run", "s3://bucket/m"], None, "s3://bucket/m: nothing is fetched from"),
+        (["--text", "x", "--run", "file:///etc"], None, "file:///etc: nothing is fetched from"),
+        (["--text", "fine", "--text", "caf\udce9"], None, "text 2: holds bytes that are not UTF-8"),
+        (["--text", "x", "--threads", "0"], None, "--threads"),
+        (["--text", "x", "--out", "{f}"], None, "is a directory"),
     ],
 )  # fmt: skip
 def test_a_bad_request_is_one_line(
-    words: list[str], make: Any, line: str, packaged: Packaged, tmp_path: Path
-) -> None:
+    words: list[str], make: Any, line: str, packaged: Packaged, tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
     if make:
         make(tmp_path)
     given = [word.replace("{f}", str(tmp_path)) for word in words]
+    run = str(packaged("static_emr"))
+    capsys.readouterr()
     with pytest.raises(SystemExit) as stopped:
-        main(["predict", "--run", str(packaged("static_emr")), *given])
-    message = str(stopped.value.code)
+        main(["predict", "--run", run, *given])
+    code = stopped.value.code
+    message = capsys.readouterr().err.strip() if code == 2 else str(code)
     assert line in message
     assert "\n" not in message
 
@@ -184,6 +194,16 @@ def test_a_text_of_any_length_is_read(packaged: Packaged) -> None:
         ("<e>one</e>", "relation", "t: not a marked relation"),
         ("<e1>one</e1>", "entity", "t: .*mark it as <e>mention</e>"),
         ("<e>one", "entity", "t: .*mark it as <e>mention</e>"),
+        ("<e1>a</e1> <e1>b</e1> <e2>c</e2>", "relation", "t: 2 mentions of one head: mark one"),
+        ("<e1>a</e1> <e2>b</e2> <e2>c</e2>", "relation", "t: 2 mentions of one tail: mark one"),
+        ("<e>a</e> <e>b</e>", "entity", "t: 2 mentions of one entity: mark one of them"),
+        ("<e1></e1> of <e2>b</e2>", "relation", "t: span outside the text: mark it as"),
+        ("<e1> </e1> of <e2>b</e2>", "relation", "t: blank mention: mark it as"),
+        ("<e1>\u200b</e1> of <e2>b</e2>", "relation", "t: blank mention: mark it as"),
+        ("<e>\u2060\ufeff</e> here", "entity", "t: blank mention: mark it as"),
+        ("<e1>a <e2>b</e2></e1>", "relation", "t: overlapping spans: mark it as"),
+        ("<e1>a <e2>b</e1> c</e2>", "relation", "t: overlapping spans: mark it as"),
+        ("\u200b\u2060", "sentence", "t: empty: give a text"),
         (3, "sentence", "t: of type int: give a text"),
     ],
 )

@@ -146,7 +146,17 @@ def test_written_and_read(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["[]", "{}", '{"train": [1]}', '{"train": ["a"], "valid": []}', "3"]
+    "text",
+    [
+        "[]",
+        "{}",
+        '{"train": [1]}',
+        '{"train": ["a"], "valid": []}',
+        "3",
+        '{"train": 3, "valid": []}',
+        '{"train": [1.5], "valid": []}',
+        '{"train": [[1]], "valid": []}',
+    ],
 )
 def test_what_is_no_memory_file(tmp_path: Path, text: str) -> None:
     path = tmp_path / "memory.json"
@@ -156,6 +166,11 @@ def test_what_is_no_memory_file(tmp_path: Path, text: str) -> None:
     path.write_text("{")
     with pytest.raises(UserError, match=r"memory\.json: not a JSON file"):
         read_memory(path, 10)
+
+
+@pytest.mark.filterwarnings("error")
+def test_equal_samples_are_kept_without_a_word() -> None:
+    assert nearest_to_centroids(np.zeros((9, 3)), 4, seed=1) == [0, 1, 2, 3]
 
 
 def test_a_memory_without_a_sample(tmp_path: Path) -> None:

@@ -5,29 +5,48 @@ from __future__ import annotations
 import math
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from conpet.files import read_json, write_json
 from conpet.reporting.claims import FAILS, HOLDS, OPEN, found_claims, independent, verdict
 from conpet.reporting.collect import Results, collect
+from conpet.reporting.significance import paired_t, t_interval
 from conpet.reporting.tables import TABLES
 from tests.reporting.synthetic import build, cells, known
 
 
 def test_every_verdict() -> None:
-    assert verdict(0.02, 0.01, 0.03) == HOLDS
-    assert verdict(0.02, -0.01, 0.05) == OPEN
-    assert verdict(-0.02, -0.05, 0.01) == OPEN  # worse, but the samples do not tell
-    assert verdict(0.02, math.nan, math.nan) == OPEN
-    assert verdict(-0.02, -0.03, -0.01) == FAILS
-    assert verdict(0.0, 0.0, 0.0) == OPEN
-    assert verdict(math.nan, math.nan, math.nan) == ""
-    assert verdict(0.04, 0.03, 0.049, above=0.05) == FAILS
+    assert verdict(0.02, (0.01, 0.03)) == HOLDS
+    assert verdict(0.02, (-0.01, 0.05)) == OPEN
+    assert verdict(-0.02, (-0.05, 0.01)) == OPEN  # worse, but the samples do not tell
+    assert verdict(0.02, (math.nan, math.nan)) == OPEN
+    assert verdict(-0.02, (-0.03, -0.01)) == FAILS
+    assert verdict(0.0, (0.0, 0.0)) == OPEN
+    assert verdict(math.nan, (math.nan, math.nan)) == ""
+    assert verdict(0.04, (0.03, 0.049), above=0.05) == FAILS
     assert independent(0.0, 0.0) == HOLDS
     assert independent(3.0, -1.0) == HOLDS
     assert independent(-3.0, -4.0) == HOLDS
     assert independent(3.0, 1.0) == FAILS
     assert independent(3.0, math.nan) == OPEN
+
+
+def test_seeds_and_samples_must_agree() -> None:
+    """FewRel's Static above EMR: +2.32 points, seeds' std 3.40, samples [+0.89, +3.78]."""
+    seeds = t_interval(0.0232, 0.0340, 3)
+    assert seeds == pytest.approx((-0.0613, 0.1077), abs=1e-4)
+    assert verdict(0.0232, (0.0089, 0.0378), seeds) == OPEN
+    assert verdict(0.0232, (0.0089, 0.0378), t_interval(0.0232, 0.0010, 3)) == HOLDS
+    assert verdict(-0.0232, (-0.0378, -0.0089), t_interval(-0.0232, 0.0010, 3)) == FAILS
+    assert verdict(0.0232, (0.0089, 0.0378), t_interval(0.0232, math.nan, 1)) == OPEN
+
+
+def test_the_interval_over_seeds_is_that_of_the_t_test() -> None:
+    for differences in ([0.01, 0.02, 0.06], [0.03, 0.04, 0.06]):
+        values = np.array(differences)
+        low, high = t_interval(values.mean(), values.std(ddof=1), 3)
+        assert (low > 0 or high < 0) == (paired_t(values) < 0.05)
 
 
 def test_claims_of_a_finished_matrix(results: Results) -> None:
@@ -62,4 +81,4 @@ def test_growing_cost_does_not_hold(tmp_path: Path) -> None:
 def test_what_is_not_finished_is_pending(two: Results) -> None:
     made = TABLES["claims"][0](two)
     row = next(r for r in made.rows if r[:2] == ["demo", "Static ConPET (EMR) above EMR"])
-    assert row[2:] == ["…", "…", "…", "0", "…"]
+    assert row[2:] == ["…", "…", "…", "…", "0", "…"]

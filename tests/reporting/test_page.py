@@ -12,12 +12,13 @@ from pathlib import Path
 
 import pytest
 
+from conpet.commands import main
 from conpet.errors import UserError
-from conpet.files import write_json
-from conpet.provenance import commit
+from conpet.files import read_json, write_json
+from conpet.provenance import commit, cpu
 from conpet.reporting.collect import Results, collect
 from conpet.reporting.curves import epoch_curves
-from conpet.reporting.drill import confusions
+from conpet.reporting.drill import TASK_COLUMNS, confusions, drill
 from conpet.reporting.figures import FIGURES
 from conpet.reporting.page import About, data_hashes, write_page
 from conpet.reporting.predictions import Texts, read_predictions
@@ -114,6 +115,42 @@ def test_tables_are_as_in_their_files(page: str, results: Results) -> None:
 def test_says_what_code_trained(page: str, results: Results) -> None:
     trainings = sum(len(run.trainings) for run in results.runs)
     assert f"5eed ({trainings} trainings)" in page
+
+
+def test_epochs_are_counted_as_in_the_log(results: Results) -> None:
+    run = results.of("demo", "minilm", "emr")[0]
+    shown = [
+        row[TASK_COLUMNS.index("Best epoch")] for row in drill(results, run, Texts(Path())).tasks
+    ]
+    assert shown == [str(task.learner.state["best_epoch"] + 1) for task in run.tasks]
+
+
+def test_says_what_it_was_computed_with(tmp_path: Path) -> None:
+    matrix = cells(methods=("emr",), seeds=(100,), n_tasks=1)
+    (run,) = build(tmp_path, matrix, per_class=2).runs
+    state, timing = (run.folder.state(1) / name for name in ("state.json", "timing.json"))
+    write_json(state, read_json(state) | {"precision": "bfloat16"})
+    write_json(timing, read_json(timing) | {"device": "cpu", "cpu": "Some CPU at 3 GHz"})
+    page = write_page(collect("demo", tmp_path, matrix), tmp_path / "report.html").read_text()
+    assert "bfloat16, cpu, Some CPU at 3 GHz" in page
+    assert cpu()
+
+
+def test_show_names_what_is_there(
+    results: Results, tmp_path: Path, capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    monkeypatch.chdir(ROOT)
+    there = shutil.copytree(results.root, tmp_path / "results")
+    words = ["show", "--experiment", "demo", "--results", str(there)]
+    main(words)
+    assert str(there) not in capsys.readouterr().out
+    (there / "demo/tables").mkdir()
+    write_json(there / "demo/tracked.json", {})
+    main(words)
+    lines = capsys.readouterr().out.splitlines()[-2:]
+    assert [line.split()[0] for line in lines] == ["tables", "MLflow"]
+    assert str(there / "demo/tables") in lines[0]
 
 
 def test_texts_are_escaped(page: str) -> None:

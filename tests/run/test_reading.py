@@ -76,6 +76,15 @@ def test_a_state_that_does_not_say_what_it_needs_is_refused(needs: object, tmp_p
         read_run(folder, KEY, 1).kept_bytes(1)
 
 
+@pytest.mark.parametrize("text", ["[]", "3", "null", "", "{", '"state"'])
+@pytest.mark.parametrize("name", ["state/state.json", "state/timing.json", "metrics.json"])
+def test_a_file_that_holds_something_else_is_one_line(name: str, text: str, tmp_path: Path) -> None:
+    path = RunFolder(build_run(tmp_path, KEY, 1)).task(1) / name
+    path.write_text(text)
+    with pytest.raises(UserError, match=rf"^[^\n]*task01/{name}: [^\n]*$"):
+        read_run(RunFolder(path.parents[len(Path(name).parts)]).root, KEY, 1)
+
+
 @pytest.mark.parametrize("name", ["", "a/b", "it's", "a b", "-x", "ü"])
 def test_names_that_no_filter_can_quote(name: str) -> None:
     with pytest.raises(UserError, match="run key"):

@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 
 from conpet.commands import main
+from conpet.errors import UserError
 from conpet.tracking.inventory import differences, inventory
 from tests.chain import Chain
+from tests.conftest import ROOT
 from tests.predicting.conftest import Packaged, learnt, packaged
 from tests.tracking import looked as plain
 from tests.tracking.conftest import Store
@@ -35,7 +37,7 @@ def test_models_that_are_logged_anew_are_the_same(
         log(other, packaged(method), method)
     assert held == inventory(other.uri)
     key = "tiny/tiny/tiny/dynamic/1"
-    assert held["registered tiny-dynamic: alias best"] == key
+    assert held["registered tiny-tiny-dynamic: alias best"] == key
     assert held[f"model {key}: run"] == key
     assert f"model {key}: artifact MLmodel" in held
     assert any(place.startswith(f"model {key}: metric whole_accuracy 3 tiny ") for place in held)
@@ -77,3 +79,43 @@ def test_the_command_says_identical_or_what_is_not(
     with pytest.raises(SystemExit, match="1"):
         main(["diff-stores", store.uri, other.uri])
     assert "run demo/demo/minilm/joint/100: name: only in" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["diff-stores", "sqlite:///{f}/a.db", "sqlite:///{f}/b.db"],
+        ["diff-stores", "{f}/a.db", "{f}/b.db"],
+        ["diff-stores", "{f}/a.json", "{f}/b.json"],
+        ["diff-stores", "sqlite:///{f}", "sqlite:///{f}/b.db"],
+        ["dump-store", "--store", "sqlite:///{f}/sub/a.db", "--out", "{f}/a.json"],
+        ["ui", "--store", "sqlite:///{f}/a.db"],
+        ["diff", "{f}/a", "{f}/b"],
+        ["publish", "--experiment", "demo", "--results", "{f}", "--out", "{f}/kept"],
+        ["show", "--experiment", "demo", "--results", "{f}"],
+        ["targets", "--config-dir", "{f}/none"],
+        ["predict", "--run", "models:/demo@best", "--text", "x"],
+        ["log-model", "--package", "{f}/p", "--tracked", "{f}/t", "--out", "{f}/o"],
+    ],
+)
+def test_what_is_not_there_is_one_line_and_stays_away(
+    words: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import mlflow
+
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    monkeypatch.setattr(mlflow, "is_tracking_uri_set", lambda: False)
+    (tmp_path / "config").symlink_to(ROOT / "config")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit) as stopped:
+        main([word.replace("{f}", str(tmp_path)) for word in words])
+    said = str(stopped.value.code)
+    assert said.startswith("conpet: error: ")
+    assert "\n" not in said
+    assert [path.name for path in tmp_path.iterdir()] == ["config"]
+
+
+def test_what_is_no_dump_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "a.json").write_text("[1]")
+    with pytest.raises(UserError, match=r"a\.json: not what `conpet dump-store` writes"):
+        differences(str(tmp_path / "a.json"), str(tmp_path / "a.json"))

@@ -6,6 +6,7 @@ import json
 import shutil
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -38,7 +39,9 @@ def log(
     package: Path | None = None,
     tasks: int = TASKS,
 ) -> dict[str, str]:
-    key, out = RunKey("tiny", "tiny", "tiny", method, seed), store.root / f"{method}{seed}.json"
+    card = read_json((package or run / "model") / "model.json")
+    key = RunKey(card["experiment"], "tiny", "tiny", method, seed)
+    out = store.root / f"{method}{seed}.json"
     track_run(read_run(run, key, tasks), {}, {}, store.uri, store.artifacts, out)
     log_package(package or run / "model", out, store.uri, store.root / "logged.json")
     return read_json(store.root / "logged.json")  # type: ignore[no-any-return]
@@ -63,9 +66,9 @@ def test_the_model_answers_as_the_package_does(
 
     run = packaged(method)
     logged = log(at, run, method)
-    assert logged["name"] == f"tiny-{method}"
+    assert logged["name"] == f"tiny-tiny-{method}"
     expected = conpet.load(run).predict(TEXTS)
-    model = mlflow.pyfunc.load_model(f"models:/tiny-{method}@best")
+    model = mlflow.pyfunc.load_model(f"models:/tiny-tiny-{method}@best")
     found = model.predict(pd.DataFrame({"text": TEXTS}))
     assert list(found["label"]) == expected.labels
     np.testing.assert_allclose(found["confidence"], expected.confidence, atol=1e-6)
@@ -87,7 +90,7 @@ def test_logging_again_replaces(at: Store, packaged: Packaged) -> None:
     log(at, run, "static_emr")
     second = log(at, run, "static_emr")
     client = looked.client(at.uri)
-    versions = client.search_model_versions("name = 'tiny-static_emr'")
+    versions = client.search_model_versions("name = 'tiny-tiny-static_emr'")
     assert [v.version for v in versions] == [int(second["version"])] or [
         str(v.version) for v in versions
     ] == [second["version"]]
@@ -122,8 +125,99 @@ def test_best_is_the_one_that_validation_found_best(at: Store, packaged: Package
                 about["calibration"]["accuracy"] = accuracy
             write_json(path, about)
         log(at, folder, "static_emr", seed)
-        best = client.get_model_version_by_alias("tiny-static_emr", "best")
+        best = client.get_model_version_by_alias("tiny-tiny-static_emr", "best")
         assert best.tags["conpet.run_key"].endswith("/1" if seed == 1 else "/2")
+
+
+def changed(run: Path, to: Path, seed: int, experiment: str = "tiny", **about: Any) -> Path:
+    """Copy a run as that of another seed and experiment, its package saying other things."""
+    shutil.copytree(run, to)
+    for path in to.glob("task*/metrics.json"):
+        write_json(path, read_json(path) | {"seed": seed})
+    card = to / "model/model.json"
+    values = read_json(card) | {"seed": seed, "experiment": experiment}
+    values["calibration"]["accuracy"] = about.pop("accuracy", 0.5)
+    write_json(card, values | about)
+    return to
+
+
+def test_best_is_among_those_that_know_the_same_classes(at: Store, packaged: Packaged) -> None:
+    """A shortened stream is easier: its learner is no rival of those that know all classes."""
+    run, client = packaged("static_emr"), looked.client(at.uri)
+    classes = read_json(run / "model/model.json")["classes"]
+    short = {"task": 1, "classes": classes[:1], "accuracy": 1.0}
+    log(at, changed(run, at.root / "a", 1, accuracy=0.5), "static_emr", 1)
+    log(at, changed(run, at.root / "b", 2, **short), "static_emr", 2)
+    log(at, changed(run, at.root / "c", 3, accuracy=0.25), "static_emr", 3)
+    best = client.get_model_version_by_alias("tiny-tiny-static_emr", "best")
+    assert best.tags["conpet.run_key"].endswith("/1")
+    # nor are those that were measured on other samples
+    log(at, changed(run, at.root / "d", 4, samples="0" * 64, accuracy=0.1), "static_emr", 4)
+    best = client.get_model_version_by_alias("tiny-tiny-static_emr", "best")
+    assert best.tags["conpet.run_key"].endswith("/4")
+
+
+def test_an_experiments_models_are_its_own(at: Store, packaged: Packaged) -> None:
+    run, client = packaged("static_emr"), looked.client(at.uri)
+    log(at, run, "static_emr")
+    other = changed(run, at.root / "a", 1, "other", accuracy=1.0)
+    assert log(at, other, "static_emr")["name"] == "other-tiny-static_emr"
+    for name in ("tiny", "other"):
+        best = client.get_model_version_by_alias(f"{name}-tiny-static_emr", "best")
+        assert best.tags["conpet.run_key"].startswith(f"{name}/tiny/")
+    names = {"experiment": "other-tiny", "dataset": "static_emr", "method": "x"}
+    client.create_registered_model("other-tiny-static_emr-x", tags={"conpet.of": "other/tiny/y"})
+    clash = changed(run, at.root / "b", 1, **names)
+    with pytest.raises(
+        UserError, match="is the registered model of other/tiny/y, not of other-tiny"
+    ):
+        log(at, clash, "static_emr")
+
+
+def test_a_moved_project_says_what_to_delete(
+    at: Store, packaged: Packaged, tmp_path_factory: pytest.TempPathFactory,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    log(at, packaged("static_emr"), "static_emr")
+    moved = tmp_path_factory.mktemp("moved") / "here"
+    at.root.rename(moved)
+    monkeypatch.chdir(moved)
+    uri = f"sqlite:///{moved}/mlflow.db"
+    import mlflow
+
+    for name in ("set_tracking_uri", "set_registry_uri"):
+        getattr(mlflow, name)(uri)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
+    both = rf"delete {moved}/mlflow\.db and {moved}/mlartifacts and log again"
+    with pytest.raises(UserError, match=rf"^models:/.*was the project moved\? {both}"):
+        conpet.load("models:/tiny-tiny-static_emr@best")
+
+
+def test_a_model_in_a_project_of_any_name(
+    schema: Path, packaged: Packaged, learnt: Chain, tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    here = tmp_path / "a%20b#c?d"
+    shutil.copytree(packaged("static_emr"), here / "run")
+    uri = "sqlite:///of-any-name.db"  # MLflow knows a store that it has opened by its address
+    shutil.copy(schema, here / "of-any-name.db")
+    monkeypatch.chdir(here)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
+    key = RunKey("tiny", "tiny", "tiny", "static_emr", 1)
+    for _ in range(2):
+        run = read_run(here / "run", key, TASKS)
+        track_run(run, {}, {}, uri, Path("mlartifacts"), here / "t.json")
+        log_package(here / "run/model", here / "t.json", uri, here / "logged.json")
+    assert len(list(here.rglob("MLmodel"))) == 1
+    found = conpet.load("models:/tiny-tiny-static_emr@best", snapshot=learnt.snapshot)
+    assert found.predict(TEXTS).labels == conpet.load(packaged("static_emr")).predict(TEXTS).labels
+
+
+def test_a_run_that_the_store_lost_says_how_to_log_again(at: Store, packaged: Packaged) -> None:
+    run = packaged("static_emr")
+    write_json(at.root / "t.json", {"run_id": "0" * 32})
+    with pytest.raises(UserError, match=r"log again: snakemake mlflow .* --forcerun store"):
+        log_package(run / "model", at.root / "t.json", at.uri, at.root / "logged.json")
 
 
 def test_a_model_says_what_it_needs(at: Store, packaged: Packaged) -> None:
@@ -145,11 +239,13 @@ def test_a_model_says_what_it_needs(at: Store, packaged: Packaged) -> None:
     assert {"calibration/ece", "calibration/valid_accuracy", "whole_accuracy"} <= {
         metric.key for metric in model.metrics
     }
-    note = looked.client(at.uri).get_model_version("tiny-dynamic", logged["version"]).description
+    note = (
+        looked.client(at.uri).get_model_version("tiny-tiny-dynamic", logged["version"]).description
+    )
     assert "6 classes in 3 tasks. Right on " in note
     assert model.tags["mlflow.note.content"] == note
     (registered,) = json.loads(model.tags["mlflow.modelVersions"])
-    assert registered["name"] == "tiny-dynamic"
+    assert registered["name"] == "tiny-tiny-dynamic"
     assert str(registered["version"]) == logged["version"]
     run = looked.client(at.uri).get_run(model.source_run_id)
     data = run.inputs.dataset_inputs[0].dataset

@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -47,6 +49,28 @@ def test_flatten() -> None:
         "g": "text",
         "h": "{}",
     }
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {r"encoder\.layer\.(0|1)\..*": 8, "value": 2},
+        {"layer.0": 8},
+        {"": 1},
+        {"a" * 300: 1},
+        {3: 1},
+        {"größe": 1},
+    ],
+)
+def test_keys_that_a_store_refuses_stay_in_one_value(odd: dict[Any, Any]) -> None:
+    flat = run_entries.flatten({"tuning": {"rank_pattern": odd, "r": 4}})
+    assert flat["tuning.r"] == "4"
+    assert json.loads(flat["tuning.rank_pattern"]) == {str(k): v for k, v in odd.items()}
+
+
+def test_settings_whose_keys_hold_dots_do_not_meet() -> None:
+    flat = run_entries.flatten({"t": {"a": {"b": 1}, "a.b": 2}})
+    assert json.loads(flat["t"]) == {"a": {"b": 1}, "a.b": 2}
 
 
 def test_long_values_are_cut_but_stay_different() -> None:
@@ -112,7 +136,7 @@ def test_curves_and_times(record: Run) -> None:
     points = run_entries.task_metrics(task)
     loss = by_step(points, "loss")
     assert len(loss) == 40 and loss[1] > loss[40]
-    assert by_step(points, "valid_accuracy") == pytest.approx({0: 0.7, 1: 0.8, 2: 0.9})
+    assert by_step(points, "valid_accuracy") == pytest.approx({1: 0.7, 2: 0.8, 3: 0.9})
     assert len(by_step(points, "selector_loss")) == 40
     assert by_step(points, "learning_accuracy") == {2: accuracy("dynamic", 100, 2, 2)}
     end = 1000 * (BIRTH + 120)
@@ -120,6 +144,40 @@ def test_curves_and_times(record: Run) -> None:
     assert times == sorted(times) and times[-1] == end
     assert times[0] == end - 1000 * SPAN + 1000 * SPAN // 40
     assert task.start_ms == end - 1000 * (SPAN + 10)
+
+
+def test_epochs_are_counted_as_in_the_log(record: Run) -> None:
+    """state.json counts from 0, and says -1 of what was there before: the log, 1 and nothing."""
+    task = record.tasks[1]
+    assert task.learner.state["best_epoch"] == 2  # the last of three
+    assert by_step(run_entries.task_metrics(task), "best_epoch") == {2: 3}
+    assert "Best epoch: 3\n" in notes.task_note(record, task)
+    assert [line[:4] for line in notes.task_note(record, task).splitlines()[-3:]] == [
+        "| 1 ", "| 2 ", "| 3 ",
+    ]  # fmt: skip
+    untrained = replace(task.learner, state={**task.learner.state, "best_epoch": -1})
+    assert untrained.best_epoch == 0
+
+
+def test_what_it_was_computed_with_is_told(record: Run) -> None:
+    assert "computed" not in run_entries.run_params(record, {})
+    last = record.tasks[-1]
+    learner = replace(
+        last.learner,
+        state={**last.learner.state, "precision": "bfloat16"},
+        timing={**last.learner.timing, "device": "cpu", "cpu": "Some CPU at 3 GHz"},
+    )
+    told = replace(record, tasks=[*record.tasks[:-1], replace(last, learner=learner)])
+    params = run_entries.run_params(told, {"settings": {"compute": {"precision": "auto"}}})
+    assert params["computed"] == "bfloat16, cpu, Some CPU at 3 GHz"
+
+
+def test_seconds_are_rounded(record: Run) -> None:
+    odd = {"seconds": 9.681666666666667}
+    tasks = [replace(t, learner=replace(t.learner, timing=odd)) for t in record.tasks]
+    points = run_entries.run_metrics(replace(record, tasks=tasks))
+    assert by_step(points, "seconds")[1] == 9.682
+    assert by_step(points, "seconds_total")[3] == 49.045
 
 
 def test_tags(record: Run) -> None:

@@ -36,7 +36,7 @@ def place(
         patch.setenv("CONPET_SNAPSHOT", str(learnt.snapshot))
         patch.chdir(root)
         log(store, packaged("dynamic"), "dynamic")
-        with server("models:/tiny-dynamic@best", root) as (address, _):
+        with server("models:/tiny-tiny-dynamic@best", root) as (address, _):
             yield address
 
 
@@ -123,7 +123,7 @@ def test_the_same_client_finds_more_classes_when_a_task_is_added(
     states = [word for task in (1, 2) for word in ("--state", grown / f"task0{task}/state")]
     selector = ["--selector", grown / "task02/selector"]
     learnt.ask("package", *learnt.of, *states, *selector, "--out", young / "model")
-    address, body = "models:/tiny-dynamic@best", asked(TEXTS, probabilities=True)
+    address, body = "models:/tiny-tiny-dynamic@best", asked(TEXTS, probabilities=True)
     log(store, grown, "dynamic", package=young / "model", tasks=2)
     with server(address, store.root) as (place, _):
         before = send(place, body)

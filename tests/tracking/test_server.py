@@ -18,6 +18,7 @@ from pathlib import Path
 
 import pytest
 
+from conpet.commands import main
 from conpet.errors import UserError
 from conpet.files import read_json
 from conpet.run.reading import read_run
@@ -60,13 +61,65 @@ def test_a_port_that_is_taken_is_told_at_once(store: Store) -> None:
             ui_command(store.uri, store.artifacts, port)
 
 
+def test_ui_names_the_pages_and_becomes_the_server(
+    store: Store, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    store.track(KEY, 1)
+    client = looked.client(store.uri)
+    client.delete_experiment(client.create_experiment("gone"))
+    became: list[list[str]] = []
+    monkeypatch.setattr(os, "execvp", lambda program, words: became.append([program, *words]))
+    port = free_port()
+    command = ui_command(store.uri, store.artifacts, port)
+    main(["ui", "--store", store.uri, "--artifacts", str(store.artifacts), "--port", str(port)])
+    assert became == [[command[0], *command]]
+    said = capsys.readouterr().out.splitlines()
+    assert said[1].startswith(f"  demo: http://127.0.0.1:{port}/#/experiments/1/runs?")
+    assert said[2] == (
+        "  gone: deleted in MLflow: log it again: "
+        "snakemake mlflow --config experiment=gone --forcerun store"
+    )
+
+
+def test_what_ends_ui_ends_its_server(store: Store) -> None:
+    """`kill PID` of `conpet ui`, and of nothing else, leaves no process and frees the port."""
+    port = free_port()
+    words = ["ui", "--store", store.uri, "--artifacts", str(store.artifacts), "--port", str(port)]
+    process = start([sys.executable, "-m", "conpet", *words], store.root)
+    try:
+        urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=5).close()
+        process.send_signal(signal.SIGTERM)
+        process.wait(30)
+        for _ in range(40):
+            if not _of_group(process.pid):
+                break
+            time.sleep(0.25)
+        assert not _of_group(process.pid)
+        with socket.socket() as tried:
+            assert tried.connect_ex(("127.0.0.1", port)) != 0
+    finally:
+        stop(process)
+
+
+def _of_group(group: int) -> list[int]:
+    """The processes of a group that are still there."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            words = path.read_text().rpartition(")")[2].split()
+            if int(words[2]) == group and words[0] != "Z":
+                found.append(int(path.parent.name))
+    return found
+
+
 def start(command: list[str], root: Path) -> subprocess.Popen[bytes]:
     """Start an MLflow server and wait until it answers."""
     port = command[command.index("--port") + 1]
     with (root / "server.log").open("w") as log:
         process = subprocess.Popen(
-            command, cwd=root, stdout=log, stderr=log, start_new_session=True
-        )
+            command, cwd=root, stdout=log, stderr=log, start_new_session=True,
+            env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
+        )  # fmt: skip
     for _ in range(600):
         try:
             urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=1).close()

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
+import json
 import multiprocessing
+import os
 import resource
+import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +22,7 @@ from conpet.files import read_json, write_text
 from conpet.run import RunKey
 from conpet.run.reading import read_run
 from conpet.tracking import Summary, count_active, create_store, track_run, track_summary
+from conpet.tracking.inventory import inventory
 from tests.tracking import looked
 from tests.tracking.conftest import Store
 from tests.tracking.synthetic import METHODS, TAGS, build_run, config
@@ -35,6 +42,48 @@ def test_parent_and_children(store: Store) -> None:
     assert {run.info.run_id for run in children} == set(tracked["children"])
     assert all(run.data.tags["mlflow.parentRunId"] == tracked["run_id"] for run in children)
     assert tracked["run_key"] == "demo/demo/minilm/dynamic/100"
+
+
+def test_the_duration_is_that_of_the_trainings(store: Store) -> None:
+    """MLflow shows end minus start: the files may be hours apart, the metrics say seconds."""
+    run = build_run(store.root, KEY, 3)
+    late = (run / "task03/metrics.json").stat().st_mtime + 7200
+    os.utime(run / "task03/metrics.json", (late, late))
+    out = run / "tracked.json"
+    track_run(read_run(run, KEY, 3), config(KEY), TAGS, store.uri, store.artifacts, out)
+    (parent,) = looked.runs(store.uri, "run")
+    for found in (parent, *looked.runs(store.uri, "task")):
+        seconds = found.data.metrics.get("seconds_total", found.data.metrics["seconds"])
+        assert found.info.end_time - found.info.start_time == round(1000 * seconds)
+
+
+def test_odd_settings_are_tracked(store: Store) -> None:
+    """Keys of PEFT's rank_pattern are regular expressions."""
+    run, odd = build_run(store.root, KEY, 1), {r"encoder\.layer\.[01]\..*": 8}
+    params = {"settings": {"tuning": {"config": {"rank_pattern": odd}}}}
+    track_run(read_run(run, KEY, 1), params, {}, store.uri, store.artifacts, store.root / "o.json")
+    (parent,) = looked.runs(store.uri, "run")
+    assert json.loads(parent.data.params["settings.tuning.config.rank_pattern"]) == odd
+
+
+@pytest.mark.parametrize("name", ["a%20b", "a#b", "a?b", "a b", "größe", "a%b;c&d"])
+def test_artifacts_stay_in_a_project_of_any_name(schema: Path, tmp_path: Path, name: str) -> None:
+    here = tmp_path / name
+    here.mkdir()
+    # as the workflow says it: relative, so that no character of the project's path is in it;
+    # MLflow knows a store that it has opened by its address
+    database = f"{tmp_path.name}.db"
+    uri = f"sqlite:///{database}"
+    shutil.copy(schema, here / database)
+    run = build_run(here, KEY, 1)
+    with contextlib.chdir(here):
+        for _ in range(2):
+            out, read = here / "tracked.json", read_run(run, KEY, 1)
+            track_run(read, {}, {}, uri, Path("mlartifacts"), out)
+        assert len(inventory(uri)) > 50
+    kept = [path.parent.parent.name for path in here.rglob("params.json")]
+    assert kept == [read_json(out)["run_id"]]  # the old run's are gone
+    assert [path.name for path in tmp_path.iterdir()] == [name]
 
 
 def test_what_a_run_holds(store: Store) -> None:
@@ -196,7 +245,10 @@ def test_an_experiment_in_the_bin_comes_back(store: Store) -> None:
 def test_another_artifact_folder_is_refused(store: Store) -> None:
     store.track(KEY, 1)
     run = store.root / "demo/demo/minilm/dynamic/seed100"
-    with pytest.raises(UserError, match="keeps its artifacts in"):
+    both = rf"delete {store.root}/mlflow\.db and {store.root}/elsewhere"
+    with pytest.raises(
+        UserError, match=rf"keeps its artifacts in .*was the project moved\? {both}"
+    ):
         out = store.root / "out.json"
         track_run(read_run(run, KEY, 1), {}, {}, store.uri, store.root / "elsewhere", out)
     assert not (store.root / "out.json").exists()
@@ -231,6 +283,54 @@ def test_a_store_that_is_no_database(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"mlflow\.db: "):
         create_store(f"sqlite:///{tmp_path}/mlflow.db", tmp_path / "a", tmp_path / "store.json")
     assert not (tmp_path / "store.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("address", "line"),
+    [
+        ("", "store: nothing: no store: give sqlite:///FILE"),
+        ("sqlite:///", "store: sqlite:///: names no file: give sqlite:///FILE"),
+        ("sqlite://", "store: sqlite://: no store: give"),
+        ("sqlite:///{f}", "store: sqlite:///{f}: is a folder: give sqlite:///{f}/mlflow.db"),
+        ("{f}", "store: {f}: no store: give sqlite:///FILE"),
+        ("file://{f}", "no store: give sqlite:///FILE"),
+        ("5", "store: 5: no store"),
+        ("http://", "names no server"),
+        ("databricks", "no store"),
+        ("sqlite:///{f}/text/mlflow.db", "text/mlflow.db: cannot be opened"),
+        ("sqlite:///{f}/text", "text: cannot be opened"),
+        ("postgresql+nodriver://x@127.0.0.1:9/y", "nodriver"),
+    ],
+)
+def test_what_is_no_store_is_told_at_once(tmp_path: Path, address: str, line: str) -> None:
+    write_text(tmp_path / "text", "not a database, but long enough to be taken for one\n" * 9)
+    before, began = sorted(tmp_path.rglob("*")), time.monotonic()
+    with pytest.raises(UserError) as told:
+        create_store(address.replace("{f}", str(tmp_path)), tmp_path / "a", tmp_path / "s.json")
+    assert line.replace("{f}", str(tmp_path)) in str(told.value)
+    assert "\n" not in str(told.value)
+    assert time.monotonic() - began < 10
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_another_users_lock_is_held_all_the_same(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lock = store.root / "mlflow.db.lock"
+    lock.touch()
+    opens = Path.open
+
+    def refuses(path: Path, mode: str = "r", *args: Any, **kwargs: Any) -> Any:
+        if path == lock and set(mode) & set("wa+"):
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return opens(path, mode, *args, **kwargs)
+
+    monkeypatch.setattr(Path, "open", refuses)
+    store.track(KEY, 1)
+    assert count_active(store.uri) == 2
+    lock.unlink()
+    with pytest.raises(UserError, match=r"mlflow\.db\.lock: cannot be opened \(Permission denied"):
+        store.track(KEY, 1)
 
 
 def test_one_process_is_quick(store: Store) -> None:

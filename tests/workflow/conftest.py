@@ -57,6 +57,11 @@ class Workspace:
         path = self.folder / "config" / name
         path.write_text(path.read_text(encoding="utf-8") + text, encoding="utf-8")
 
+    def extend(self, text: str) -> None:
+        """Write what `conpet extend` adds to the dataset."""
+        (self.folder / "config/additions").mkdir()
+        self.write("additions/tiny.yaml", text)
+
     def environment(self, **more: str) -> dict[str, str]:
         path = f"{self.folder / 'bin'}{os.pathsep}{os.environ['PATH']}"
         return {**os.environ, "PATH": path, "FAKE_CALLS": str(self.calls_folder), **more}

@@ -15,6 +15,8 @@ import pytest
 from tests.conftest import ROOT
 from tests.workflow.conftest import Workspace, said
 
+pytestmark = pytest.mark.slow
+
 _spec = importlib.util.spec_from_file_location("console", ROOT / "workflow/scripts/console.py")
 assert _spec is not None and _spec.loader is not None
 console = importlib.util.module_from_spec(_spec)

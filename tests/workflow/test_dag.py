@@ -119,6 +119,7 @@ def test_verify_makes_it_again_elsewhere_and_compares(finished: Workspace) -> No
     assert "nothing is published of tiny" in finished.run("verify").stderr
     assert finished.run("publish").returncode == 0
     (finished.folder / "results/published/tiny/tables").mkdir()
+    finished.extend(ADDITION)  # after it was published
     before = finished.bytes()
     finished.forget_calls()
     done = finished.run("verify", tolerance="0.5")
@@ -232,9 +233,24 @@ def test_a_job_is_handed_the_settings_that_trigger_it(finished: Workspace) -> No
         assert Path(path).stem == hashlib.sha256(text).hexdigest()
 
 
-def test_an_appended_task_runs_itself_and_what_follows(finished: Workspace) -> None:
-    addition = "additions:\n  - {generator: {seed: 2}, classes: [P1, P2]}\n"
-    finished.append("datasets/tiny.yaml", addition)
+ADDITION = "additions:\n  - {generator: {seed: 2}, classes: [P1, P2]}\n"
+
+
+def test_what_was_extended_is_not_published(finished: Workspace) -> None:
+    finished.extend(ADDITION)
+    done = finished.run("publish")
+    assert done.returncode == 1
+    expected = "config/additions/tiny.yaml: adds tasks to tiny: publish without it, or under a na"
+    assert expected in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("own_file", [False, True])
+def test_an_appended_task_runs_itself_and_what_follows(own_file: bool, finished: Workspace) -> None:
+    if own_file:
+        finished.extend(ADDITION)
+    else:
+        finished.append("datasets/tiny.yaml", ADDITION)
     jobs = finished.planned("all")
     assert set(jobs.pop("represent")) == RUNS
     for rule in ("table", "figure", "rules", "report"):

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import os
 import socket
+import stat
 import subprocess
 import sys
 import time
@@ -16,6 +18,8 @@ from typing import Any
 import pytest
 
 from tests.conftest import ROOT
+
+pytestmark = pytest.mark.slow
 
 PROCESSES = ROOT / "workflow" / "processes"
 
@@ -30,6 +34,9 @@ def load(name: str, folder: Path = PROCESSES) -> ModuleType:
 
 runner = load("runner")
 leftovers = load("leftovers")
+
+
+linux = pytest.mark.skipif(sys.platform != "linux", reason="forkserver.py is used on Linux only")
 
 
 def command(log: Path, *words: str) -> list[str]:
@@ -152,9 +159,6 @@ def test_a_process_is_alive_until_it_is_not() -> None:
     assert not runner.alive(child.pid)
 
 
-linux = pytest.mark.skipif(sys.platform != "linux", reason="forkserver.py is used on Linux only")
-
-
 def serve(path: Path, workflow: int) -> subprocess.Popen[bytes]:
     """Start a forkserver.py, and wait until it answers."""
     script = [sys.executable, str(PROCESSES / "forkserver.py"), str(path), str(workflow)]
@@ -163,8 +167,8 @@ def serve(path: Path, workflow: int) -> subprocess.Popen[bytes]:
     return process
 
 
-def wait_until(true: Callable[[], bool]) -> None:
-    end = time.monotonic() + 60
+def wait_until(true: Callable[[], bool], seconds: float = 60) -> None:
+    end = time.monotonic() + seconds
     while not true():
         assert time.monotonic() < end
         time.sleep(0.05)
@@ -257,4 +261,54 @@ def test_forkserver_and_its_jobs_end_with_the_workflow(tmp_path: Path) -> None:
     workflow.wait()
     wait_until(lambda: not runner.alive(child.pid))
     assert process.wait(timeout=30) == 0
-    assert not path.parent.exists()
+    assert not path.exists()
+
+
+STARTS = """
+import os, signal, sys, time
+from pathlib import Path
+sys.path.insert(0, sys.argv[1])
+import forkserver, runner
+forkserver.start(Path("kept"))
+path = Path(os.environ["CONPET_FORKSERVER"])
+while not path.exists():
+    time.sleep(0.02)
+if sys.argv[2] == "killed":
+    import socket, json
+    connection = socket.socket(socket.AF_UNIX)
+    connection.connect(str(path))  # now it imports
+    print(path, flush=True)
+    time.sleep(0.5)
+    os.kill(os.getpid(), signal.SIGKILL)
+print(path, flush=True)
+"""
+
+
+def servers(folder: Path) -> list[int]:
+    """Return the processes of forkserver.py that were started in a folder."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        with contextlib.suppress(OSError, ValueError):
+            words = (entry / "cmdline").read_bytes()
+            if b"forkserver.py" in words and (entry / "cwd").resolve() == folder.resolve():
+                found.append(int(entry.name))
+    return found
+
+
+@linux
+@pytest.mark.parametrize("how", ["ended", "killed"])
+def test_forkserver_never_outlives_its_workflow(tmp_path: Path, how: str) -> None:
+    words = [sys.executable, "-c", STARTS, str(PROCESSES), how]
+    done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.stdout == f"kept/fork-{done.stdout.split('-')[1].split('.')[0]}.sock\n"
+    wait_until(lambda: not servers(tmp_path), 3)
+    left = [path.name for path in (tmp_path / "kept").glob("*.sock")]
+    assert len(left) == (how == "killed")  # nobody could remove it: the next one does
+    again = [sys.executable, "-c", STARTS, str(PROCESSES), "ended"]
+    assert subprocess.run(again, cwd=tmp_path, check=False, capture_output=True).returncode == 0
+    assert [path.name for path in (tmp_path / "kept").iterdir()] == ["forkserver.log"]
+
+
+@linux
+def test_only_this_user_may_ask_forkserver(server: Path) -> None:
+    assert stat.S_IMODE(server.stat().st_mode) == 0o600

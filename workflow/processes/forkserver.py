@@ -9,6 +9,7 @@ before the first request. A job ends with its runner.py. See docs/processes.md.
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import gc
 import importlib
@@ -20,7 +21,6 @@ import socket
 import socketserver
 import subprocess
 import sys
-import tempfile
 import traceback
 from pathlib import Path
 from typing import Any
@@ -63,6 +63,12 @@ def _receive(connection: socket.socket) -> tuple[dict[str, Any], int]:
             raise ValueError("a request was cut short")
         data += more
     return json.loads(data), files[0]
+
+
+def _told(connection: socket.socket, data: bytes) -> None:
+    """Send an answer; whoever asked may be gone."""
+    with contextlib.suppress(OSError):
+        connection.sendall(data)
 
 
 def _run(request: dict[str, Any], output: int) -> None:
@@ -111,7 +117,7 @@ class Request(socketserver.BaseRequestHandler):
             self.request.close()
             _run(request, output)
         os.close(output)
-        self.request.sendall(pid.to_bytes(4, "big"))
+        _told(self.request, pid.to_bytes(4, "big"))
         ended = os.pidfd_open(pid)
         ready: list[Any] = []
         while not ready and alive(self.server.workflow):
@@ -121,8 +127,7 @@ class Request(socketserver.BaseRequestHandler):
                 with contextlib.suppress(ProcessLookupError):
                     end(pid, signal.SIGKILL)
         status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
-        with contextlib.suppress(OSError):
-            self.request.sendall(status.to_bytes(4, "big", signed=True))
+        _told(self.request, status.to_bytes(4, "big", signed=True))
 
 
 class Server(socketserver.ForkingMixIn, socketserver.UnixStreamServer):
@@ -158,35 +163,46 @@ class Server(socketserver.ForkingMixIn, socketserver.UnixStreamServer):
 
 def serve(path: Path, workflow: int) -> None:
     """Answer requests until the workflow is gone, and its jobs with it."""
+    before = os.umask(0o177)  # only this user may ask
     with contextlib.suppress(SystemExit), Server(str(path), workflow) as server:
-        path.chmod(0o600)
+        os.umask(before)
         server.serve_forever(POLL_SECONDS)
     path.unlink(missing_ok=True)
-    with contextlib.suppress(OSError):  # made for the socket alone, or somebody else's
-        path.parent.rmdir()
 
 
-def start(log: Path) -> None:
+def start(folder: Path) -> None:
     """Start it in the background for this process, and have its jobs find it.
 
     Args:
-        log: where it says what goes wrong.
+        folder: where its socket lies, and its log, which says what goes wrong; below the current
+            folder, which is the jobs' too: a relative path is short enough for a socket's.
+            No other workflow may be at work there.
     """
     if sys.platform != "linux":
         return
-    path = f"{tempfile.mkdtemp(prefix='conpet-')}/fork.sock"  # only this user may enter
-    with log.open("wb") as file:
-        subprocess.Popen(
-            [sys.executable, str(Path(__file__)), path, str(os.getpid())],
+    folder.mkdir(parents=True, exist_ok=True)
+    for left in folder.glob("fork-*.sock"):  # of a workflow that was killed
+        left.unlink()
+    path = folder / f"fork-{os.getpid()}.sock"
+    with (folder / "forkserver.log").open("wb") as file:
+        server = subprocess.Popen(
+            [sys.executable, str(Path(__file__)), str(path), str(os.getpid())],
             stdin=subprocess.DEVNULL,
             stdout=file,
             stderr=file,
             start_new_session=True,
         )
-    os.environ["CONPET_FORKSERVER"] = path
+    atexit.register(_end, server, path)
+    os.environ["CONPET_FORKSERVER"] = str(path)
+
+
+def _end(server: subprocess.Popen[bytes], path: Path) -> None:
+    server.kill()
+    path.unlink(missing_ok=True)
 
 
 if __name__ == "__main__":
     if len(sys.argv) != 3:
         sys.exit("usage: forkserver.py SOCKET WORKFLOW_PID")
+    die_with_parent()  # at once, whatever it is importing
     serve(Path(sys.argv[1]), int(sys.argv[2]))

@@ -7,15 +7,23 @@ Usage: runner.py LOG COMMAND [ARGUMENT ...]
 The workflow to end with is ``CONPET_WORKFLOW`` (PROCESS@MACHINE). See docs/processes.md.
 Standard library only: a node without the ``workflow`` extra can run it.
 """
+# ruff: noqa: E402  who stops it in its first moment gets no traceback of an import
 
 from __future__ import annotations
+
+import os
+import signal
+
+STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+if __name__ == "__main__":
+    for _number in STOPPING:
+        signal.signal(_number, lambda number, _frame: os._exit(128 + number))
 
 import contextlib
 import ctypes
 import json
-import os
 import shutil
-import signal
 import socket
 import subprocess
 import sys
@@ -24,6 +32,7 @@ import time
 from pathlib import Path
 
 POLL_SECONDS = 0.5
+STOP_SECONDS = 5.0  # what a stopped job has to remove what is half written
 _PR_SET_PDEATHSIG = 1
 #: the commands that compute with a model, each a rule of the same name: forkserver.py starts them,
 #: and the profiles give them memory, time and, all but `encode`, a GPU
@@ -157,10 +166,16 @@ def run(log: Path, command: list[str]) -> int:
     child = start(command)
 
     def stop(number: int, _frame: object) -> None:
+        for other in STOPPING:  # the terminal and Snakemake may both say it
+            signal.signal(other, signal.SIG_IGN)
         child.terminate()
+        end = time.monotonic() + STOP_SECONDS
+        while child.poll() is None and alive(child.pid) and time.monotonic() < end:
+            time.sleep(0.02)
+        child.kill()
         raise SystemExit(128 + number)
 
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    for number in STOPPING:
         signal.signal(number, stop)
     workflow = watched()
     if workflow is not None:

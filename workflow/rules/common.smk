@@ -14,19 +14,25 @@ sys.path[:0] = [
     str(Path(workflow.basedir) / "workflow" / name) for name in ("processes", "scripts")
 ]
 
+import asked
 import console
 import forkserver
 import leftovers
 from checked import facts_of
 from conpet.commands.checks import DataChecks, open_experiment
+from conpet import names
+from conpet.config.loading import additions_file
 from conpet.config.strict import choose
 from conpet.errors import UserError
 from conpet.files import write_text
 from conpet.reporting.figures import FIGURES
 from conpet.reporting.tables import TABLES
 
-RUNNER = shlex.join([sys.executable, str(Path(workflow.basedir) / "workflow/processes/runner.py")])
-JOB = "{RUNNER} {log} conpet"
+# -I and -S: it needs the standard library alone, and less of its start is before its handlers
+RUNNER = shlex.join(
+    [sys.executable, "-IS", str(Path(workflow.basedir) / "workflow/processes/runner.py")]
+)
+JOB = "{RUNNER} {log:q} conpet"
 GRAPH = shlex.join(
     [
         sys.executable,
@@ -45,8 +51,8 @@ NAME = (
 )
 # what every command that learns a task of a run is told
 KEYS = (
-    "--experiment {wildcards.experiment} --dataset {wildcards.dataset} --model {wildcards.model}"
-    " --method {wildcards.method} --seed {wildcards.seed} --task {wildcards.task}"
+    "--experiment {wildcards.experiment:q} --dataset {wildcards.dataset:q} --model {wildcards.model:q}"
+    " --method {wildcards.method:q} --seed {wildcards.seed:q} --task {wildcards.task:q}"
 )
 # the settings that a job computes with are those that trigger it: it reads no config
 TOLD = " --settings {params.settings:q}"
@@ -57,40 +63,27 @@ def stop(error):
     sys.exit(f"conpet: error: {error}")
 
 
-def tolerance_option(value):
-    """Return what `conpet verify` is told of the tolerance, before anything is made again."""
-    if value is None:
-        return ""
-    try:
-        number = float(value)
-    except (TypeError, ValueError):
-        number = -1
-    if not number >= 0:
-        raise UserError(f"--config tolerance={value}: give a number, 0 or more")
-    return f"--tolerance {number}"
+def experiment_names():
+    """Return the names of all experiments that there are."""
+    return sorted(path.stem for path in Path("config/experiments").glob("*.yaml"))
 
 
 try:
-    for option in config:
-        choose(
-            "option",
-            option,
-            ["experiment", "mirror", "store", "artifacts", "tolerance"],
-            "--config",
-        )
-    TOLERANCE = tolerance_option(config.get("tolerance"))
-    named = open_experiment(str(config.get("experiment", "demo")), Path("config"), DataChecks())
+    asked.check(config)
+    TOLERANCE = asked.tolerance(config)
+    MIRROR = asked.text(config, "mirror", "")
+    STORE = asked.text(config, "store", "sqlite:///results/mlflow.db")
+    ARTIFACTS = asked.text(config, "artifacts", "results/mlartifacts")
+    typed = asked.experiment(config, experiment_names())
+    named = open_experiment(typed, Path("config"), DataChecks())
     FACTS = {named.name: facts_of(named, workflow.is_main_process)}
 except UserError as error:
     stop(error)
 
 EXPERIMENT = named.name
-MIRROR = config.get("mirror", "")
-STORE = config.get("store", "sqlite:///results/mlflow.db")
-ARTIFACTS = config.get("artifacts", "results/mlartifacts")
 _loaded = {named.name: named}
 # an experiment may be a YAML file anywhere: commands are told the file, paths carry its name
-_references = {named.name: str(config.get("experiment", "demo"))}
+_references = {named.name: typed}
 
 # `conpet` lies beside this Python, also where its environment is not activated
 os.environ.update(
@@ -104,10 +97,10 @@ console.install(logger)
 
 
 wildcard_constraints:
-    experiment=r"(?!(?:models|data)/)[^/]+",
-    dataset="[^/]+",
-    model="[^/]+",
-    method="[^/]+",
+    experiment=rf"(?!(?:{'|'.join(names.TAKEN)})/){names.PATTERN}",
+    dataset=names.PATTERN,
+    model=names.PATTERN,
+    method=names.PATTERN,
     seed="[0-9]+",
     task="[0-9][0-9]+",
     part="base|add[0-9]+",
@@ -128,6 +121,7 @@ def experiment_of(name):
     """Return an experiment by name, loaded once."""
     if name not in _loaded:
         try:
+            names.check_name(name, "results")
             _loaded[name] = open_experiment(name, Path("config"), DataChecks())
             FACTS[name] = facts_of(_loaded[name], workflow.is_main_process)
         except UserError as error:
@@ -168,8 +162,7 @@ def _chosen(items):
 def owner(wildcards):
     """Return an experiment that has the dataset or model of a shared file."""
     kind = "dataset" if "dataset" in wildcards.keys() else "model"
-    others = sorted(path.stem for path in Path("config/experiments").glob("*.yaml"))
-    for name in dict.fromkeys([*_loaded, *others]):
+    for name in dict.fromkeys([*_loaded, *experiment_names()]):
         if wildcards[kind] in getattr(experiment_of(name), f"{kind}s"):
             return experiment_of(name)
     stop(f"{kind} {wildcards[kind]}: in none of config/experiments: add it to one")
@@ -260,6 +253,15 @@ def encoded(wildcards):
     parts = chosen(wildcards).parts(wildcards.dataset, int(wildcards.task))
     folder = "results/{experiment}/{dataset}/{model}".format(**wildcards)
     return [f"{folder}/{part}.safetensors" for part in parts]
+
+
+def kept_files(wildcards):
+    """Return the folder that is published: of streams as their own config says them."""
+    for name in named.datasets:
+        path = additions_file(Path("config"), name)
+        if path.is_file():
+            stop(f"{path}: adds tasks to {name}: publish without it, or under a name of its own")
+    return f"results/published/{EXPERIMENT}"
 
 
 def local_files(wildcards):
@@ -457,4 +459,4 @@ def lock():
 def start_forkserver():
     """Start the process that learning jobs are forked from, where jobs run on this machine."""
     if workflow.local_exec:
-        forkserver.start(Path(".snakemake/forkserver.log"))
+        forkserver.start(Path(".snakemake/conpet"))

@@ -15,7 +15,7 @@ rule fetch_model:
     message:
         "fetch model {wildcards.model}"
     shell:
-        f"{JOB} fetch-model --model {{wildcards.model}} --out {{output}}"
+        f"{JOB} fetch-model --model {{wildcards.model:q}} --out {{output:q}}"
         f" {{params.mirror}}{TOLD}"
 
 
@@ -35,8 +35,8 @@ rule fetch_dataset:
     message:
         "fetch dataset {wildcards.dataset} ({wildcards.part})"
     shell:
-        f"{JOB} fetch-dataset --dataset {{wildcards.dataset}} --part {{wildcards.part}} --out"
-        f" {{output}} {{params.mirror}}{TOLD}"
+        f"{JOB} fetch-dataset --dataset {{wildcards.dataset:q}} --part {{wildcards.part:q}} --out"
+        f" {{output:q}} {{params.mirror}}{TOLD}"
 
 
 rule prepare:
@@ -55,8 +55,8 @@ rule prepare:
     message:
         "prepare {wildcards.dataset} ({wildcards.part})"
     shell:
-        f"{JOB} prepare --dataset {{wildcards.dataset}} --part {{wildcards.part}} --raw"
-        f" {{input.raw}} --out {{output.samples}} --report {{output.report}}{TOLD}"
+        f"{JOB} prepare --dataset {{wildcards.dataset:q}} --part {{wildcards.part:q}} --raw"
+        f" {{input.raw:q}} --out {{output.samples:q}} --report {{output.report:q}}{TOLD}"
 
 
 rule split:
@@ -77,8 +77,8 @@ rule split:
     message:
         "split {wildcards.dataset} ({wildcards.part})"
     shell:
-        f"{JOB} split --dataset {{wildcards.dataset}} --part {{wildcards.part}} --samples"
-        f" {{input.samples}} --raw {{input.raw}} {{params.before}} --out {{output}}{TOLD}"
+        f"{JOB} split --dataset {{wildcards.dataset:q}} --part {{wildcards.part:q}} --samples"
+        f" {{input.samples:q}} --raw {{input.raw:q}} {{params.before}} --out {{output:q}}{TOLD}"
 
 
 rule encode:
@@ -98,6 +98,6 @@ rule encode:
     message:
         "encode {wildcards.dataset} ({wildcards.part}) for {wildcards.model}"
     shell:
-        f"{JOB} encode --dataset {{wildcards.dataset}} --model {{wildcards.model}} --snapshot"
-        f" {{input.snapshot}} --samples {{input.samples}} --tasks {{input.tasks}} --out"
-        f" {{output}}{TOLD}"
+        f"{JOB} encode --dataset {{wildcards.dataset:q}} --model {{wildcards.model:q}} --snapshot"
+        f" {{input.snapshot:q}} --samples {{input.samples:q}} --tasks {{input.tasks:q}} --out"
+        f" {{output:q}}{TOLD}"

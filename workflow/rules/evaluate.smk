@@ -24,9 +24,9 @@ rule evaluate:
     message:
         f"evaluate {NAME}"
     shell:
-        f"{JOB} evaluate --snapshot {{input.snapshot}} {{params.encoded}} {{params.states}}"
-        f" {{params.selector}} --metrics {{output.metrics}} --predictions"
-        f" {{output.predictions}}{TOLD}"
+        f"{JOB} evaluate --snapshot {{input.snapshot:q}} {{params.encoded}} {{params.states}}"
+        f" {{params.selector}} --metrics {{output.metrics:q}} --predictions"
+        f" {{output.predictions:q}}{TOLD}"
 
 
 rule represent:
@@ -51,5 +51,5 @@ rule represent:
     message:
         "represent {wildcards.dataset} {wildcards.model} {wildcards.method} seed {wildcards.seed}"
     shell:
-        f"{JOB} represent --snapshot {{input.snapshot}} {{params.encoded}} {{params.states}}"
-        f" {{params.selector}} --out {{output}}{TOLD}"
+        f"{JOB} represent --snapshot {{input.snapshot:q}} {{params.encoded}} {{params.states}}"
+        f" {{params.selector}} --out {{output:q}}{TOLD}"

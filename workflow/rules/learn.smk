@@ -24,8 +24,8 @@ rule train:
     message:
         f"train {NAME}"
     shell:
-        f"{JOB} train {KEYS} --snapshot {{input.snapshot}} {{params.encoded}}"
-        f" {{params.states}} {{params.selector}} --out {{output}}{TOLD}"
+        f"{JOB} train {KEYS} --snapshot {{input.snapshot:q}} {{params.encoded}}"
+        f" {{params.states}} {{params.selector}} --out {{output:q}}{TOLD}"
 
 
 rule select:
@@ -51,5 +51,5 @@ rule select:
     message:
         f"select {NAME}"
     shell:
-        f"{JOB} select {KEYS} --snapshot {{input.snapshot}} {{params.encoded}}"
-        f" {{params.states}} {{params.previous}} --out {{output}}{TOLD}"
+        f"{JOB} select {KEYS} --snapshot {{input.snapshot:q}} {{params.encoded}}"
+        f" {{params.states}} {{params.previous}} --out {{output:q}}{TOLD}"

@@ -25,7 +25,7 @@ rule table:
     message:
         "table {wildcards.table} of {wildcards.experiment}"
     shell:
-        f"{JOB} table {{wildcards.table}} --results results --out {{params.prefix}}{TOLD}"
+        f"{JOB} table {{wildcards.table:q}} --results results --out {{params.prefix:q}}{TOLD}"
 
 
 rule figure:
@@ -51,7 +51,7 @@ rule figure:
     message:
         "figure {wildcards.figure} of {wildcards.experiment}"
     shell:
-        f"{JOB} plot {{wildcards.figure}} --results results --out {{params.prefix}}{TOLD}"
+        f"{JOB} plot {{wildcards.figure:q}} --results results --out {{params.prefix:q}}{TOLD}"
 
 
 rule graph:
@@ -69,7 +69,7 @@ rule graph:
     message:
         "rules of {wildcards.experiment}"
     shell:
-        "{RUNNER} {log} {params.script} {params.experiment:q} {output}"
+        "{RUNNER} {log:q} {params.script} {params.experiment:q} {output:q}"
 
 
 rule page:
@@ -96,7 +96,7 @@ rule page:
     message:
         "report of {wildcards.experiment}"
     shell:
-        f"{JOB} report --results results --store {{params.store:q}} --out {{output}}{TOLD}"
+        f"{JOB} report --results results --store {{params.store:q}} --out {{output:q}}{TOLD}"
 
 
 rule store:
@@ -114,7 +114,7 @@ rule store:
         "make the MLflow store {params.store}"
     shell:
         f"{JOB} track-store --store {{params.store:q}} --artifacts {{params.artifacts:q}}"
-        f" --out {{output.made}}"
+        f" --out {{output.made:q}}"
 
 
 rule track:
@@ -136,10 +136,10 @@ rule track:
     message:
         "track {wildcards.dataset} {wildcards.model} {wildcards.method} seed {wildcards.seed}"
     shell:
-        f"{JOB} track --experiment {{wildcards.experiment}} --dataset {{wildcards.dataset}}"
-        f" --model {{wildcards.model}} --method {{wildcards.method}} --seed {{wildcards.seed}}"
-        f" --run {{params.run}} --store {{params.store:q}} --artifacts {{params.artifacts:q}}"
-        f" --out {{output}}{TOLD}"
+        f"{JOB} track --experiment {{wildcards.experiment:q}} --dataset {{wildcards.dataset:q}}"
+        f" --model {{wildcards.model:q}} --method {{wildcards.method:q}} --seed {{wildcards.seed:q}}"
+        f" --run {{params.run:q}} --store {{params.store:q}} --artifacts {{params.artifacts:q}}"
+        f" --out {{output:q}}{TOLD}"
 
 
 rule track_summary:
@@ -163,7 +163,7 @@ rule track_summary:
         "track tables and figures of {wildcards.experiment}"
     shell:
         f"{JOB} track-summary --results results --store {{params.store:q}} --artifacts"
-        f" {{params.artifacts:q}} --out {{output}}{TOLD}"
+        f" {{params.artifacts:q}} --out {{output:q}}{TOLD}"
 
 
 rule keep:
@@ -178,5 +178,5 @@ rule keep:
     message:
         "publish {wildcards.experiment}"
     shell:
-        f"{JOB} publish --experiment {{wildcards.experiment}} --results results --out"
-        f" {{output}}"
+        f"{JOB} publish --experiment {{wildcards.experiment:q}} --results results --out"
+        f" {{output:q}}"

@@ -25,8 +25,8 @@ rule package:
     message:
         "package {wildcards.dataset} {wildcards.model} {wildcards.method} seed {wildcards.seed}"
     shell:
-        f"{JOB} package --snapshot {{input.snapshot}} {{params.encoded}} {{params.states}}"
-        f" {{params.selector}} {{params.raw}} --out {{output}}{TOLD}"
+        f"{JOB} package --snapshot {{input.snapshot:q}} {{params.encoded}} {{params.states}}"
+        f" {{params.selector}} {{params.raw}} --out {{output:q}}{TOLD}"
 
 
 rule log_model:
@@ -45,5 +45,5 @@ rule log_model:
     message:
         "log model {wildcards.dataset} {wildcards.model} {wildcards.method} seed {wildcards.seed}"
     shell:
-        f"{JOB} log-model --package {{input.package}} --tracked {{input.tracked}} --store"
-        f" {{params.store:q}} --out {{output}}"
+        f"{JOB} log-model --package {{input.package:q}} --tracked {{input.tracked:q}} --store"
+        f" {{params.store:q}} --out {{output:q}}"

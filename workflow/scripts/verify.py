@@ -40,13 +40,16 @@ def _take(source: Path, target: Path) -> None:
 
 
 def prepare(here: Path, scratch: Path) -> None:
-    """Make the scratch folder: the same config, the same fetched files, no result."""
+    """Make the scratch folder: the same config but for additions, fetched files, no result."""
     if (scratch / COMPARED).exists():
         shutil.rmtree(scratch)
     scratch.mkdir(parents=True, exist_ok=True)
-    config = scratch / "config"
-    if not config.exists():
-        config.symlink_to((here / "config").resolve())
+    (scratch / "config").mkdir(exist_ok=True)
+    for path in (here / "config").resolve().iterdir():
+        link = scratch / "config" / path.name
+        # what `conpet extend` added came after what was published
+        if path.name != "additions" and not link.is_symlink():
+            link.symlink_to(path)
     fetched = [*here.glob("results/models/*/"), *here.glob("results/data/*/*/raw/")]
     for folder in fetched:
         target = scratch / folder.relative_to(here)
@@ -79,6 +82,7 @@ def main() -> int:
     if status:
         return status
     compare = ["conpet", "verify", "--experiment", experiment, "--published", "results/published"]
+    compare += ["--config-dir", str(scratch / "config")]
     compare += ["--results", str(scratch / "results")]
     compare += ["--tolerance", args.tolerance] if args.tolerance else []
     status = subprocess.run(compare, check=False).returncode

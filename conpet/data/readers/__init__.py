@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from pydantic import ValidationError
 
 from conpet.config.raw import RawFile
+from conpet.config.strict import validate
 from conpet.data.readers import (
     ace,
     authors,
@@ -22,10 +23,23 @@ from conpet.data.readers import (
     table,
     tacred,
 )
-from conpet.data.readers._common import Options, Record, build
+from conpet.data.readers._common import Options, Record, as_mentions, build
+from conpet.data.readers._files import at_line, read_lines
+from conpet.data.readers.marked import parse_marked
 from conpet.data.report import Report
 from conpet.data.schema import Sample
 from conpet.errors import UserError
+
+__all__ = [
+    "FORMATS",
+    "KINDS",
+    "as_mentions",
+    "check_options",
+    "parse_marked",
+    "read",
+    "read_texts",
+    "says_split",
+]
 
 
 @dataclass(frozen=True)
@@ -33,6 +47,7 @@ class _Reader:
     records: Callable[..., Iterator[Record]]
     options: type[Options] = Options
     kind: str | None = None  # where its texts can be of one kind only
+    says_split: Callable[[Sequence[Path]], bool] | None = None  # where records may hold it
 
 
 _READERS = {
@@ -42,15 +57,21 @@ _READERS = {
     "tacred": _Reader(tacred.records, kind="relation"),
     "ace": _Reader(ace.records, kind="relation"),
     "crossner": _Reader(crossner.records, kind="entity"),
-    "clinc150": _Reader(clinc150.records, clinc150.Options, "sentence"),
+    "clinc150": _Reader(clinc150.records, clinc150.Options, "sentence", lambda files: True),
     "table": _Reader(table.records, table.Options, "sentence"),
-    "marked": _Reader(marked.records),
+    "marked": _Reader(marked.records, says_split=marked.says_split),
     "authors": _Reader(authors.records, authors.Options),
 }
 
 FORMATS = tuple(_READERS)
 #: the kind of a format's texts, where there is only one
 KINDS = {name: reader.kind for name, reader in _READERS.items() if reader.kind}
+
+
+def says_split(format: str, files: Sequence[Path]) -> bool:
+    """Say whether files of a format hold each sample's split; some must be there to tell."""
+    reader = _READERS.get(format)
+    return bool(reader and reader.says_split and reader.says_split(files))
 
 
 def check_options(format: str, options: dict[str, Any]) -> Options:
@@ -90,3 +111,25 @@ def read(
         names = ", ".join(file.name for file in files)
         raise UserError(f"{names}: no sample left ({report.dropped} dropped): check the format")
     return samples
+
+
+def read_texts(path: Path, options: dict[str, Any], report: Report) -> list[str]:
+    """Return the texts of a table, read as for training, or of a .txt, one a line.
+
+    Args:
+        options: those of the format ``table``; ``text`` names the column.
+
+    Raises:
+        UserError: what training refuses; a row without text, or a blank line between rows.
+    """
+    file = validate(RawFile, {"name": path.name}, str(path))
+    checked = cast(table.Options, check_options("table", options))
+    if path.suffix.lower() != ".txt":
+        return [text for _, text in table.texts(path.parent, file, checked, report)]
+    lines = read_lines(path.parent, file)
+    while not lines[-1].strip():
+        lines.pop()
+    for number, line in enumerate(lines, start=1):
+        if not line.strip():
+            raise UserError(f"{at_line(file, number)}: empty: take it out: an answer is a line")
+    return lines

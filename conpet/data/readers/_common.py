@@ -153,7 +153,7 @@ def build(records: Iterable[Record], report: Report) -> list[Sample]:
 def _sample(record: Record) -> Sample | str:
     """Return the sample, or the reason why there is none."""
     text, spans = record.text, record.spans
-    inside = all(0 <= start < end <= len(text) for _, start, end in spans)
+    inside = _inside(text, spans)
     if not isinstance(text, str):
         text, spans = _join(text, spans if inside else ())
     _check_characters(text, record.place)
@@ -165,13 +165,27 @@ def _sample(record: Record) -> Sample | str:
         return "empty text"
     if not inside:
         return "span outside the text"
-    mentions = [Mention(role, start, end) for role, start, end in dict.fromkeys(spans)]
-    if any(not text[mention.start : mention.end].strip() for mention in mentions):
+    mentions = as_mentions(text, spans)
+    if isinstance(mentions, str):
+        return mentions
+    return Sample(record.id, text, label, record.split, mentions)
+
+
+def as_mentions(text: str, spans: Iterable[tuple[str, int, int]]) -> tuple[Mention, ...] | str:
+    """Return (role, start, end) in characters of a text as mentions, or why they are none."""
+    once = list(dict.fromkeys(spans))
+    if not _inside(text, once):
+        return "span outside the text"
+    if any(not text[start:end].strip() for _, start, end in once):
         return "blank mention"
-    in_order = sorted(mentions, key=lambda mention: mention.start)
-    if any(left.end > right.start for left, right in pairwise(in_order)):
+    in_order = sorted(once, key=lambda span: span[1])
+    if any(left[2] > right[1] for left, right in pairwise(in_order)):
         return "overlapping spans"
-    return Sample(record.id, text, label, record.split, tuple(mentions))
+    return tuple(Mention(*span) for span in once)
+
+
+def _inside(text: str | Sequence[str], spans: Iterable[tuple[str, int, int]]) -> bool:
+    return all(0 <= start < end <= len(text) for _, start, end in spans)
 
 
 def _join(

@@ -13,6 +13,7 @@ Licence and citation: those of your own data. Files: yours; give their paths in 
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -58,6 +59,20 @@ def records(
             yield Record(
                 place, entry.id or f"{stem(file)}:{number}", entry.label, split, text, spans
             )
+
+
+def says_split(files: Sequence[Path]) -> bool:
+    """Say whether the first record of some file has a split."""
+    return any(_first_has_split(file) for file in files if file.is_file())
+
+
+def _first_has_split(file: Path) -> bool:
+    try:
+        with file.open(encoding="utf-8-sig") as lines:
+            value = json.loads(next((line for line in lines if line.strip()), ""))
+    except (OSError, ValueError):
+        return False  # it is told where the file is read
+    return isinstance(value, dict) and value.get("split") is not None
 
 
 def parse_marked(marked: str) -> tuple[str, tuple[tuple[str, int, int], ...]] | str:

@@ -113,3 +113,26 @@ def test_an_error_about_a_name_with_a_line_break_is_one_line(tmp_path: Path) -> 
         read_files(tmp_path, "table", {"a.csv": 'text,"the\nlabel"\na,x\n'})
     assert str(caught.value).startswith("a.csv: line 1: column 'label' is not among")
     assert len(str(caught.value).splitlines()) == 1
+
+
+STRAY = "".join(f"text {i}\tlabel{i % 3}\n" for i in range(2, 122))
+STRAY = "text\tlabel\n" + STRAY.replace("text 16", '"text 16').replace(
+    "text 24\tlabel0", 'text 24"\tlabel0'
+)
+
+
+def test_rows_that_stray_quotes_join_are_counted_and_shown(tmp_path: Path) -> None:
+    samples, report = read_files(tmp_path, "table", {"a.tsv": STRAY})
+    assert len(samples) == 112
+    note = report.as_dict()["notes"]["a.tsv: rows that span lines"]
+    assert note.startswith("1, the first at line 16 with 9 lines ('text 16\\tlabel1\\ntext 17")
+    assert note.endswith("where quotes are letters, say options: {quotes: false}")
+    samples, report = read_files(tmp_path, "table", {"a.tsv": STRAY}, quotes=False)
+    assert len(samples) == 120
+    assert samples[14].text == '"text 16'
+    assert report.as_dict()["notes"] == {}
+
+
+def test_a_field_may_be_long(tmp_path: Path) -> None:
+    samples, _ = read_files(tmp_path, "table", {"a.csv": f"text,label\n{'a ' * 90_000},x\n"})
+    assert len(samples[0].text) == 180_000

@@ -1,0 +1,68 @@
+"""What `conpet describe` is asked about: a name, a YAML or a data file, as datasets."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from conpet.commands.checks import LibraryChecks
+from conpet.config import Dataset, Experiment
+from conpet.config.experiment import load_data
+from conpet.config.strict import read_yaml, validate
+from conpet.errors import UserError
+from conpet.names import name_of
+
+
+def open_dataset(
+    name: str, models: list[str], config_dir: Path, max_length: int | None = None
+) -> list[tuple[Experiment, str]]:
+    """Return each dataset that ``name`` means, in an experiment with the given models.
+
+    ``name`` is one of config/datasets, or a YAML: a dataset's own, or an experiment's, whose
+    datasets and encoding are meant.
+    """
+    path = Path(name)
+    settings: dict[str, Any] = {}
+    datasets: list[str] | dict[str, Any] = [name]
+    where = "describe"
+    if path.suffix in (".yaml", ".yml"):
+        where = name
+        value = read_yaml(path)
+        if "datasets" in value:
+            datasets = value["datasets"]
+            encoding = (value.get("settings") or {}).get("encoding")
+            settings = {"encoding": encoding} if encoding else {}
+        else:
+            validate(Dataset, value, where)
+            # what its own file leaves unsaid has the defaults of such a file
+            datasets = {path.stem: {"split": {"scheme": "official"}, **value}}
+    return _opened(datasets, models, config_dir, where, settings, max_length)
+
+
+def open_file(
+    path: Path,
+    about: dict[str, Any],
+    models: list[str],
+    config_dir: Path,
+    max_length: int | None = None,
+) -> list[tuple[Experiment, str]]:
+    """Return one local file as a dataset; ``about`` is what else its YAML would say."""
+    if not path.is_file():
+        raise UserError(f"{path}: no such file: give the path of a data file")
+    name = name_of(path.stem)
+    value = {**about, "files": [str(path.absolute())]}
+    return _opened({name: value}, models, config_dir, str(path), {}, max_length)
+
+
+def _opened(
+    datasets: list[str] | dict[str, Any],
+    models: list[str],
+    config_dir: Path,
+    where: str,
+    settings: dict[str, Any],
+    max_length: int | None,
+) -> list[tuple[Experiment, str]]:
+    if max_length is not None:
+        settings = {"encoding": {**settings.get("encoding", {}), "max_length": max_length}}
+    experiment = load_data(datasets, models, config_dir, where, settings, LibraryChecks())
+    return [(experiment, dataset) for dataset in experiment.datasets]

@@ -1,0 +1,86 @@
+"""What a split leaves without samples is said with its remedy, before anything is trained."""
+
+from __future__ import annotations
+
+import pytest
+
+from conpet.config.dataset import Partition
+from conpet.data.schema import Sample
+from conpet.data.shortage import cut, least_rows, shortages, untrainable
+from conpet.data.split import split_samples
+
+PER_CLASS = Partition(scheme="per_class")
+
+
+def lines(counts: dict[str, int], partition: Partition = PER_CLASS, split: str = "") -> list[str]:
+    samples = [Sample(f"{c}{i}", "t", c, split) for c, n in counts.items() for i in range(n)]
+    tasks = split_samples(samples, {"seed": 1, "tasks": 1}, partition)["tasks"]
+    return list(shortages(tasks, [s.label for s in samples], partition))
+
+
+def test_enough_is_no_shortage() -> None:
+    assert lines({"a": 10, "b": 100}) == []
+
+
+def test_a_class_with_one_row() -> None:
+    train, valid = lines({"a": 100, "b": 1})
+    assert train == (
+        "1 of 2 classes (b) have no sample for training: it cannot be learnt, and its test samples "
+        "all count as wrong: give each class 6 samples or more, or say split.shares "
+        "[0.6, 0.2, 0.2]: then 3"
+    )
+    assert valid.startswith("1 of 2 classes (b) have no sample for validation")
+
+
+def test_five_rows_a_class() -> None:
+    first, *_ = lines(dict.fromkeys("abcdefgh", 5))
+    assert first.startswith("task 1: no validation sample, by which the best epoch is chosen: give")
+    assert lines(dict.fromkeys("abcdefgh", 5))[1].startswith("8 of 8 classes (a, b, c, d, e, ...)")
+    # and the remedy is one
+    shares = Partition(scheme="per_class", shares=[0.6, 0.2, 0.2])
+    assert lines(dict.fromkeys("abcdefgh", 5), shares) == []
+
+
+@pytest.mark.parametrize(
+    ("partition", "split", "remedy"),
+    [
+        (Partition(), "train", "see the split that its files say, or say split: {scheme: per_clas"),
+        (Partition(scheme="pooled"), "", "say split: {scheme: per_class}, which cuts each class"),
+        (
+            Partition(scheme="per_class", shares=[1, 0, 0]),
+            "",
+            "none of split.shares [1.0, 0.0, 0.0",
+        ),
+    ],
+)
+def test_remedies_of_other_splits(partition: Partition, split: str, remedy: str) -> None:
+    found = lines({"a": 3}, partition, split)
+    assert found
+    assert all(remedy in line for line in found)
+
+
+def test_untrainable_tasks_are_named() -> None:
+    def task(number: int, valid: list[int]) -> dict[str, object]:
+        return {"task": number, "valid": valid}
+
+    assert untrainable([task(1, [0]), task(2, [1])], PER_CLASS) == ""
+    found = untrainable([task(1, []), task(2, [1]), task(3, [])], PER_CLASS)
+    assert found.startswith("tasks 1, 3: no validation sample")
+
+
+@pytest.mark.parametrize(
+    ("shares", "rows"),
+    [
+        ([0.8, 0.1, 0.1], 6),
+        ([0.6, 0.2, 0.2], 3),
+        ([0.98, 0.01, 0.01], 51),
+        ([0.34, 0.33, 0.33], 3),
+        ([0.9, 0.1, 0.0], None),
+    ],
+)
+def test_how_many_rows_shares_need(shares: list[float], rows: int | None) -> None:
+    assert least_rows(shares) == rows
+    if rows:
+        assert all(lines({"a": n}, Partition(scheme="per_class", shares=shares)) == []
+                   for n in range(rows, 200))  # fmt: skip
+        assert 0 in cut(rows - 1, shares)

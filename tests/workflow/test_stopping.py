@@ -1,0 +1,78 @@
+"""A job that is stopped: quietly, at any moment, and with time to clean up."""
+
+from __future__ import annotations
+
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.workflow.test_processes import command, environment, linux, python
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_stopped_command_may_clean_up(tmp_path: Path, number: int) -> None:
+    mark = tmp_path / "mark"
+    code = (
+        "import signal, sys, time, pathlib; signal.signal(15, lambda *_: sys.exit(3))\n"
+        "try:\n    print('up', flush=True); time.sleep(60)\n"
+        f"finally:\n    time.sleep(1); pathlib.Path({str(mark)!r}).touch()"
+    )
+    running = subprocess.Popen(
+        command(tmp_path / "log", *python(code)), stderr=subprocess.PIPE, text=True
+    )
+    assert running.stderr is not None
+    assert running.stderr.readline() == "up\n"
+    running.send_signal(number)
+    rest = running.communicate(timeout=20)[1]
+    assert running.returncode == 128 + number
+    assert rest == ""
+    assert mark.exists()
+
+
+def test_a_command_that_does_not_heed_is_killed(tmp_path: Path) -> None:
+    code = (
+        "import signal, time; signal.signal(15, signal.SIG_IGN); print(1, flush=1); time.sleep(60)"
+    )
+    running = subprocess.Popen(
+        command(tmp_path / "log", *python(code)), stderr=subprocess.PIPE, text=True
+    )
+    assert running.stderr is not None
+    running.stderr.readline()
+    start = time.monotonic()
+    running.send_signal(signal.SIGINT)
+    assert running.wait(timeout=30) == 128 + 2
+    assert time.monotonic() - start < 15
+
+
+def test_stopped_at_any_moment_it_says_nothing(tmp_path: Path) -> None:
+    """Also while it is still being started, and while it waits for a process to come."""
+    for pause in (0.02, 0.05, 0.1, 0.2, 0.4):
+        job = [sys.executable, "-IS", *command(tmp_path / "log", "sleep", "60")[1:]]
+        running = subprocess.Popen(job, stderr=subprocess.PIPE)
+        time.sleep(pause)
+        running.send_signal(signal.SIGINT)
+        _, said = running.communicate(timeout=20)
+        assert running.returncode in (130, -2)  # -2: before Python itself was there
+        assert said == b"" or running.returncode == -2
+
+
+@linux
+def test_stopped_while_forkserver_imports_it_says_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "silent.sock"
+    silent = socket.socket(socket.AF_UNIX)  # takes the request, and never answers
+    silent.bind(str(path))
+    silent.listen()
+    job = command(tmp_path / "log", "conpet", "train", "--help")
+    running = subprocess.Popen(job, stderr=subprocess.PIPE, env=environment(path))
+    connection, _ = silent.accept()
+    assert connection.recv(1)
+    running.send_signal(signal.SIGINT)
+    _, said = running.communicate(timeout=20)
+    assert (running.returncode, said) == (130, b"")
+    connection.close()
+    silent.close()
