@@ -108,6 +108,18 @@ def _class_rows(
     return by_split
 
 
+def _left_out(
+    tasks: list[list[str]], by_label: dict[str, list[int]], partition: Partition
+) -> dict[str, int]:
+    """Return how many samples no task holds, and how many a class has beyond the most."""
+    used = {name for names in tasks for name in names}
+    about = {"samples_without_task": sum(len(by_label[n]) for n in set(by_label) - used)}
+    if partition.most is not None:
+        sizes = [len(by_label[name]) for name in used]
+        about["samples_beyond_most"] = sum(max(0, n - partition.most) for n in sizes)
+    return about
+
+
 def split_samples(
     samples: Sequence[Sample],
     order: dict[str, Any] | list[str],
@@ -161,12 +173,4 @@ def split_samples(
                 f"task {number} ({', '.join(names)}): no training sample: {remedy(partition)}"
             )
         result.append({"task": number, "classes": names, **rows})
-    used = {name for names in tasks for name in names}
-    about: dict[str, Any] = {
-        "tasks": result,
-        "samples_without_task": sum(s.label not in used for s in samples),
-    }
-    if partition.most is not None:
-        sizes = [len(by_label[name]) for name in used]
-        about["samples_beyond_most"] = sum(max(0, n - partition.most) for n in sizes)
-    return about
+    return {"tasks": result, **_left_out(tasks, by_label, partition)}
