@@ -1,0 +1,1 @@
+"""Long trials of the whole workflow, run by hand: `python -m tests.campaigns.NAME --help`."""
