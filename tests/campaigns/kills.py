@@ -92,24 +92,25 @@ def finish(space: Workspace, undisturbed: dict[str, bytes], found: Found, name: 
 def campaign(folder: Path, signals: int, chains: int, seed: int, real: bool) -> Found:
     """Send so many signals, spread over so many chains."""
     found, rng = Found(), random.Random(seed)
-    calm = make(folder / "calm", real)
+    place = folder / "space"  # one for all: some results say where what they read lies
+    calm = make(place, real)
     start = time.monotonic()
     done = calm.run()
     if done.returncode:
         sys.exit(done.stdout[-4000:])
     longest = time.monotonic() - start
-    undisturbed = calm.bytes()
-    outside = set(calm.outside())
+    undisturbed, outside = calm.bytes(), set(calm.outside())
     for chain in range(chains):
-        space = make(folder / f"chain{chain}", real)
+        shutil.rmtree(place)
+        space = make(place, real)
         wanted = signals // chains + (chain < signals % chains)
         while wanted:
             if disturb(space, rng, longest, found):
                 wanted -= 1
             else:  # it was ready before: begin anew
                 finish(space, undisturbed, found, f"chain {chain}")
-                shutil.rmtree(space.folder)
-                space = make(folder / f"chain{chain}", real)
+                shutil.rmtree(place)
+                space = make(place, real)
             print(f"\r{sum(found.sent.values())}/{signals} signals", end="", file=sys.stderr)
         finish(space, undisturbed, found, f"chain {chain}")
     print(file=sys.stderr)
