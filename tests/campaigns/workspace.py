@@ -13,6 +13,7 @@ from pathlib import Path
 from tests.chain import Chain
 from tests.conftest import ROOT
 from tests.workflow.conftest import make_workspace
+from tests.workflow.test_processes import runner
 
 # what differs from run to run: times, logs, and MLflow's own numbers
 UNEQUAL_ENDS = (".tsv", ".log", ".db")
@@ -84,9 +85,10 @@ class Workspace:
 
     @staticmethod
     def outside() -> list[Path]:
-        """Return what lies in the system's folder for temporary files and is this project's."""
+        """Return this project's files in the system's folder for them that nobody uses."""
         folder = Path(tempfile.gettempdir())
-        return [*folder.glob("conpet-*"), *folder.glob(".conpet.*")]
+        found = folder.glob(".conpet.*-*-*.tmp")
+        return [path for path in found if not runner.alive(int(path.name.split("-")[-2]))]
 
 
 def make(folder: Path, real: bool) -> Workspace:
