@@ -28,7 +28,7 @@ PIP = $(BIN)python -m pip install -qq --disable-pip-version-check $(PIP_ARGS)
 SNAKEMAKE = $(BIN)snakemake --cores $(CORES)
 CONFIG = $(if $(MIRROR),--config mirror=$(MIRROR))
 
-.PHONY: demo test test-quick test-oldest lint bench setup list clean-results lock help
+.PHONY: demo test test-quick test-oldest lint docs-check kill-campaign bench setup list clean-results lock help
 
 demo: $(READY)
 	@$(SNAKEMAKE) demo $(ARGS) $(CONFIG)
@@ -57,6 +57,14 @@ lint: $(READY)
 	@$(BIN)snakefmt --check Snakefile workflow/rules
 	@$(BIN)python workflow/scripts/lint.py
 
+# Every command that stands in a document: parsed, and run as far as minutes allow.
+docs-check: $(READY)
+	@$(BIN)python -m tests.campaigns.documents
+
+# Kill a small workflow at random moments (ARGS=... for tests.campaigns.kills).
+kill-campaign: $(READY)
+	@$(BIN)python -m tests.campaigns.kills $(ARGS)
+
 # ours, the plain ways and the machine's limit, in turn: results/bench/speed (docs/performance.md)
 bench: $(READY)
 	@$(SNAKEMAKE) results/models/minilm $(CONFIG)
@@ -84,6 +92,8 @@ help:
 	@sed -n '/^#/!q; s/^# \{0,1\}//p' Makefile
 	@echo "make test-oldest     the tests with the oldest versions allowed"
 	@echo "make lint   ruff, mypy, layers, the workflow's rules"
+	@echo "make docs-check      every command of the documents: can it be typed?"
+	@echo "make kill-campaign   kill a small workflow at random moments, and compare"
 	@echo "make test-quick   the tests that take no long time: under two minutes"
 	@echo "make bench  how fast this is, against the plain ways (ARGS=... for python -m benchmarks speed)"
 	@echo "make list   experiments and what can be made of them"

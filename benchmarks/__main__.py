@@ -20,8 +20,8 @@ COMMANDS = {
 }
 
 
-def main(argv: Sequence[str] | None = None) -> None:
-    """Run the benchmark; a user's mistake is one line and exit status 1, as is a fault found."""
+def parser() -> argparse.ArgumentParser:
+    """Return what reads the command line."""
     top = argparse.ArgumentParser(prog="python -m benchmarks", description="What the suite costs.")
     commands = top.add_subparsers(metavar="BENCHMARK", required=True)
     for name, module in COMMANDS.items():
@@ -33,7 +33,12 @@ def main(argv: Sequence[str] | None = None) -> None:
         module.add_options(sub)
         sub.add_argument("--out", type=Path, help="write OUT.md and OUT.json too")
         sub.set_defaults(run=module.run)
-    args = top.parse_args(argv)
+    return top
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Run the benchmark; a user's mistake is one line and exit status 1, as is a fault found."""
+    args = parser().parse_args(argv)
     try:
         report = args.run(args)
         if args.out:

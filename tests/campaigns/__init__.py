@@ -1,1 +1,1 @@
-"""Long trials, run by hand: each file says how."""
+"""Long trials of the whole workflow, run by hand: `python -m tests.campaigns.NAME --help`."""

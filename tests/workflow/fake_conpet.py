@@ -2,6 +2,7 @@
 
 ``FAKE_SLEEP=RULE:SECONDS`` makes one sub-command slow, ``FAKE_FAIL=RULE`` makes it fail as a
 user's mistake does. A slow one leaves ``pid`` beside the calls, so that a test can kill it.
+``FAKE_HALVES=SECONDS`` has every output lie there half for so long.
 """
 
 import os
@@ -12,6 +13,14 @@ from pathlib import Path
 FOLDERS = {"fetch-model", "fetch-dataset", "train", "select", "package", "publish"}
 OUTPUTS = ("--out", "--report", "--metrics", "--predictions")
 ENDS = {"table": (".csv", ".md", ".tex", ".json"), "plot": (".svg", ".png")}
+
+
+def write(path: Path, content: str) -> None:
+    seconds = float(os.environ.get("FAKE_HALVES", "0"))
+    if seconds:
+        path.write_text(content[: len(content) // 2])
+        time.sleep(seconds)
+    path.write_text(content)
 
 
 def main() -> None:
@@ -35,12 +44,12 @@ def main() -> None:
         content = " ".join(sys.argv[1:])
         if rule in ENDS:
             for end in ENDS[rule]:
-                out.with_name(out.name + end).write_text(content)
+                write(out.with_name(out.name + end), content)
         elif rule in FOLDERS:
             out.mkdir(parents=True, exist_ok=True)
-            (out / "state.json").write_text(content)
+            write(out / "state.json", content)
         else:
-            out.write_text(content)
+            write(out, content)
 
 
 if __name__ == "__main__":

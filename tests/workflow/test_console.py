@@ -90,6 +90,24 @@ def test_what_failed_and_went_well_the_second_time_is_no_failure(shown: Any) -> 
     assert last == "stopped. The same command again goes on from here."
 
 
+def test_what_a_person_stops_has_not_failed(shown: Any) -> None:
+    shown.line(job_info(1, "train a"))
+    asked = "Terminating processes on user request, this might take some time."
+    assert shown.line(record(message=asked)) == asked
+    assert shown.line(record("job_error", jobid=1, rule_name="train", log=["a.log"])) == ""
+    text = "WorkflowError:\nAt least one job did not complete"
+    last = shown.line(record("error", text, exception="WorkflowError"))
+    assert last == "stopped. The same command again goes on from here."
+
+
+def test_a_job_without_a_name_is_told_all_the_same(shown: Any) -> None:
+    failure = record("job_error", jobid=1, rule_name="", log=[])
+    assert shown.line(failure).endswith("failed a job")
+    text = "WorkflowError:\nAt least one job did not complete"
+    last = shown.line(record("error", text, exception="WorkflowError"))
+    assert last == "failed: a job. The same command again goes on from here."
+
+
 @pytest.mark.parametrize(
     ("reason", "words"),
     [

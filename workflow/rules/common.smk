@@ -8,6 +8,7 @@ import os
 import shlex
 import socket
 import sys
+import tempfile
 from pathlib import Path
 
 sys.path[:0] = [
@@ -27,6 +28,7 @@ from conpet.errors import UserError
 from conpet.files import write_text
 from conpet.reporting.figures import FIGURES
 from conpet.reporting.tables import TABLES
+from conpet.temporary import sweep
 
 # -I and -S: it needs the standard library alone, and less of its start is before its handlers
 RUNNER = shlex.join(
@@ -439,7 +441,11 @@ def files_hash(experiment):
 
 
 def lock():
-    """Refuse a second run in this folder. The kernel frees the lock, even after ``kill -9``."""
+    """Refuse a second run in this folder. The kernel frees the lock, even after ``kill -9``.
+
+    What killed jobs left in the system's folder for temporary files goes first.
+    """
+    sweep(Path(tempfile.gettempdir()))
     global _lock_file
     _lock_file = open(".snakemake/conpet.lock", "a+")
     try:

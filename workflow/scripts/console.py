@@ -63,6 +63,7 @@ class Console(logging.Handler):
         self.started: set[int] = set()  # a dry run starts nothing
         self.jobs: dict[int, tuple[str, float]] = {}
         self.failed: dict[int, str] = {}
+        self.stopped = False  # by a person: then nothing has failed
 
     def emit(self, record: logging.LogRecord) -> None:
         """Print what a record means, if it means anything to a person."""
@@ -120,9 +121,9 @@ class Console(logging.Handler):
         return self._say("done", f"{name} ({clock(time.monotonic() - start)})")
 
     def _job_error(self, record: Any) -> str:
-        if record.jobid in self.failed:  # Snakemake says it once more at the end
+        if self.stopped or record.jobid in self.failed:  # Snakemake says it once more at the end
             return ""
-        name = self.jobs.get(record.jobid, (record.rule_name, 0.0))[0]
+        name = self.jobs.get(record.jobid, ("", 0.0))[0] or record.rule_name or "a job"
         self.failed[record.jobid] = name
         logs = ", ".join(str(path).split(" (")[0] for path in record.log)
         return self._say("failed", f"{name}: see {logs}" if logs else name)
@@ -134,14 +135,16 @@ class Console(logging.Handler):
         if record.exception == "MissingRuleException":
             return f"{text.splitlines()[-1].partition(' (')[0]}: a target or a file of the layout?"
         if "At least one job did not complete" in text:
-            names = "; ".join(self.failed.values())
+            names = "" if self.stopped else "; ".join(self.failed.values())
             ended = f"failed: {names}" if names else "stopped"
             return f"{ended}. The same command again goes on from here."
         return text
 
     def _text(self, record: Any) -> str:
         text = record.getMessage().strip()
-        aside = self.total and record.levelno < logging.WARNING and "user request" not in text
+        asked = "user request" in text
+        self.stopped = self.stopped or asked
+        aside = self.total and record.levelno < logging.WARNING and not asked
         return "" if aside or text.startswith(_CHATTER) else text
 
 
