@@ -8,7 +8,7 @@ from typing import Any
 
 from conpet.config import Experiment, Method, load_experiment
 from conpet.config.checks import Checks
-from conpet.config.settings import Tuning
+from conpet.config.settings import Settings, Tuning
 from conpet.config.strict import choose
 
 
@@ -40,6 +40,12 @@ class LibraryChecks(Checks):
 
         check_method(method, where)
 
+    def learning(self, method: Method, settings: Settings, where: str) -> None:
+        """Raise a UserError unless a method's learner can learn with such settings."""
+        from conpet.learners import check_settings
+
+        check_settings(method, settings, where)
+
     def tuning(self, tuning: Tuning, targets: list[str] | str) -> None:
         """Raise a UserError unless there is such a tuning."""
         from conpet.models.tuning import check
@@ -59,6 +65,9 @@ class DataChecks(LibraryChecks):
 
     def method(self, method: Method, where: str) -> None:
         """Let every method pass."""
+
+    def learning(self, method: Method, settings: Settings, where: str) -> None:
+        """Let all settings pass."""
 
     def tuning(self, tuning: Tuning, targets: list[str] | str) -> None:
         """Let every tuning pass."""

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from conpet.config.method import Method
-from conpet.config.settings import Tuning
+from conpet.config.settings import Settings, Tuning
 
 
 class Checks:
@@ -33,6 +33,9 @@ class Checks:
 
     def method(self, method: Method, where: str) -> None:
         """Raise a UserError unless learner and replay have such options and fit each other."""
+
+    def learning(self, method: Method, settings: Settings, where: str) -> None:
+        """Raise a UserError unless a method's learner can learn with such settings."""
 
     def tuning(self, tuning: Tuning, targets: list[str] | str) -> None:
         """Raise a UserError unless there is such a tuning."""

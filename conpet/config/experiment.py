@@ -118,6 +118,9 @@ class Experiment:
             if "tuning" in layer:
                 with within(where):
                     self._checks.tuning(settings.tuning, self.models[model].lora_targets)
+        if method:
+            place = f"{self._where}: {method} on {dataset}"
+            self._checks.learning(self.methods[method], settings, place)
         return settings
 
     def base_tasks(self, dataset: str) -> int:

@@ -101,7 +101,9 @@ class Settings(Strict):
     """All of it.
 
     ``head``: ``grow`` (rows come with their task) or ``fixed`` (all from the start, as the
-    authors have it).
+    authors have it). ``prior: plan`` takes the batch plan's class shares out of what a softmax
+    learns; answers are then for classes that are equally likely, or, with ``target: history``, as
+    frequent as in the training data so far (docs/methods.md, Prior).
     """
 
     training: Training = Training()
@@ -111,3 +113,5 @@ class Settings(Strict):
     encoding: Encoding = Encoding()
     compute: Compute = Compute()
     head: Literal["grow", "fixed"] = "grow"
+    prior: Literal["none", "plan"] = "none"
+    target: Literal["uniform", "history"] = "uniform"

@@ -12,6 +12,7 @@ from conpet.errors import UserError
 
 if TYPE_CHECKING:
     from conpet.config.method import Method
+    from conpet.config.settings import Settings
     from conpet.learners.base import Learner
     from conpet.replay.base import Replay
 
@@ -47,3 +48,10 @@ def check_method(method: Method, where: str) -> None:
             f"{where}: replay: learner {method.learner} cannot learn with "
             f"{method.replay!r}: use {' or '.join(known)}"
         )
+
+
+def check_settings(method: Method, settings: Settings, where: str) -> None:
+    """Raise a UserError unless a method's learner can learn with such settings."""
+    from conpet.learners.prior import check_prior
+
+    check_prior(settings, learner_class(method.learner).has_prior, where)

@@ -19,6 +19,7 @@ from conpet.config.strict import Strict
 from conpet.data.stream import Stream
 from conpet.errors import UserError, reason
 from conpet.learners.head import Head
+from conpet.learners.prior import Prior
 from conpet.models.backbone import Backbone
 from conpet.models.saving import read_tensors
 from conpet.progress import Progress
@@ -123,6 +124,8 @@ class Learner(ABC):
     has_memory_features: ClassVar[bool] = True
     #: whether an own module and selector a task are kept: all states answer, not the last alone
     experts: ClassVar[bool] = False
+    #: whether it trains a softmax over classes, which can have a prior
+    has_prior: ClassVar[bool] = False
     #: whether dynamic plans differ from epoch to epoch
     redraw: ClassVar[bool] = True
 
@@ -230,6 +233,8 @@ class Classifier(Learner):
     with hooks before and after for what a method adds.
     """
 
+    has_prior = True
+
     def __init__(self, context: Context) -> None:
         super().__init__(context)
         later = sum(len(names) for names in context.stream.later)
@@ -237,6 +242,7 @@ class Classifier(Learner):
         rows = context.stream.seen + (later if fixed else 0)
         self.head = Head(self.backbone.width, rows, context.seed.of("init"))
         self.head.to(self.backbone.device)
+        self.prior = Prior(context.settings)
 
     def load(self, states: Sequence[Path], selector: Path | None) -> None:
         """Take up the newest of the earlier states."""
@@ -248,10 +254,11 @@ class Classifier(Learner):
     def take(self, tensors: dict[str, Tensor]) -> None:
         """Take up an earlier state's tensors."""
         self.head.take(tensors)
+        self.prior.take(tensors)
 
     def tensors(self) -> dict[str, Tensor]:
-        """Return the head."""
-        return self.head.tensors()
+        """Return the head, and the shares that answers are for."""
+        return self.head.tensors() | self.prior.tensors()
 
     def parameters(self) -> list[nn.Parameter]:
         """Return everything that is trained."""
@@ -263,8 +270,11 @@ class Classifier(Learner):
 
     def loss(self, batch: np.ndarray) -> Tensor:
         """Return the cross-entropy of a batch."""
-        scores = self.head(self.represent(self.hidden(batch)))
-        return F.cross_entropy(scores, self.targets(batch))
+        return self.cross_entropy(self.head(self.represent(self.hidden(batch))), batch)
+
+    def cross_entropy(self, scores: Tensor, batch: np.ndarray) -> Tensor:
+        """Return the cross-entropy of scores (n, rows), the plan's prior taken out where asked."""
+        return F.cross_entropy(self.prior.in_training(scores), self.targets(batch))
 
     def before_task(self, plan: Plan) -> None:
         """Do what a method does with the old state before training."""
@@ -275,6 +285,7 @@ class Classifier(Learner):
     def train(self) -> Plan:
         """Follow the plan, with the method's hooks around it."""
         plan = self.plan()
+        self.prior.learn(plan, self.stream)
         self.before_task(plan)
         self.fit(plan, self.loss, self.accuracy, self.parameters())
         self.after_task(plan)
@@ -285,7 +296,7 @@ class Classifier(Learner):
         """Score over seen classes; rows of classes still to come are left out."""
         hidden = self.backbone.features(self.stream, indices).to(self.backbone.device)
         scores = self.head(self.represent(hidden))[:, : self.stream.seen]
-        return Prediction(F.log_softmax(scores, dim=1).cpu())
+        return Prediction(F.log_softmax(self.prior.in_answers(scores), dim=1).cpu())
 
     @torch.no_grad()
     def representations(self, indices: np.ndarray) -> np.ndarray:

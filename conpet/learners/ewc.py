@@ -129,7 +129,7 @@ class Ewc(Classifier):
         total = {name: torch.zeros_like(p) for name, p in named.items()}
         for index in indices:
             hidden = self.backbone.hidden(self.stream, np.array([index]))
-            scores = self.head(self.represent(hidden))[0, :seen]
+            scores = self.prior.in_training(self.head(self.represent(hidden)))[0, :seen]
             signs = torch.from_numpy(rng.choice([-1.0, 1.0], (probes, seen)))
             found = fisher_diagonal(scores, list(named.values()), signs if seen > probes else None)
             for name, value in zip(named, found, strict=True):

@@ -52,7 +52,7 @@ class Lwf(Classifier):
     def loss(self, batch: np.ndarray) -> Tensor:
         """Return the cross-entropy and the distillation."""
         scores = self.head(self.hidden(batch))
-        value = F.cross_entropy(scores, self.targets(batch))
+        value = self.cross_entropy(scores, batch)
         if self.old_classes:
             places = torch.from_numpy(np.searchsorted(self.samples, batch))
             old = self.targets_of_old[places].to(scores.device)
