@@ -11,6 +11,7 @@ from conpet.config.strict import choose, validate
 from conpet.errors import UserError
 
 if TYPE_CHECKING:
+    from conpet.config.head import Head
     from conpet.config.method import Method
     from conpet.learners.base import Learner
     from conpet.replay.base import Replay
@@ -46,4 +47,13 @@ def check_method(method: Method, where: str) -> None:
         raise UserError(
             f"{where}: replay: learner {method.learner} cannot learn with "
             f"{method.replay!r}: use {' or '.join(known)}"
+        )
+
+
+def check_takes(learner: str, head: Head) -> None:
+    """Raise a UserError unless a learner answers by such a head."""
+    if head.type != "softmax" and not learner_class(learner).takes_heads:
+        raise UserError(
+            f"head: learner {learner} answers in a way of its own, not by {head.type}: "
+            "leave the head's type out"
         )
