@@ -24,12 +24,12 @@ from conpet.config.strict import choose, merge
 from conpet.data.stream import Stream, open_stream
 from conpet.errors import UserError
 from conpet.files import read_json
+from conpet.heads.softmax import Softmax
 from conpet.learners import learner_class
 from conpet.learners.aligned import Aligned
 from conpet.learners.assembly import assemble
 from conpet.learners.base import LEARNER_FILE, Classifier, Context, Learner, Seeds
 from conpet.learners.experts import Experts
-from conpet.learners.head import Head
 from conpet.models.allocation import keep_freed_memory
 from conpet.models.backbone import Backbone
 from conpet.models.batches import collate
@@ -120,7 +120,7 @@ class Setup:
                 folder = Path(name) / kind
                 folder.mkdir()
                 learner.backbone.save(folder)
-                head = Head(learner.backbone.width, number, SEED)
+                head = Softmax(learner.backbone.width, number, SEED)
                 save_file(head.tensors(), folder / LEARNER_FILE)
             learner.load([Path(name) / "expert"] * count, Path(name) / "selector")
         return learner

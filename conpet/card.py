@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
+from conpet.config.head import Head
 from conpet.config.model_source import ModelSource, Sha256
 from conpet.config.settings import Compute, Settings, Tuning
 from conpet.config.stages import Learn
@@ -71,7 +72,7 @@ class Card(Strict):
     task: Annotated[int, Field(ge=1)]
     learner: str
     options: dict[str, Any]
-    head: Literal["grow", "fixed"]
+    head: Head
     tuning: Tuning
     kind: Literal["relation", "entity", "sentence"]
     template: str

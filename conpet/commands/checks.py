@@ -8,6 +8,7 @@ from typing import Any
 
 from conpet.config import Experiment, Method, load_experiment
 from conpet.config.checks import Checks
+from conpet.config.head import Head
 from conpet.config.settings import Settings, Tuning
 from conpet.config.strict import choose
 
@@ -52,6 +53,15 @@ class LibraryChecks(Checks):
 
         check(tuning, targets)
 
+    def head(self, head: Head, method: Method | None) -> None:
+        """Raise a UserError unless there is such a head, and the method's learner takes it."""
+        from conpet.heads import check_head
+        from conpet.learners import check_takes
+
+        check_head(head)
+        if method is not None:
+            check_takes(method.learner, head)
+
 
 class LearningChecks(LibraryChecks):
     """Asks all but the readers: where a task is learnt, neither pandas nor pyarrow is needed."""
@@ -71,6 +81,9 @@ class DataChecks(LibraryChecks):
 
     def tuning(self, tuning: Tuning, targets: list[str] | str) -> None:
         """Let every tuning pass."""
+
+    def head(self, head: Head, method: Method | None) -> None:
+        """Let every head pass."""
 
 
 def open_experiment(name: str, config_dir: Path, checks: Checks | None = None) -> Experiment:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from conpet.config.head import Head
 from conpet.config.method import Method
 from conpet.config.settings import Settings, Tuning
 
@@ -39,3 +40,6 @@ class Checks:
 
     def tuning(self, tuning: Tuning, targets: list[str] | str) -> None:
         """Raise a UserError unless there is such a tuning."""
+
+    def head(self, head: Head, method: Method | None) -> None:
+        """Raise a UserError unless there is such a head, and the method's learner takes it."""

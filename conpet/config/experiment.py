@@ -12,6 +12,7 @@ from typing import Any
 from conpet.config.checks import Checks
 from conpet.config.dataset import Addition, ClassOrder, FileOrder
 from conpet.config.experiment_file import DataFile, ExperimentFile
+from conpet.config.layers import laid_over
 from conpet.config.loading import check_names, load, load_datasets, load_methods
 from conpet.config.matrix import Matrix
 from conpet.config.model import Model
@@ -30,7 +31,7 @@ from conpet.config.stages import (
     Stage,
     Track,
 )
-from conpet.config.strict import choose, merge, read_yaml, validate, within
+from conpet.config.strict import choose, read_yaml, validate, within
 from conpet.errors import UserError
 from conpet.files import read_json
 
@@ -110,14 +111,13 @@ class Experiment:
             for i, o in enumerate(self._file.overrides)
             if o.applies(dataset, model, method)
         ]
-        value: dict[str, Any] = Settings().model_dump()
         settings = Settings()
-        for layer, where in layers:
-            value = merge(value, layer)
-            settings = validate(Settings, value, where)
-            if "tuning" in layer:
-                with within(where):
+        for layer, where, settings in laid_over(layers):
+            with within(where):
+                if "tuning" in layer:
                     self._checks.tuning(settings.tuning, self.models[model].lora_targets)
+                if "head" in layer:
+                    self._checks.head(settings.head, self.methods.get(method))
         if method:
             place = f"{self._where}: {method} on {dataset}"
             self._checks.learning(self.methods[method], settings, place)

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
+from conpet.config.head import Head
 from conpet.config.strict import Strict
 
 # the upper ends are far above what anybody means: what is beyond is a slip, and would hang or crash
@@ -76,7 +77,9 @@ class Exemplars(Strict):
 
 
 class Tuning(Strict):
-    """``type`` is a PEFT type and ``config`` its own fields, or ``full`` for every parameter."""
+    """``type`` is a PEFT type and ``config`` its own fields, ``full`` for every parameter, or
+    ``none`` for the backbone as it is.
+    """
 
     type: str = "LORA"
     config: dict[str, Any] = {"r": 4, "lora_alpha": 1, "lora_dropout": 0.0}
@@ -98,12 +101,11 @@ class Encoding(Strict):
 
 
 class Settings(Strict):
-    """All of it.
+    """All of it; ``head`` is written short where it can be (see :class:`Head`).
 
-    ``head``: ``grow`` (rows come with their task) or ``fixed`` (all from the start, as the
-    authors have it). ``prior: plan`` takes the batch plan's class shares out of what a softmax
-    learns; answers are then for classes that are equally likely, or, with ``target: history``, as
-    frequent as in the training data so far (docs/methods.md, Prior).
+    ``prior: plan`` takes the batch plan's class shares out of what a softmax learns; answers are
+    then for classes that are equally likely, or, with ``target: history``, as frequent as in the
+    training data so far (docs/methods.md, Prior).
     """
 
     training: Training = Training()
@@ -112,6 +114,6 @@ class Settings(Strict):
     tuning: Tuning = Tuning()
     encoding: Encoding = Encoding()
     compute: Compute = Compute()
-    head: Literal["grow", "fixed"] = "grow"
+    head: Head = Head()
     prior: Literal["none", "plan"] = "none"
     target: Literal["uniform", "history"] = "uniform"

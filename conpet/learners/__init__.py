@@ -11,6 +11,7 @@ from conpet.config.strict import choose, validate
 from conpet.errors import UserError
 
 if TYPE_CHECKING:
+    from conpet.config.head import Head
     from conpet.config.method import Method
     from conpet.config.settings import Settings
     from conpet.learners.base import Learner
@@ -50,8 +51,19 @@ def check_method(method: Method, where: str) -> None:
         )
 
 
+def check_takes(learner: str, head: Head) -> None:
+    """Raise a UserError unless a learner answers by such a head."""
+    if head.type != "softmax" and not learner_class(learner).takes_heads:
+        raise UserError(
+            f"head: learner {learner} answers in a way of its own, not by {head.type}: "
+            "leave the head's type out"
+        )
+
+
 def check_settings(method: Method, settings: Settings, where: str) -> None:
     """Raise a UserError unless a method's learner can learn with such settings."""
+    from conpet.heads import head_class
     from conpet.learners.prior import check_prior
 
-    check_prior(settings, learner_class(method.learner).has_prior, where)
+    trained = not head_class(settings.head.type).fitted
+    check_prior(settings, learner_class(method.learner).has_prior, trained, where)

@@ -8,7 +8,7 @@ from pathlib import Path
 from conpet.config.stages import Learn
 from conpet.config.strict import validate
 from conpet.data.stream import Stream
-from conpet.learners import learner_class
+from conpet.learners import check_takes, learner_class
 from conpet.learners.base import Context, Learner, Seeds
 from conpet.models.backbone import Backbone
 from conpet.progress import Progress
@@ -31,6 +31,7 @@ def assemble(
         memory: what is kept of the tasks before.
     """
     learner, replay = learner_class(about.learner), replay_class(about.replay)
+    check_takes(about.learner, about.settings.head)
     # an expert starts fresh with its task; every other adapter starts once
     purpose = ("adapter", stream.tasks if learner.experts else 1)
     name, snapshot = model

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -14,68 +14,23 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from conpet.config.settings import Settings, Training
+from conpet.config.settings import Training
 from conpet.config.strict import Strict
-from conpet.data.stream import Stream
 from conpet.errors import UserError, reason
-from conpet.learners.head import Head
+from conpet.heads import trained_head
+from conpet.learners.context import Context, Seeds
 from conpet.learners.prior import Prior
-from conpet.models.backbone import Backbone
+from conpet.learners.refit import Refit
 from conpet.models.saving import read_tensors
-from conpet.progress import Progress
-from conpet.replay.base import Arrived, Plan, Replay
+from conpet.replay.base import Plan
 from conpet.replay.exemplars import Memory
 from conpet.training import History, fit
 
 LEARNER_FILE = "learner.safetensors"
-
-
-@dataclass
-class Context:
-    """All that a learner works with in one job: the tasks 1..t that have arrived, and how to learn.
-
-    ``seed`` is the run's own; every use derives its own from it. Seeds do not depend on the
-    method, so that methods that plan alike are compared on the same draws.
-    """
-
-    backbone: Backbone
-    stream: Stream
-    settings: Settings
-    replay: Replay
-    options: Any
-    seed: Seeds
-    memory: Memory = field(default_factory=Memory.empty)
-    progress: Progress = field(default_factory=lambda: Progress("conpet"))
-
-    @property
-    def task(self) -> int:
-        """The task that is learnt: the newest that has arrived."""
-        return self.stream.tasks
-
-    @property
-    def training(self) -> Training:
-        """The optimiser's settings, with the learning rate of this task."""
-        training = self.settings.training
-        return training.model_copy(update={"lr": training.rate(self.task)})
-
-    @property
-    def arrived(self) -> Arrived:
-        """What a batch plan is made of."""
-        return Arrived(self.stream, self.training, self.memory)
-
-
-@dataclass(frozen=True)
-class Seeds:
-    """Seeds for each purpose and task of a run, by a stable hash."""
-
-    seed: int
-    dataset: str
-
-    def of(self, *purpose: str | int) -> int:
-        """Return the seed for a purpose."""
-        from conpet.seeds import derive
-
-        return derive(self.seed, self.dataset, *purpose)
+__all__ = [
+    "LEARNER_FILE", "Classifier", "Context", "Learner", "Prediction", "Seeds", "kept_tensors",
+    "mean_by_task",
+]  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -124,6 +79,8 @@ class Learner(ABC):
     has_memory_features: ClassVar[bool] = True
     #: whether an own module and selector a task are kept: all states answer, not the last alone
     experts: ClassVar[bool] = False
+    #: whether it answers by the head that ``settings.head`` says, whichever that is
+    takes_heads: ClassVar[bool] = False
     #: whether it trains a softmax over classes, which can have a prior
     has_prior: ClassVar[bool] = False
     #: whether dynamic plans differ from epoch to epoch
@@ -159,6 +116,10 @@ class Learner(ABC):
     def parameters(self) -> list[nn.Parameter]:
         """Return everything that this job trains: what a state counts as tunable."""
 
+    def stored(self) -> dict[str, Tensor]:
+        """Return all that a state keeps beside the adapter, whatever the learner."""
+        return self.tensors()
+
     def memory_features(self, indices: np.ndarray) -> np.ndarray:
         """Return what exemplars are chosen on, shape (n, d); of a classifier its head's scores."""
         raise UserError(f"{type(self).__name__.lower()}: keeps no memory: use another replay")
@@ -172,7 +133,7 @@ class Learner(ABC):
         from safetensors.torch import save_file
 
         self.backbone.save(folder)
-        tensors = {name: t.detach().cpu().contiguous() for name, t in self.tensors().items()}
+        tensors = {name: t.detach().cpu().contiguous() for name, t in self.stored().items()}
         save_file(tensors, folder / LEARNER_FILE)
 
     def keep(self) -> Memory:
@@ -227,41 +188,53 @@ def mean_by_task(right: np.ndarray, tasks: np.ndarray) -> float:
 
 
 class Classifier(Learner):
-    """One adapter and one linear head over the seen classes, tuned on and on.
+    """One adapter and one head over the seen classes, tuned on and on.
 
     The common ground of all learners that are not experts: cross-entropy on the plan's batches,
-    with hooks before and after for what a method adds.
+    with hooks before and after for what a method adds. A head that is fitted answers in place of
+    the trained one, once it is fitted (:class:`Refit`).
     """
 
+    takes_heads = True
     has_prior = True
 
     def __init__(self, context: Context) -> None:
         super().__init__(context)
         later = sum(len(names) for names in context.stream.later)
-        fixed = context.settings.head == "fixed"
-        rows = context.stream.seen + (later if fixed else 0)
-        self.head = Head(self.backbone.width, rows, context.seed.of("init"))
+        head = context.settings.head
+        rows = context.stream.seen + (later if head.rows == "fixed" else 0)
+        self.head = trained_head(head, self.backbone.width, rows, context.seed.of("init"))
         self.head.to(self.backbone.device)
         self.prior = Prior(context.settings)
+        self.refit = Refit(context)
 
     def load(self, states: Sequence[Path], selector: Path | None) -> None:
         """Take up the newest of the earlier states."""
         if states:
             self.backbone.load(states[-1])
             with kept_tensors(states[-1]) as tensors:
-                self.take(tensors)
+                self.refit.take(tensors)
+                self.prior.take(tensors)
+                if not self.refit.alone:
+                    self.take(tensors)
 
     def take(self, tensors: dict[str, Tensor]) -> None:
         """Take up an earlier state's tensors."""
         self.head.take(tensors)
-        self.prior.take(tensors)
 
     def tensors(self) -> dict[str, Tensor]:
-        """Return the head, and the shares that answers are for."""
-        return self.head.tensors() | self.prior.tensors()
+        """Return the trained head."""
+        return self.head.tensors()
+
+    def stored(self) -> dict[str, Tensor]:
+        """Return :meth:`tensors`, where anything is trained, and what stands beside the head."""
+        trained = {} if self.refit.alone else self.tensors()
+        return trained | self.refit.tensors() | self.prior.tensors()
 
     def parameters(self) -> list[nn.Parameter]:
         """Return everything that is trained."""
+        if not self.refit.trains:
+            return []
         return [*self.backbone.parameters(), *self.head.parameters()]
 
     def represent(self, hidden: Tensor) -> Tensor:
@@ -283,29 +256,40 @@ class Classifier(Learner):
         """Do what a method does with the new state after training."""
 
     def train(self) -> Plan:
-        """Follow the plan, with the method's hooks around it."""
+        """Follow the plan, with the method's hooks around it; then fit the head that is fitted."""
         plan = self.plan()
         self.prior.learn(plan, self.stream)
-        self.before_task(plan)
-        self.fit(plan, self.loss, self.accuracy, self.parameters())
-        self.after_task(plan)
+        if self.refit.trains:
+            self.before_task(plan)
+            self.fit(plan, self.loss, self.accuracy, self.parameters())
+            self.after_task(plan)
+        self.refit.fit(plan, self.representations)
         return plan
 
     @torch.no_grad()
     def predict(self, indices: np.ndarray) -> Prediction:
         """Score over seen classes; rows of classes still to come are left out."""
-        hidden = self.backbone.features(self.stream, indices).to(self.backbone.device)
-        scores = self.head(self.represent(hidden))[:, : self.stream.seen]
-        return Prediction(F.log_softmax(self.prior.in_answers(scores), dim=1).cpu())
+        represented = self.represented(indices)
+        if self.refit.answers(self.stream.seen):
+            scores = self.refit.scores(represented)
+        else:
+            scores = self.head(represented)[:, : self.stream.seen]
+        return Prediction(F.log_softmax(self.prior.in_answers(scores), dim=1).float().cpu())
 
     @torch.no_grad()
+    def represented(self, indices: np.ndarray) -> Tensor:
+        """Return what the head reads, shape (n, width), on the model's device."""
+        hidden = self.backbone.features(self.stream, indices).to(self.backbone.device)
+        return self.represent(hidden)
+
     def representations(self, indices: np.ndarray) -> np.ndarray:
         """Return what the head reads, shape (n, width)."""
-        hidden = self.backbone.features(self.stream, indices).to(self.backbone.device)
-        return self.represent(hidden).cpu().numpy()
+        return self.represented(indices).cpu().numpy()
 
     @torch.no_grad()
     def memory_features(self, indices: np.ndarray) -> np.ndarray:
         """Return the head's outputs, shape (n, rows)."""
-        hidden = self.backbone.features(self.stream, indices).to(self.backbone.device)
-        return self.head(self.represent(hidden)).cpu().numpy()
+        represented = self.represented(indices)
+        if self.refit.alone:
+            return self.refit.scores(represented).numpy()
+        return self.head(represented).cpu().numpy()

@@ -75,7 +75,7 @@ class Ewc(Classifier):
     def _named(self) -> dict[str, nn.Parameter]:
         model = self.backbone.model.named_parameters()
         named = {n: p for n, p in model if p.requires_grad}
-        return named | {"head.weight": self.head.weight, "head.bias": self.head.bias}
+        return named | {f"head.{n}": p for n, p in self.head.named_parameters()}
 
     def take(self, tensors: dict[str, Tensor]) -> None:
         """Take up head and springs; rows that came later hang on no spring."""

@@ -18,8 +18,8 @@ from torch import Tensor, nn
 from conpet.config.settings import Count, Positive
 from conpet.config.strict import Strict
 from conpet.errors import UserError
+from conpet.heads.softmax import Softmax as Head
 from conpet.learners.base import Context, Learner, Prediction, kept_tensors, mean_by_task
-from conpet.learners.head import Head
 from conpet.models.backbone import State
 from conpet.replay.base import Plan
 

@@ -83,11 +83,12 @@ class Prior:
             self.target = found
 
 
-def check_prior(settings: Settings, has_prior: bool, where: str) -> None:
+def check_prior(settings: Settings, has_prior: bool, trained: bool, where: str) -> None:
     """Refuse a prior or target that a learner cannot have, or that would count a prior twice.
 
     Args:
         has_prior: whether the learner trains a softmax over classes.
+        trained: whether the head that answers is trained; one that is fitted has no plan's prior.
 
     Raises:
         UserError: what is asked for, and what to set.
@@ -98,7 +99,7 @@ def check_prior(settings: Settings, has_prior: bool, where: str) -> None:
             f"{where}: {asked[0]}: {getattr(settings, asked[0])}: this learner trains no softmax "
             "over classes: set it in the methods that do"
         )
-    if settings.target == "history" and settings.prior == "none":
+    if settings.target == "history" and settings.prior == "none" and trained:
         raise UserError(
             f"{where}: target: history: with prior: none the plan's shares are in the scores "
             "already: set prior: plan too"

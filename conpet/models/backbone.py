@@ -19,6 +19,7 @@ from conpet.models.batches import collate
 from conpet.models.device import choose_device, choose_number_type
 from conpet.models.fused import fuse
 from conpet.models.loading import load_model
+from conpet.models.once import Once
 from conpet.models.passed import Passed
 from conpet.models.randomness import OwnRandomness
 from conpet.models.tuning import OWN, tune
@@ -44,6 +45,7 @@ class Backbone:
 
     Attributes:
         passed: how much passed the model so far.
+        frozen: whether nothing of it is tuned (any more): each sample then passes it once.
     """
 
     def __init__(
@@ -63,8 +65,10 @@ class Backbone:
         self.eval_batch_size = compute.eval_batch_size
         self.passed = Passed()
         self._own = tuning.type in OWN
+        self.frozen = tuning.type == "none"
         # tuned weights themselves need float32's resolution
-        dtype = torch.float32 if self._own else choose_number_type(compute, self.device)
+        coarse = self.frozen or not self._own
+        dtype = choose_number_type(compute, self.device) if coarse else torch.float32
         model = load(snapshot, dtype, self.device)
         self.width: int = model.config.hidden_size
         self.precision = str(model.dtype).removeprefix("torch.")
@@ -72,6 +76,8 @@ class Backbone:
         self._randomness = OwnRandomness(seed, self.device)
         with self._randomness.drawing():
             self.model = tune(model, name, tuning, targets)
+        self._tuned = {n for n, p in self.model.named_parameters() if p.requires_grad}
+        self._once = Once(self._features, self.width)
         if any(p.dtype != torch.float32 for p in self.parameters()):
             raise UserError(
                 f"compute.precision: {tuning.type} as set here trains weights of the backbone's "
@@ -91,16 +97,22 @@ class Backbone:
         """Return the tunable parameters."""
         return [p for p in self.model.parameters() if p.requires_grad]
 
+    def freeze(self) -> None:
+        """Tune nothing any more; what was tuned stays as it is, and is saved and loaded as ever."""
+        self.model.requires_grad_(False)
+        self.frozen = True
+
     def state(self) -> State:
-        """Return a copy of the tunable parameters by name."""
+        """Return a copy of what is tuned, or was before it was frozen, by name."""
         named = self.model.named_parameters()
-        return {n: p.detach().clone() for n, p in named if p.requires_grad}
+        return {n: p.detach().clone() for n, p in named if n in self._tuned}
 
     @torch.no_grad()
     def load_state(self, state: State) -> None:
         """Put a copy made by :meth:`state` back."""
+        self._once.forget()
         for name, parameter in self.model.named_parameters():
-            if parameter.requires_grad:
+            if name in self._tuned:
                 parameter.copy_(state[name])
 
     def reset(self) -> None:
@@ -109,6 +121,8 @@ class Backbone:
 
     def save(self, folder: Path) -> None:
         """Write the tunable parameters: a stock PEFT folder, or a file of the backbone's own."""
+        if not self._tuned:
+            return
         if self._own:
             saving.save_parameters(self.state(), folder)
         else:
@@ -120,6 +134,9 @@ class Backbone:
         Raises:
             UserError: it was made for another model or tuning.
         """
+        self._once.forget()
+        if not self._tuned:
+            return
         if self._own:
             self.load_state(saving.load_parameters(self._fresh, folder))
         else:
@@ -134,6 +151,11 @@ class Backbone:
 
         LoRA's own dropout acts where a gradient is taken; the backbone's is off.
         """
+        if self.frozen:
+            return self._once(stream, indices).to(self.device)
+        return self._passed(stream, indices)
+
+    def _passed(self, stream: Stream, indices: np.ndarray) -> Tensor:
         trained = torch.is_grad_enabled()
         self.passed.add(len(indices), self.tokens(stream.lengths[indices]), trained)
         for dropout in self._dropouts:
@@ -156,12 +178,15 @@ class Backbone:
             return ((states * weights).sum(1) / weights.sum(1)).float()
         return states[torch.arange(len(ids), device=self.device), pool].float()
 
-    @torch.no_grad()
     def features(self, stream: Stream, indices: np.ndarray) -> Tensor:
         """Return :meth:`hidden` without gradient, in large batches of similar lengths."""
+        return (self._once if self.frozen else self._features)(stream, indices)
+
+    @torch.no_grad()
+    def _features(self, stream: Stream, indices: np.ndarray) -> Tensor:
         order = np.argsort(stream.lengths[indices], kind="stable")
         result = torch.empty(len(indices), self.width)
         for start in range(0, len(order), self.eval_batch_size):
             chosen = order[start : start + self.eval_batch_size]
-            result[torch.from_numpy(chosen)] = self.hidden(stream, indices[chosen]).cpu()
+            result[torch.from_numpy(chosen)] = self._passed(stream, indices[chosen]).cpu()
         return result

@@ -23,6 +23,7 @@ OWN: dict[str, Callable[[str], bool]] = {
     "full": lambda name: True,
     # Ben Zaken et al. 2022 (arXiv 2106.10199): all biases, those of layer norms too
     "BITFIT": lambda name: name.rpartition(".")[2] == "bias",
+    "none": lambda name: False,  # the backbone as it is
 }
 
 
@@ -47,7 +48,7 @@ def tune(model: Any, name: str, tuning: Tuning, targets: list[str] | str) -> Any
         name: what messages call it.
 
     Raises:
-        UserError: the tuning is none, or finds nothing to tune in this model.
+        UserError: there is no such tuning, or it finds nothing to tune in this model.
     """
     check(tuning, targets)
     if tuning.type in OWN:
@@ -55,7 +56,8 @@ def tune(model: Any, name: str, tuning: Tuning, targets: list[str] | str) -> Any
             parameter.requires_grad_(OWN[tuning.type](parameter_name))
     else:
         model = _with_module(model, name, peft_config(tuning, targets))
-    if not any(parameter.requires_grad for parameter in model.parameters()):
+    tuned = any(parameter.requires_grad for parameter in model.parameters())
+    if not tuned and tuning.type != "none":
         raise UserError(f"tuning.type: {tuning.type} finds nothing to tune on {name}")
     return model
 

@@ -12,11 +12,11 @@ import torch.nn.functional as F
 from torch import nn
 
 from conpet import training
+from conpet.heads.softmax import Softmax
 from conpet.learners import base
 from conpet.learners.contrastive import contrastive_loss
 from conpet.learners.ewc import fisher_diagonal
 from conpet.learners.experts import UNCHOSEN, choose_experts
-from conpet.learners.head import Head
 from conpet.learners.lwf import distillation
 from tests.tiny import World, same_bytes
 
@@ -308,10 +308,10 @@ def test_expert_may_start_from_the_selector(world: World, tmp_path: Path) -> Non
 
 
 def test_a_grown_head_equals_one_made_at_once() -> None:
-    grown = Head(4, 2, seed=5)
+    grown = Softmax(4, 2, seed=5)
     grown.grow(6)
-    assert torch.equal(grown.weight, Head(4, 6, seed=5).weight)
-    assert not torch.equal(grown.weight, Head(4, 6, seed=6).weight)
+    assert torch.equal(grown.weight, Softmax(4, 6, seed=5).weight)
+    assert not torch.equal(grown.weight, Softmax(4, 6, seed=6).weight)
 
 
 @pytest.mark.parametrize(("untrained", "best"), [(False, 0), (True, -1)])

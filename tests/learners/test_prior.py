@@ -135,6 +135,19 @@ def test_a_state_keeps_the_shares_that_its_answers_are_for(world: World, tmp_pat
     torch.testing.assert_close(again.predict(texts).scores, said, rtol=0, atol=0)
 
 
+def test_a_fitted_head_answers_for_the_historys_shares_too(world: World, tmp_path: Path) -> None:
+    keys: dict[str, Any] = {"head": "lda", "tuning": {"type": "none"}, "target": "history"}
+    states = world.run("linear", tmp_path, tasks=1, **keys)
+    again = world.learner("linear", 1, head="lda", tuning={"type": "none"})
+    again.load(states, None)
+    plain: Any = world.learner("linear", 1, head="lda", tuning={"type": "none"})
+    plain.refit.head = again.refit.head  # type: ignore[attr-defined]
+    texts = again.stream.of("test", [1])
+    shares = log_history(again.stream)
+    expected = (plain.predict(texts).scores + shares).log_softmax(dim=1)
+    torch.testing.assert_close(again.predict(texts).scores, expected)
+
+
 def test_rows_of_classes_still_to_come_count_as_seen_once(world: World) -> None:
     made: Any = world.learner("linear", 1, head="fixed", prior="plan")
     made.prior.learn(made.plan(), made.stream)
@@ -152,5 +165,6 @@ def test_rows_of_classes_still_to_come_count_as_seen_once(world: World) -> None:
 )
 def test_what_cannot_be_is_refused(settings: Any, has_prior: bool, said: str) -> None:
     with pytest.raises(UserError, match=f"^here: .*{said}"):
-        check_prior(Settings.model_validate(settings), has_prior, "here")
-    check_prior(Settings(), has_prior, "here")
+        check_prior(Settings.model_validate(settings), has_prior, True, "here")
+    check_prior(Settings(), has_prior, True, "here")
+    check_prior(Settings(target="history"), True, False, "here")  # a fitted head

@@ -1,0 +1,61 @@
+"""What maps representations to class scores: one file a head; a file put here is known by its name.
+
+Some are trained with the task (:class:`conpet.heads.base.Trained`), others are fitted after it on
+representations (:class:`conpet.heads.base.Fitted`): no gradient, one linear solve.
+"""
+
+from __future__ import annotations
+
+import importlib
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from conpet import registry
+from conpet.config.head import ROWS, Head
+from conpet.config.strict import choose, validate
+from conpet.errors import UserError
+
+if TYPE_CHECKING:
+    from conpet.heads.base import Fitted, Trained
+
+
+def names() -> list[str]:
+    """Return the names of all heads."""
+    return registry.names(Path(__file__).parent, "HEAD")
+
+
+def head_class(name: str, where: str = "head") -> type[Trained] | type[Fitted]:
+    """Return a head's class: the one named ``HEAD`` in conpet/heads/NAME.py."""
+    if name not in names():
+        choose("head", name, [*ROWS, *names()], where)
+    found: type[Trained] | type[Fitted] = importlib.import_module(f"conpet.heads.{name}").HEAD
+    return found
+
+
+def check_head(head: Head) -> None:
+    """Raise a UserError unless there is such a head with such options."""
+    kind = head_class(head.type)
+    validate(kind.Options, head.config, "head.config")
+    if not kind.fitted and head.samples != Head().samples:
+        raise UserError(f"head.samples: {head.type} is trained, not fitted: leave samples out")
+
+
+def trained_head(head: Head, width: int, rows: int, seed: int) -> Trained:
+    """Return the head that is trained with the task: a softmax one where ``head`` is fitted."""
+    from conpet.heads.base import Trained
+    from conpet.heads.softmax import Softmax
+
+    kind = head_class(head.type)
+    if issubclass(kind, Trained):
+        return kind(width, rows, seed, validate(kind.Options, head.config, "head.config"))
+    return Softmax(width, rows, seed)
+
+
+def fitted_head(head: Head, width: int, seed: int) -> Fitted | None:
+    """Return the head that is fitted after the task, with nothing in it; None for others."""
+    from conpet.heads.base import Fitted
+
+    kind = head_class(head.type)
+    if issubclass(kind, Fitted):
+        return kind(width, seed, validate(kind.Options, head.config, "head.config"))
+    return None

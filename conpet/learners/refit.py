@@ -1,0 +1,111 @@
+"""The head that is fitted after a task: on which samples, and how it goes on from there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from conpet.errors import UserError
+from conpet.heads import fitted_head
+from conpet.heads.base import Fitted, Measured
+from conpet.learners.context import Context
+from conpet.replay.base import Plan
+
+PREFIX = "fitted."
+
+
+class Refit:
+    """A classifier's fitted head (``settings.head``), or none.
+
+    Where the representation moves with every task, the head is fitted anew on the samples that
+    ``head.samples`` says; a class without one among them keeps its earlier sums, as they were in
+    the space of then. Where nothing old is among them at all, the new sums are added to the old.
+    Where nothing is tuned (any more), they are added too, and that is exact: no sample has to pass
+    the model a second time, whatever ``head.samples`` says.
+
+    Attributes:
+        alone: whether the fitted head is all there is: nothing is ever trained.
+    """
+
+    def __init__(self, context: Context) -> None:
+        self.context = context
+        settings = context.settings
+        width, seed = context.backbone.width, context.seed.of("init")
+        self.head: Fitted | None = fitted_head(settings.head, width, seed)
+        self.alone = self.head is not None and settings.tuning.type == "none"
+
+    @property
+    def trains(self) -> bool:
+        """Whether there is anything to train in this job."""
+        return self.head is None or not self.context.backbone.frozen
+
+    def answers(self, classes: int) -> bool:
+        """Say whether the fitted head answers: it knows all classes, once it is fitted."""
+        return self.head is not None and self.head.classes == classes
+
+    def scores(self, represented: Tensor) -> Tensor:
+        """Return the fitted head's scores of representations (n, width), float64, on the CPU."""
+        return torch.from_numpy(self._head().scores(represented.cpu().numpy()))
+
+    def fit(self, plan: Plan, representations: Callable[[np.ndarray], np.ndarray]) -> None:
+        """Fit the head, where there is one, after the newest task.
+
+        Args:
+            representations: indices (n,) -> what the head reads of them (n, width).
+        """
+        if self.head is None:
+            return
+        stream, task = self.context.stream, self.context.task
+        indices = self.samples(plan)
+        if not self.trains:
+            indices = indices[stream.task[indices] == task]
+        joins = task == 1 or bool((stream.task[indices] == task).all())
+
+        def measured(chosen: np.ndarray) -> Measured:
+            x = representations(chosen).astype(np.float64)
+            if not np.isfinite(x).all():
+                raise UserError("representations are not finite: lower training.lr")
+            return Measured(x, stream.label[chosen].astype(np.int64))
+
+        valid = measured(self._validation(plan)) if self.head.validated else None
+        self.head.fit(measured(indices), stream.seen, joins, valid)
+
+    def samples(self, plan: Plan) -> np.ndarray:
+        """Return the samples that the head is to be fitted on, sorted."""
+        c, wanted = self.context, self.context.settings.head.samples
+        if wanted == "plan":
+            return plan.trained()
+        history = c.stream.of("train", range(1, c.task + 1))
+        if wanted == "history":
+            return history
+        drawn = []
+        for label in np.unique(c.stream.label[history]):
+            # by the class alone: the same ones at every task
+            rng = np.random.default_rng(c.seed.of("head", int(label)))
+            drawn.append(rng.permutation(history[c.stream.label[history] == label])[:wanted])
+        return np.sort(np.concatenate(drawn))
+
+    def _validation(self, plan: Plan) -> np.ndarray:
+        c = self.context
+        if c.settings.head.samples == "plan" or not self.trains:
+            return plan.validated()
+        return c.stream.of("valid", range(1, c.task + 1))
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Return what a state keeps of the fitted head."""
+        if self.head is None:
+            return {}
+        return {PREFIX + name: tensor for name, tensor in self.head.tensors().items()}
+
+    def take(self, tensors: dict[str, Tensor]) -> None:
+        """Take up what :meth:`tensors` gave, out of all that a state keeps."""
+        if self.head is not None:
+            own = {k.removeprefix(PREFIX): t for k, t in tensors.items() if k.startswith(PREFIX)}
+            self.head.take(own)
+
+    def _head(self) -> Fitted:
+        assert self.head is not None
+        return self.head

@@ -1,0 +1,28 @@
+"""SEQ*: the backbone is tuned on the first task alone; after that only new classes' weights are.
+
+What is forgotten in fine-tuning is mostly the classifier's: so the representation is left as the
+first task made it, and the rows of old classes are never touched again. Its method adds a cosine
+head, which no class wins by the length of its weights, with all rows there from the start. Zheng
+et al. 2024 (arXiv 2312.07887), section 4.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from conpet.learners.base import Classifier
+
+
+class Seq(Classifier):
+    """Warm-up on task 1; then a frozen backbone, old rows that are held, new ones that learn."""
+
+    def load(self, states: Sequence[Path], selector: Path | None) -> None:
+        """Take up the earlier state, and freeze what it has learnt."""
+        super().load(states, selector)
+        if self.context.task > 1:
+            self.backbone.freeze()
+            self.head.hold(self.stream.class_range(self.context.task)[0])
+
+
+LEARNER = Seq
