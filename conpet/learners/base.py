@@ -24,6 +24,7 @@ from conpet.models.saving import read_tensors
 from conpet.progress import Progress
 from conpet.replay.base import Arrived, Plan, Replay
 from conpet.replay.exemplars import Memory
+from conpet.seeds import derive
 from conpet.training import History, fit
 
 LEARNER_FILE = "learner.safetensors"
@@ -72,8 +73,6 @@ class Seeds:
 
     def of(self, *purpose: str | int) -> int:
         """Return the seed for a purpose."""
-        from conpet.seeds import derive
-
         return derive(self.seed, self.dataset, *purpose)
 
 
@@ -119,6 +118,7 @@ class Learner(ABC):
     Options: ClassVar[type[Strict]] = Strict
     #: whether it learns only where samples of former tasks come back
     needs_old: ClassVar[bool] = False
+    needs_scores: ClassVar[bool] = False  # whether it learns from the scores that exemplars keep
     #: whether exemplars can be chosen on :meth:`memory_features`
     has_memory_features: ClassVar[bool] = True
     #: whether an own module and selector a task are kept: all states answer, not the last alone
