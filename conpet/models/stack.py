@@ -62,12 +62,12 @@ class Stack:
         self.layers: list[Any] = [m for m in model.modules() if _is_lora(m)]
         weights = {id(p) for m in self.layers for p in _weights(m)}
         tuned = {id(p) for p in model.parameters() if p.requires_grad}
-        self.config: Any = getattr(model, "peft_config", {}).get(_SLOT)
-        if not weights or weights != tuned or not _is_plain(self.config):
+        if not weights or weights != tuned or not _is_plain(model):
             raise UserError(
                 f"{owner}: stacks plain LoRAs, and the tuning here is another: use tuning.type "
                 "LORA with r, lora_alpha, lora_dropout and target_modules alone"
             )
+        self.config = _config(model)
         self.rank: int = self.config.r
         self.alpha: int = self.config.lora_alpha
 
@@ -82,7 +82,9 @@ class Stack:
         if height and height % self.rank == 0:  # else loading says what does not fit
             for layer in self.layers:
                 low, high = _weights(layer)
-                self._set(layer, low.new_zeros(height, low.shape[1]), high.new_zeros(len(high), height))
+                self._set(
+                    layer, low.new_zeros(height, low.shape[1]), high.new_zeros(len(high), height)
+                )
             self._say(height)
 
     def grow(self, seed: int) -> list[nn.Parameter]:
@@ -138,8 +140,13 @@ def _weights(layer: Any) -> tuple[Tensor, Tensor]:
     return layer.lora_A[_SLOT].weight, layer.lora_B[_SLOT].weight
 
 
-def _is_plain(config: Any) -> bool:
-    """Say whether all of a PEFT config's LoRAs have one rank and α / r, and B starts at zero."""
+def _config(model: Any) -> Any:
+    return model.peft_config[_SLOT]
+
+
+def _is_plain(model: nn.Module) -> bool:
+    """Say whether all LoRAs of a PEFT model have one rank and α / r, and B starts at zero."""
+    config = _config(model)
     return (
         config.init_lora_weights is True
         and not config.use_rslora

@@ -132,7 +132,8 @@ def read_memory(path: Path, samples: int) -> Memory:
         scores = tuple(np.array(row, np.float32) for row in value.get("scores", ()))
         if not all(len(row) and np.isfinite(row).all() for row in scores):
             raise ValueError
-        memory = Memory(*(np.array(numbers, np.int64) for numbers in lists), scores)
+        train, valid = (np.array(numbers, np.int64) for numbers in lists)
+        memory = Memory(train, valid, scores)
     except (AttributeError, KeyError, TypeError, ValueError, OverflowError):
         raise UserError(f"{path}: not a memory file: {again}") from None
     kept = np.concatenate([memory.train, memory.valid])
