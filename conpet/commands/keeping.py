@@ -49,6 +49,8 @@ def verify(
     found = compare_published(matrix, results, published, tolerance)
     for line in found.platform:
         print(f"another platform: {line}")
+    for line in found.newer:
+        print(f"newer than what is published, not compared: {line}")
     for line in found.cells:
         print(line)
     if found.cells:

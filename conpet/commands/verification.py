@@ -21,11 +21,13 @@ _PLATFORM = ("system", "cpu", "python", "packages", "threads")
 class Comparison:
     """How tables compare: a line a cell that differs, a line a difference of platform.
 
+    ``newer``: a line a table with what was published without, as this version has more to say.
     ``inputs`` says how many of the files behind the tables have the very bytes they had.
     """
 
     cells: list[str]
     platform: list[str]
+    newer: list[str]
     tolerance: float
     inputs: str
 
@@ -60,7 +62,9 @@ def compare_published(
         )
     platform = list(_differences(old, new))
     allowed = (ELSEWHERE if platform else 0.0) if tolerance is None else tolerance
-    return Comparison(diff(kept, made, allowed), platform, allowed, _inputs(old, new))
+    newer: list[str] = []
+    cells = diff(kept, made, allowed, newer=newer)
+    return Comparison(cells, platform, newer, allowed, _inputs(old, new))
 
 
 def _record(tables: Path) -> dict[str, Any]:

@@ -64,7 +64,8 @@ class Budget(Strict):
 
     batches: Count = 200  # B, training and validation together
     train_share: Share = 0.8
-    new_share: Share = 0.5  # of each batch, drawn from the new task
+    # of each batch, drawn from the new task; classes: the new classes' share of the classes seen
+    new_share: Share | Literal["classes"] = 0.5
     valid_batch_size: Annotated[int, Field(ge=2, le=65_536)] = 32  # half new, half old
 
 

@@ -34,6 +34,8 @@ def fits(learner: type[Learner], chosen: type[Replay]) -> bool:
     """Say whether a learner can learn with a replay."""
     if learner.needs_old and not chosen.brings_old:
         return False
+    if learner.needs_scores != chosen.keeps_scores:
+        return False
     return learner.has_memory_features or not chosen.by_features
 
 

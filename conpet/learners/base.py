@@ -75,6 +75,7 @@ class Learner(ABC):
     Options: ClassVar[type[Strict]] = Strict
     #: whether it learns only where samples of former tasks come back
     needs_old: ClassVar[bool] = False
+    needs_scores: ClassVar[bool] = False  # whether it learns from the scores that exemplars keep
     #: whether exemplars can be chosen on :meth:`memory_features`
     has_memory_features: ClassVar[bool] = True
     #: whether an own module and selector a task are kept: all states answer, not the last alone

@@ -145,6 +145,8 @@ class Replay:
     keeps: ClassVar[bool] = False
     #: whether its exemplars are chosen on what the learner makes of samples
     by_features: ClassVar[bool] = False
+    #: whether exemplars keep the scores that they had: for learners that use them, and only them
+    keeps_scores: ClassVar[bool] = False
 
     def __init__(self, options: Any, settings: Settings) -> None:
         self.options = options

@@ -7,9 +7,11 @@ old sample can return. docs/methods.md, Replay.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal
 
 import numpy as np
 
+from conpet.config.strict import Strict
 from conpet.errors import UserError
 from conpet.replay.base import (
     Arrived,
@@ -21,6 +23,15 @@ from conpet.replay.base import (
     draw_history,
     without_replacement,
 )
+
+
+class Options(Strict):
+    """``draw``: a place for an old sample first draws a ``task`` (ConPET), or a ``class``.
+
+    By class, classes come back equally often whatever the size of their task.
+    """
+
+    draw: Literal["task", "class"] = "task"
 
 
 def class_balanced_draw(
@@ -62,6 +73,8 @@ def mixed_batches(
 class Dynamic(Replay):
     """The replay of Static and Dynamic ConPET."""
 
+    Options = Options
+
     def mixed(self, arrived: Arrived, rng: np.random.Generator, redraw: bool) -> Plan:
         """Return ``batches`` batches an epoch, training and validation together."""
         size, epochs, budget = arrived.training.batch_size, arrived.training.epochs, self.budget
@@ -74,9 +87,10 @@ class Dynamic(Replay):
         old, old_valid = (self.old_pools(arrived, split) for split in ("train", "valid"))
         n_train = max(1, int(budget.batches * budget.train_share))
         n_valid = max(1, budget.batches - n_train)
+        share = self.new_share(arrived)
         trains, valids = [], []
         for _ in range(epochs if redraw else 1):
-            trains.append(mixed_batches(new, old, n_train, size, budget.new_share, rng))
+            trains.append(mixed_batches(new, old, n_train, size, share, rng))
         for _ in range(epochs + 1 if redraw else 1):
             drawn = mixed_batches(new_valid, old_valid, n_valid, budget.valid_batch_size, 0.5, rng)
             valids.append(np.concatenate(drawn))
@@ -84,19 +98,38 @@ class Dynamic(Replay):
             trains, valids = trains * epochs, valids * (epochs + 1)
         return Plan(trains, valids)
 
+    def new_share(self, arrived: Arrived) -> float:
+        """Return the share of a batch that is drawn from the new task, 0..1.
+
+        By ``classes`` the new classes get the share that they have of the classes seen; a batch
+        holds one new sample at least, and one old one (:func:`mixed_batches`).
+        """
+        if self.budget.new_share != "classes":
+            return self.budget.new_share
+        return len(arrived.stream.classes[-1]) / arrived.stream.seen
+
     def old_pools(self, arrived: Arrived, split: str) -> list[np.ndarray]:
         """Return what old samples are drawn from: one of the pools uniformly, then one of its own.
 
-        Here a pool a former task; a replay that draws otherwise returns others.
+        Here a pool a former task, or a former class; a replay that draws otherwise returns others.
         """
-        return arrived.pools(split, range(1, arrived.task))
+        return self._pools(arrived, split, range(1, arrived.task))
+
+    def _pools(self, arrived: Arrived, split: str, tasks: range) -> list[np.ndarray]:
+        by_task = arrived.pools(split, tasks)
+        # a replay of one's own may have options without this one
+        if getattr(self.options, "draw", "task") == "task":
+            return by_task
+        everything = np.concatenate(by_task)
+        labels = arrived.stream.label[everything]
+        return [everything[labels == label] for label in np.unique(labels)]
 
     def rehearsal(self, arrived: Arrived, minimum: int, rng: np.random.Generator) -> Rehearsal:
         """Return one pass, as long as all epochs' budgets together, with some of every class."""
         if arrived.task == 1:
             return Rehearsal(np.empty(0, np.int64), lambda _: [])
         size, epochs = arrived.training.batch_size, arrived.training.epochs
-        pools = arrived.pools("train", range(1, arrived.task + 1))
+        pools = self._pools(arrived, "train", range(1, arrived.task + 1))
         count = epochs * int(self.budget.batches * self.budget.train_share) * size
         drawn = class_balanced_draw(pools, arrived.stream.label, count, minimum, rng)
         unique = np.unique(drawn)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -17,10 +18,15 @@ from conpet.files import read_json, write_json
 
 @dataclass(frozen=True)
 class Memory:
-    """What is kept of all tasks so far: stream indices for later training and validation."""
+    """What is kept of all tasks so far: stream indices for later training and validation.
+
+    ``scores``: for each of ``train`` the class scores (logits) that it had when it was stored,
+    over the classes that there were then; empty where a replay keeps none.
+    """
 
     train: np.ndarray
     valid: np.ndarray
+    scores: tuple[np.ndarray, ...] = ()
 
     @classmethod
     def empty(cls) -> Memory:
@@ -30,12 +36,16 @@ class Memory:
     def joined(self, newer: Memory) -> Memory:
         """Return this memory and, behind it, a newer one."""
         return Memory(
-            np.concatenate([self.train, newer.train]), np.concatenate([self.valid, newer.valid])
+            np.concatenate([self.train, newer.train]),
+            np.concatenate([self.valid, newer.valid]),
+            self.scores + newer.scores,
         )
 
     def of(self, task: int, tasks: np.ndarray) -> Memory:
         """Return what is kept of one task; ``tasks`` holds the task of every sample, (samples,)."""
-        return Memory(self.train[tasks[self.train] == task], self.valid[tasks[self.valid] == task])
+        here = tasks[self.train] == task
+        scores = tuple(s for s, kept in zip(self.scores, here, strict=False) if kept)
+        return Memory(self.train[here], self.valid[tasks[self.valid] == task], scores)
 
 
 def nearest_to_centroids(outputs: np.ndarray, count: int, seed: int) -> list[int]:
@@ -97,8 +107,11 @@ def choose_memory(
 
 
 def write_memory(path: Path, memory: Memory) -> None:
-    """Write a memory as JSON."""
-    write_json(path, {"train": memory.train.tolist(), "valid": memory.valid.tolist()})
+    """Write a memory as JSON; scores, where it has any, with five decimals."""
+    value: dict[str, Any] = {"train": memory.train.tolist(), "valid": memory.valid.tolist()}
+    if memory.scores:
+        value["scores"] = [[round(float(x), 5) for x in row] for row in memory.scores]
+    write_json(path, value)
 
 
 def read_memory(path: Path, samples: int) -> Memory:
@@ -116,12 +129,20 @@ def read_memory(path: Path, samples: int) -> Memory:
         lists = [value["train"], value["valid"]]
         if not all(type(i) is int for i in (*lists[0], *lists[1])):
             raise TypeError
-        memory = Memory(*(np.array(numbers, np.int64) for numbers in lists))
-    except (KeyError, TypeError, OverflowError):
+        scores = tuple(np.array(row, np.float32) for row in value.get("scores", ()))
+        if not all(len(row) and np.isfinite(row).all() for row in scores):
+            raise ValueError
+        train, valid = (np.array(numbers, np.int64) for numbers in lists)
+        memory = Memory(train, valid, scores)
+    except (AttributeError, KeyError, TypeError, ValueError, OverflowError):
         raise UserError(f"{path}: not a memory file: {again}") from None
     kept = np.concatenate([memory.train, memory.valid])
     if not len(memory.train):
         raise UserError(f"{path}: a memory without a sample: {again}")
+    if scores and len(scores) != len(memory.train):
+        raise UserError(
+            f"{path}: scores of {len(scores)} samples, not of the {len(memory.train)} kept: {again}"
+        )
     if kept.min() < 0 or kept.max() >= samples:
         raise UserError(f"{path}: keeps samples that the encoded files do not hold: {again}")
     return memory

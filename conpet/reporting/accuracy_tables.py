@@ -1,4 +1,4 @@
-"""The tables on accuracy: main, curve, forgetting, selector."""
+"""The tables on accuracy over the tasks: curve, forgetting, selector."""
 
 from __future__ import annotations
 
@@ -10,9 +10,8 @@ import pandas as pd
 
 from conpet.evaluation import TOP_K
 from conpet.reporting.collect import Results
-from conpet.reporting.numbers import DASH, percent, spread, waiting
-from conpet.reporting.reported import METRICS, reported_facts, reported_note, reported_rows
-from conpet.reporting.significance import main_notes
+from conpet.reporting.numbers import percent, spread, waiting
+from conpet.reporting.reported import METRICS
 from conpet.reporting.table import Table
 from conpet.reporting.table_parts import (
     bound_note,
@@ -25,91 +24,6 @@ from conpet.reporting.table_parts import (
     threads,
 )
 from conpet.run.reading import Run
-
-
-def main(results: Results) -> Table:
-    """Whole and average accuracy after the last task: mean and sample std over seeds."""
-    facts = _main_facts(results)
-    reported = reported_facts(results)
-    datasets = results.datasets
-    several = len(results.models) > 1
-    columns = [("", "Method"), *([("", "Model")] if several else [])]
-    labels = len(columns)
-    columns += [(results.name(d), name) for d in datasets for name in ("Whole", "Average")]
-    rows, values = [], []
-    for model, method in results.rows():
-        mine = [facts.get((d, model, method)) for d in datasets]
-        start = [results.name(method), *([results.name(model)] if several else [])]
-        rows.append([*start, *_accuracy_cells(mine), _seeds(mine)])
-        values.append([_mean(f, m) for f in mine for m in METRICS])
-    ours = len(rows)
-    for name, found in reported_rows(reported).items():
-        mine = [found.get(d) for d in datasets]
-        rows.append([name, *([""] if several else []), *_accuracy_cells(mine), _seeds(mine)])
-        values.append([math.nan] * (2 * len(datasets)))
-    ranked = [not results.bound(m) for _, m in results.rows()] + [False] * (len(rows) - ours)
-    contest = {labels + c: ([v[c] for v in values], True) for c in range(2 * len(datasets))}
-    notes, extra = main_notes(results)
-    inputs = [*results.metrics_files(), *extra]
-    inputs += [results.reported] if reported and results.reported else []
-    return Table(
-        name="main",
-        experiment=results.experiment,
-        caption=f"{results.caption}: accuracy (%) after the last task, "
-        "mean ± sample standard deviation over seeds.",
-        data=pd.DataFrame([*facts.values(), *(fact for _, fact in reported)]),
-        columns=[*columns, ("", "Seeds")],
-        rows=rows,
-        labels=labels,
-        rules=frozenset({ours} if reported else ()),
-        footnotes=[
-            "Whole: correct / all test samples. Average: mean over tasks of the accuracy on the "
-            "task's test set.",
-            *notes,
-            *bound_note(results),
-            *(reported_note(reported)),
-            *pending_note(results),
-        ],
-        inputs=results.hashes(inputs),
-        threads=threads(results),
-        **marks(contest, ranked),
-    )
-
-
-def _main_facts(results: Results) -> dict[tuple[str, str, str], dict[str, Any]]:
-    facts = {}
-    for key in dict.fromkeys(run.key.cell for run in results.runs):
-        runs = results.of(*key)
-        finished = [run for run in runs if run.finished]
-        row: dict[str, Any] = dict(zip(("dataset", "model", "method"), key, strict=True))
-        row |= {"setting": "", "source": "this suite"}
-        for metric in METRICS:
-            mean, std, _ = spread(run.summary[metric] for run in finished)
-            row |= {f"{metric}_mean": mean, f"{metric}_std": std}
-        whole = len(finished) == len(runs)
-        row |= {"n": len(finished), "seeds": len(runs), "status": "ok" if whole else "pending"}
-        facts[key] = row
-    return facts
-
-
-def _accuracy_cells(facts: list[dict[str, Any] | None]) -> list[str]:
-    cells = []
-    for fact in facts:
-        if fact is None:
-            cells += [DASH] * len(METRICS)
-            continue
-        shown = [percent(fact[f"{m}_mean"], fact[f"{m}_std"]) for m in METRICS]
-        cells += waiting(shown, fact["n"] == 0)
-    return cells
-
-
-def _mean(fact: dict[str, Any] | None, metric: str) -> float:
-    return float(fact[f"{metric}_mean"]) if fact else math.nan
-
-
-def _seeds(facts: list[dict[str, Any] | None]) -> str:
-    counts = sorted({int(fact["n"]) for fact in facts if fact})
-    return DASH if not counts else "–".join(dict.fromkeys(str(n) for n in (counts[0], counts[-1])))
 
 
 def curve(results: Results) -> Table:

@@ -1,4 +1,4 @@
-"""What the method's authors claim, and whether it holds in these results."""
+"""What is claimed of methods, by their authors or their YAML, and whether it holds here."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from conpet.reporting.numbers import DASH, PENDING, number, points, points_inter
 from conpet.reporting.significance import best, comparison, inputs, pairs, t_interval
 from conpet.reporting.table import Table
 from conpet.reporting.table_parts import dataset_rules, pending_note, threads
+from conpet.reporting.untrained import surpassed
 from conpet.run import STATE_FILE
 from conpet.run.reading import Run
 
@@ -30,9 +31,21 @@ _NOTES = [
     "cost is independent of the number of tasks where the interval of its growth holds zero, or "
     "growth is negative.",
     "Samples: training samples passed over all tasks, as a multiple of the other method's (equal "
-    "cost is 1).",
+    "cost is 1). Equivalent: the same with forward-only samples, each as one third of one trained "
+    "on.",
 ]
-_MEASURED = ("Value", "95 % over seeds", "95 % over samples, tasks", "Samples", "Seeds")
+_UNTRAINED = (
+    "Trains nothing: the best of such methods here, a choice that favours it, against every "
+    "trained one whose mean it is above."
+)
+_MEASURED = (
+    "Value",
+    "95 % over seeds",
+    "95 % over samples, tasks",
+    "Samples",
+    "Equivalent",
+    "Seeds",
+)
 Interval = tuple[float, float]
 
 
@@ -56,6 +69,7 @@ class Claim:
     seeds_low: float
     seeds_high: float
     samples_ratio: float
+    equivalent_ratio: float
     seeds: int
     verdict: str
 
@@ -93,8 +107,12 @@ def found_claims(results: Results) -> list[Claim]:
 
 def _claims(results: Results, dataset: str, model: str) -> Iterator[Claim]:
     methods = [m for m in results.methods if results.of(dataset, model, m)]
-    for method, baseline in pairs(results, dataset, model):
+    named = list(pairs(results, dataset, model))
+    for method, baseline in named:
         yield _difference(results, dataset, model, method, baseline)
+    for method, trained in surpassed(results, dataset, model):
+        if (method, trained) not in named:
+            yield _difference(results, dataset, model, method, trained, what=" (trains nothing)")
     for rivals in _families(results, methods):
         method = best(results, dataset, model, rivals)
         for baseline, ahead in results.method(method).ahead.items():
@@ -115,17 +133,24 @@ def _families(results: Results, methods: Sequence[str]) -> list[list[str]]:
 
 
 def _difference(
-    results: Results, dataset: str, model: str, method: str, baseline: str, above: float = 0.0
+    results: Results,
+    dataset: str,
+    model: str,
+    method: str,
+    baseline: str,
+    above: float = 0.0,
+    what: str = "",
 ) -> Claim:
     fact = comparison(results, dataset, model, method, baseline)
     value, std, n = fact["difference_mean"], fact["difference_std"], fact["seeds"]
     over_samples, over_seeds = (fact["low"], fact["high"]), t_interval(value, std, n)
+    ours, theirs = results.of(dataset, model, method), results.of(dataset, model, baseline)
     ahead = f" by {100 * above:.0f} points" if above else ""
     return Claim(
         dataset, model,
-        f"{results.name(method)} above {results.name(baseline)}{ahead}", method, baseline,
+        f"{results.name(method)}{what} above {results.name(baseline)}{ahead}", method, baseline,
         "points", value, std, *over_samples, *over_seeds,
-        _ratio(results.of(dataset, model, method), results.of(dataset, model, baseline)),
+        _ratio(ours, theirs, "samples"), _ratio(ours, theirs, "equivalent_samples"),
         n, verdict(value, over_samples, over_seeds, above=above),
     )  # fmt: skip
 
@@ -138,31 +163,33 @@ def _growth(results: Results, dataset: str, model: str, method: str) -> Claim:
     return Claim(
         dataset, model,
         f"Cost of {results.name(method)} independent of the number of tasks", method, "",
-        "samples", fit.value, std, fit.low, fit.high, math.nan, math.nan, math.nan, len(runs),
-        independent(fit.value, fit.low),
+        "samples", fit.value, std, fit.low, fit.high, math.nan, math.nan, math.nan, math.nan,
+        len(runs), independent(fit.value, fit.low),
     )  # fmt: skip
 
 
-def _samples(runs: list[Run]) -> float:
-    totals = [sum(cost.samples for cost in run_costs(run)) for run in runs if run.finished]
+def _total(runs: list[Run], name: str) -> float:
+    totals = [sum(getattr(c, name) for c in run_costs(run)) for run in runs if run.finished]
     return float(np.mean(totals)) if totals else math.nan
 
 
-def _ratio(ours: list[Run], theirs: list[Run]) -> float:
-    other = _samples(theirs)
-    return _samples(ours) / other if other > 0 else math.nan
+def _ratio(ours: list[Run], theirs: list[Run], name: str) -> float:
+    """Return one cost over all tasks as a multiple of another method's."""
+    other = _total(theirs, name)
+    return _total(ours, name) / other if other > 0 else math.nan
 
 
 def claims(results: Results) -> Table:
     """Each claim, what was measured, and whether it holds."""
     found = found_claims(results)
+    free = [_UNTRAINED] if any("(trains nothing)" in claim.claim for claim in found) else []
     several = len(results.datasets) > 1, len(results.models) > 1
     names = [name for name, there in zip(("Dataset", "Model"), several, strict=True) if there]
     columns = [("", name) for name in (*names, "Claim")]
     return Table(
         name="claims",
         experiment=results.experiment,
-        caption=f"{results.caption}: the authors' claims, and whether they hold here.",
+        caption=f"{results.caption}: what is claimed, and whether it holds here.",
         data=pd.DataFrame([vars(c) for c in found], columns=[f.name for f in fields(Claim)]),
         columns=[
             *columns,
@@ -172,7 +199,7 @@ def claims(results: Results) -> Table:
         rows=[[*_names(results, claim, several), *_cells(claim)] for claim in found],
         labels=len(columns),
         rules=dataset_rules([claim.dataset for claim in found]),
-        footnotes=[*_NOTES, *pending_note(results)],
+        footnotes=[*_NOTES, *free, *pending_note(results)],
         inputs=results.hashes([*inputs(results), *results.training_files(STATE_FILE)]),
         threads=threads(results),
     )
@@ -185,11 +212,12 @@ def _names(results: Results, claim: Claim, several: tuple[bool, bool]) -> list[s
 
 def _cells(claim: Claim) -> list[str]:
     if math.isnan(claim.value):
-        return [PENDING, PENDING, PENDING, PENDING, str(claim.seeds), PENDING]
-    ratio = DASH if math.isnan(claim.samples_ratio) else f"{claim.samples_ratio:.2f} ×"
+        return [*[PENDING] * 5, str(claim.seeds), PENDING]
+    ratios = [claim.samples_ratio, claim.equivalent_ratio]
+    shown = [DASH if math.isnan(ratio) else f"{ratio:.2f} ×" for ratio in ratios]
     over_seeds = points_interval(claim.seeds_low, claim.seeds_high)
     return [
-        _value(claim), over_seeds, _interval(claim), ratio, str(claim.seeds), claim.verdict,
+        _value(claim), over_seeds, _interval(claim), *shown, str(claim.seeds), claim.verdict,
     ]  # fmt: skip
 
 

@@ -12,11 +12,19 @@ from conpet.errors import UserError
 
 # A row is known by these columns, as far as its table has them.
 KEYS = ("dataset", "model", "claim", "method", "setting", "source", "baseline", "task", "seed")
+# Rows of others' figures say so in their source.
+REPORTED = "reported: "
 # What a clock or a memory gauge has measured is never the same twice.
 MEASURED = ("seconds", "peak_memory")
 
 
-def diff(a: Path, b: Path, tolerance: float = 0.0, ignore: tuple[str, ...] = MEASURED) -> list[str]:
+def diff(
+    a: Path,
+    b: Path,
+    tolerance: float = 0.0,
+    ignore: tuple[str, ...] = MEASURED,
+    newer: list[str] | None = None,
+) -> list[str]:
     """Compare the CSV files of two folders (searched in depth) cell by cell.
 
     Args:
@@ -24,6 +32,8 @@ def diff(a: Path, b: Path, tolerance: float = 0.0, ignore: tuple[str, ...] = MEA
         b: the other one.
         tolerance: numbers further apart than this (absolute) are different.
         ignore: columns whose name begins so are left out; by default what a clock has measured.
+        newer: gets a line for each table with what ``b`` alone has of tables, columns and others'
+            figures, as a later version does: these then are no differences.
 
     Returns:
         One line a difference, empty when there is none.
@@ -36,12 +46,32 @@ def diff(a: Path, b: Path, tolerance: float = 0.0, ignore: tuple[str, ...] = MEA
         raise UserError(f"--tolerance {tolerance:g}: give 0 or more")
     left, right = _tables(a), _tables(b)
     lines = [f"{name}: only in {a}" for name in left if name not in right]
-    lines += [f"{name}: only in {b}" for name in right if name not in left]
+    if newer is None:
+        lines += [f"{name}: only in {b}" for name in right if name not in left]
+    else:
+        newer += [f"{name}: the table" for name in right if name not in left]
     for name in left:
         if name in right:
-            frames = _read(left[name], ignore), _read(right[name], ignore)
-            lines += [f"{name}: {line}" for line in _compare(*frames, tolerance)]
+            old, new = _read(left[name], ignore), _read(right[name], ignore)
+            if newer is not None:
+                new, more = _without_newer(old, new)
+                newer += [f"{name}: {', '.join(more)}"] if more else []
+            lines += [f"{name}: {line}" for line in _compare(old, new, tolerance)]
     return lines
+
+
+def _without_newer(old: pd.DataFrame, new: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
+    """Return a table without what a later version alone has, and what that is."""
+    columns = [str(column) for column in new if column not in old]
+    new, more = new.drop(columns=columns), [f"column {name}" for name in columns]
+    if "source" in new and "source" in old:
+        keys = [key for key in KEYS if key in new and key in old]
+        known = set(old[keys].itertuples(index=False, name=None))
+        later = [row not in known for row in new[keys].itertuples(index=False, name=None)]
+        drop = new["source"].str.startswith(REPORTED) & pd.Series(later, index=new.index)
+        more += [f"{int(drop.sum())} rows of others' figures"] if drop.any() else []
+        new = new[~drop]
+    return new, more
 
 
 def _tables(place: Path) -> dict[str, Path]:

@@ -9,6 +9,10 @@ import numpy as np
 
 from conpet.run.reading import Run, Training
 
+#: what a sample that passes forward only costs, as a share of one trained on: a backward pass is
+#: taken as twice a forward one (Kaplan et al. 2020, section 2.1)
+FORWARD = 1 / 3
+
 
 @dataclass(frozen=True)
 class TaskCost:
@@ -16,11 +20,15 @@ class TaskCost:
 
     ``flops`` is an estimate for forward and backward passes: 2 N a token forward, 2 N back
     through the activations, 2 a tuned weight for its gradient (Kaplan et al. 2020, section 2.1).
+    ``forward_samples`` pass without a gradient; ``equivalent_samples`` are both kinds as one
+    figure: those trained on, and of the others :data:`FORWARD`.
     """
 
     tunable: float
     share: float
     samples: float
+    forward_samples: float
+    equivalent_samples: float
     tokens: float
     flops: float
     seconds: float
@@ -36,10 +44,13 @@ def task_cost(run: Run, task: int) -> TaskCost:
     ran = run.tasks[task - 1].trainings
     tunable = _total(ran, "trainable_parameters")
     total = max((_state(one, "total_parameters") for one in ran), default=math.nan)
+    samples, forward = (_total(ran, name) for name in ("samples_passed", "forward_samples"))
     return TaskCost(
         tunable=tunable,
         share=tunable / total,
-        samples=_total(ran, "samples_passed"),
+        samples=samples,
+        forward_samples=forward,
+        equivalent_samples=samples + FORWARD * forward,
         tokens=_total(ran, "tokens_passed"),
         flops=sum(_flops(one) for one in ran) if ran else math.nan,
         seconds=sum(_timing(one, "seconds") for one in ran) if ran else math.nan,

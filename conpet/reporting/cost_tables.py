@@ -21,11 +21,18 @@ from conpet.reporting.table_parts import (
 )
 from conpet.run.reading import Run
 
-SLOPES = ("samples", "seconds")
+#: what may grow with the tasks, and the decimals that are shown of it
+SLOPES = {"samples": 0, "forward_samples": 0, "equivalent_samples": 0, "seconds": 2}
+_PER_TASK = (
+    "samples", "forward_samples", "equivalent_samples", "tokens", "flops", "seconds",
+    "stored_bytes",
+)  # fmt: skip
 _COLUMNS = [
     ("", "Tunable"),
     ("", "Share"),
     ("A task", "Samples"),
+    ("A task", "Forward"),
+    ("A task", "Equivalent"),
     ("A task", "Tokens"),
     ("A task", "TFLOP"),
     ("A task", "Seconds"),
@@ -33,14 +40,18 @@ _COLUMNS = [
     ("", "Peak MB"),
     ("", "Kept kB"),
     ("More with every task [95 %]", "Samples"),
+    ("More with every task [95 %]", "Forward"),
+    ("More with every task [95 %]", "Equivalent"),
     ("More with every task [95 %]", "Seconds"),
 ]
 _NOTES = [
     "A task: mean over tasks and seeds; a selector's training is included. Tunable: weights tuned "
     "in the last task, and their share of all weights. Samples and tokens (and padding, on a GPU) "
-    "are those passed through the model in training. TFLOP: estimated from tokens and weights, "
-    "forward and backward. Stored: what a task's state takes on disk. Kept: what predicting after "
-    "the last task needs.",
+    "are those passed through the model in training. Forward: samples passed without a gradient "
+    "in a task's training (validation, exemplars, old scores, a head that is fitted). Equivalent: "
+    "both as one figure, in which a forward-only sample counts one third of one trained on. "
+    "TFLOP: estimated from tokens and weights, forward and backward, of the samples trained on. "
+    "Stored: what a task's state takes on disk. Kept: what predicting after the last task needs.",
     "More with every task: slope of a least-squares line over tasks 2 to T, on means over seeds, "
     "with its 95 % interval; zero within the interval means no growth was seen.",
 ]
@@ -78,7 +89,7 @@ def _fact(dataset: str, model: str, method: str, runs: list[Run]) -> dict[str, A
     fact["n"] = len(finished)
     for name in ("tunable", "share"):
         fact[name] = costs[name][-1] if costs[name] else math.nan
-    for name in ("samples", "tokens", "flops", "seconds", "stored_bytes"):
+    for name in _PER_TASK:
         fact[f"{name}_per_task"] = spread(costs[name])[0]
     peaks = [value for value in costs["peak_memory_mb"] if not math.isnan(value)]
     fact["peak_memory_mb"] = max(peaks, default=math.nan)
@@ -95,13 +106,15 @@ def _cells(fact: dict[str, Any]) -> list[str]:
         number(fact["tunable"], 0),
         DASH if math.isnan(fact["share"]) else f"{100 * fact['share']:.3f} %",
         number(fact["samples_per_task"], 0),
+        number(fact["forward_samples_per_task"], 0),
+        number(fact["equivalent_samples_per_task"], 0),
         number(fact["tokens_per_task"], 0),
         number(fact["flops_per_task"] / 1e12, 2),
         number(fact["seconds_per_task"]),
         number(fact["stored_bytes_per_task"] / 1000),
         number(fact["peak_memory_mb"], 0),
         number(fact["kept_bytes"] / 1000),
-        *(_slope_cell(fact, name, digits) for name, digits in zip(SLOPES, (0, 2), strict=True)),
+        *(_slope_cell(fact, name, digits) for name, digits in SLOPES.items()),
     ]
 
 

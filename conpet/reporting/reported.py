@@ -9,6 +9,7 @@ import pandas as pd
 
 from conpet.errors import UserError
 from conpet.reporting.collect import Results
+from conpet.reporting.compare import REPORTED
 from conpet.reporting.numbers import DASH, spread
 
 METRICS = ("whole_accuracy", "average_accuracy")
@@ -29,14 +30,25 @@ def reported_facts(results: Results) -> list[tuple[str, dict[str, Any]]]:
     for key, group in frame.groupby(keys, sort=False):
         dataset, backbone, method, setting, source = key
         row: dict[str, Any] = {"dataset": dataset, "model": backbone, "method": method}
-        row |= {"setting": setting, "source": f"reported: {source}"}
+        row |= {"setting": setting, "source": f"{REPORTED}{source}"}
         for metric in METRICS:
             mean, std, _ = spread(group[metric] / 100)
             row |= {f"{metric}_mean": mean, f"{metric}_std": std}
-        row |= {"n": len(group), "seeds": len(group), "status": "reported"}
+        n = _runs(group)
+        row |= {"n": n, "seeds": n, "status": "reported"}
         title, model = (_title(group, name) for name in ("method", "backbone"))
         rows.append((f"{title}, reported ({model}; {setting})", row))
     return rows
+
+
+def _runs(group: pd.DataFrame) -> int | None:
+    """Return how many runs stand behind a group's figures: one each, or as many as ``runs`` says.
+
+    None where a figure does not say of how many runs it is a mean.
+    """
+    if "runs" not in group:
+        return len(group)
+    return None if group["runs"].isna().any() else int(group["runs"].sum())
 
 
 def _title(group: pd.DataFrame, column: str) -> str:
@@ -53,7 +65,7 @@ def _read_reported(path: Path, columns: list[str]) -> pd.DataFrame:
         if name not in frame:
             there = ", ".join(map(str, frame))
             raise UserError(f"{path}: no column {name}: the columns are {there}")
-    for name in METRICS:
+    for name in (*METRICS, *(["runs"] if "runs" in frame else [])):
         text = frame[name].notna() & pd.to_numeric(frame[name], errors="coerce").isna()
         if text.any():
             row = int(text.argmax())
@@ -73,10 +85,10 @@ def reported_rows(
 
 def reported_note(facts: list[tuple[str, dict[str, Any]]]) -> list[str]:
     """Return the footnote on whose figures these are, if there are any."""
-    sources = sorted({fact["source"].removeprefix("reported: ") for _, fact in facts})
+    sources = sorted({fact["source"].removeprefix(REPORTED) for _, fact in facts})
     if not sources:
         return []
     return [
-        f"Reported: figures of others ({'; '.join(sources)}), with the backbone and budget "
+        f"Reported: figures of others ({'; '.join(sources)}), with the backbone and protocol "
         f"named there; not runs of this suite and not ranked. {DASH}: not reported."
     ]

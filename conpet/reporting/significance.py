@@ -40,11 +40,12 @@ def pairs(results: Results, dataset: str, model: str) -> Iterator[tuple[str, str
     """
     methods = [m for m in results.methods if results.of(dataset, model, m)]
     for method in methods:
+        found = []
         for name in results.method(method).against:
             others = [m for m in family(results, name) if m != method]
-            baseline = name if name in methods else best(results, dataset, model, others)
-            if baseline not in ("", method):
-                yield method, baseline
+            found.append(name if name in methods else best(results, dataset, model, others))
+        # a method may be named twice: by itself, and as the best of its family
+        yield from ((method, one) for one in dict.fromkeys(found) if one not in ("", method))
 
 
 def family(results: Results, name: str) -> list[str]:
@@ -54,12 +55,13 @@ def family(results: Results, name: str) -> list[str]:
 
 def best(results: Results, dataset: str, model: str, methods: Sequence[str]) -> str:
     """Return the method with the highest mean whole accuracy; '' if none has finished."""
-    means = {m: _finished_mean(results.of(dataset, model, m)) for m in methods}
+    means = {m: finished_mean(results.of(dataset, model, m)) for m in methods}
     means = {m: mean for m, mean in means.items() if not math.isnan(mean)}
     return max(means, key=lambda m: means[m], default="")
 
 
-def _finished_mean(runs: list[Run]) -> float:
+def finished_mean(runs: list[Run]) -> float:
+    """Return the mean whole accuracy of the runs that have finished; NaN if none has."""
     return spread(run.summary["whole_accuracy"] for run in runs if run.finished)[0]
 
 

@@ -58,6 +58,17 @@ def test_a_cell_that_differs_is_named(chain: Chain, capsys: pytest.CaptureFixtur
     assert verify(chain, "--tolerance", "0.1").is_file()
 
 
+def test_a_column_that_is_newer_is_told_and_no_difference(
+    chain: Chain, capsys: pytest.CaptureFixture[str]
+) -> None:
+    publish(chain)
+    newer = "dataset,method,whole,seconds,macro_f1\ntiny,emr,70.05,3.1,1\ntiny,dynamic,63.54,4,1\n"
+    (chain.results / "tiny/tables/main.csv").write_text(newer)
+    assert "the same as published, digit by digit" in verify(chain).read_text()
+    said = capsys.readouterr().out
+    assert "newer than what is published, not compared: main.csv: column macro_f1" in said
+
+
 def provenance(chain: Chain, **changes: object) -> None:
     from conpet.config import load_experiment
 

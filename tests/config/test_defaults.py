@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from conpet.config.settings import Settings
 from conpet.learners import learner_class, names
+from conpet.replay import names as replay_names
+from conpet.replay import replay_class
 
 SETTINGS = {
     "training": {
@@ -25,14 +27,17 @@ OPTIONS = {
         "temperature": 0.1, "distillation_temperature": 10.0, "projection": 64,
         "clip_norm": 10.0, "class_minimum": 10,
     },
+    "der": {"logits": 0.1, "labels": 0.5},
     "ewc": {"strength": 1000.0, "fisher_samples": 200, "probes": 8},
     "experts": {
         "top_k": 1, "teacher_forcing": True, "expert_init": "fresh", "selector_clip_norm": 1.0,
         "selector_untrained": False,
     },
-    "linear": {},
+    "linear": {"distillation": 0.0, "average": 0.0},
     "lwf": {"strength": 0.1},
+    "olora": {"strength": 0.5},
 }  # fmt: skip
+REPLAY_OPTIONS = {"dynamic": {"draw": "task"}, "memory": {}, "logits": {}, "none": {}, "full": {}}
 #: a key that came later goes here with the default that is the old behaviour
 
 
@@ -44,3 +49,9 @@ def test_the_defaults_of_the_learners_are_what_they_were() -> None:
     found = {name: learner_class(name).Options().model_dump() for name in OPTIONS}
     assert found == OPTIONS
     assert set(OPTIONS) <= set(names())
+
+
+def test_the_defaults_of_the_replays_are_what_they_were() -> None:
+    found = {name: replay_class(name).Options().model_dump() for name in REPLAY_OPTIONS}
+    assert found == REPLAY_OPTIONS
+    assert set(REPLAY_OPTIONS) <= set(replay_names())

@@ -83,7 +83,7 @@ MISTAKES: list[tuple[str, str, Any, str]] = [
         f"{E}: overrides[1].settings: head: expected 'grow' or 'fixed', found 'x'",
     ),
     # options of a learner and of a format
-    (PLAIN, "options", {"strength": 1}, f"{PLAIN}: options: strength: unknown key: no key is know"),
+    (PLAIN, "options", {"strength": 1}, "options: strength: unknown key: known keys: distillation"),
     (
         "methods/penalty.yaml",
         "options",

@@ -52,18 +52,19 @@ def memory(stream: Stream, per_task: int = 5) -> Memory:
 
 
 def plan(stream: Stream, replay: str, seed: int = 1, **keys: Any) -> Plan:
-    """Return a plan; ``keys`` are epochs, size, redraw, base, kept, or of the budget."""
+    """Return a plan; ``keys`` are epochs, size, redraw, base, kept, options, or of the budget."""
     training = Training(epochs=keys.pop("epochs", 3), batch_size=keys.pop("size", 8))
     redraw = keys.pop("redraw", True)
     base = keys.pop("base", 5)
     kept = keys.pop("kept", None)
+    options = keys.pop("options", {})
     settings = Settings(
         training=training, replay=Budget(**({"batches": 20} | keys)),
         memory=Exemplars(base_frequency=base),
     )  # fmt: skip
     kind = replay_class(replay)
     arrived = Arrived(stream, training, memory(stream) if kept is None else kept)
-    return kind(kind.Options(), settings).plan(arrived, seed, redraw)
+    return kind(kind.Options(**options), settings).plan(arrived, seed, redraw)
 
 
 def flat(batches: Sequence[np.ndarray]) -> np.ndarray:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -164,3 +165,35 @@ def test_a_class_balanced_draw_is_mixed() -> None:
     labels = np.repeat(np.arange(4), 50)
     drawn = class_balanced_draw([np.arange(200)], labels, 80, 10, np.random.default_rng(0))
     assert len(set(labels[drawn[:20]])) == 4
+
+
+@pytest.mark.parametrize(
+    ("tasks", "size", "new"), [(2, 16, 8), (4, 16, 4), (10, 16, 2), (40, 16, 1), (3, 2, 1)]
+)
+def test_new_classes_may_have_their_share_of_the_classes_seen(
+    tasks: int, size: int, new: int
+) -> None:
+    stream = make_stream([30] * tasks)
+    p = plan(stream, "dynamic", size=size, new_share="classes")
+    assert {shares(stream, b) for batches in p.epochs for b in batches} == {(new, size - new)}
+
+
+def test_old_samples_may_be_drawn_by_class() -> None:
+    """A task of eight classes and one of two: by task their classes come 1 : 4, by class alike."""
+    stream = make_stream([64, 64, 64], classes=8)
+    keep = (stream.task != 2) | (stream.label < 10)
+    thin = replace(
+        stream,
+        classes=[stream.classes[0], stream.classes[1][:2], stream.classes[2]],
+        **{n: getattr(stream, n)[keep] for n in ("pool", "label", "task", "split", "row", "part")},
+    )
+    drawn = {}
+    for draw in ("task", "class"):
+        p = plan(thin, "dynamic", batches=400, epochs=2, options={"draw": draw})
+        batches = flat([b for batches in p.epochs for b in batches])
+        old = batches[thin.task[batches] < 3]
+        drawn[draw] = np.unique(thin.label[old], return_counts=True)[1]
+    assert chisquare(drawn["class"]).pvalue > 1e-3
+    assert len(drawn["class"]) == 10
+    by_task = drawn["task"].sum() * np.array([1 / 16] * 8 + [1 / 4] * 2)
+    assert chisquare(drawn["task"], by_task).pvalue > 1e-3

@@ -208,6 +208,7 @@ def _write_training(
             "stored_bytes": 4 * (LORA + head) + 900,
             "samples_passed": passed,
             "tokens_passed": passed * 31,
+            "forward_samples": 90 * t,
             "steps": passed // 16,
             "epochs": epochs,
             "loss_curve": [[i, 2.0 * 0.97**i] for i in range(0, 100, 5)],

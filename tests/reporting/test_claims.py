@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,8 @@ import pytest
 from conpet.files import read_json, write_json
 from conpet.reporting.claims import FAILS, HOLDS, OPEN, found_claims, independent, verdict
 from conpet.reporting.collect import Results, collect
-from conpet.reporting.significance import paired_t, t_interval
+from conpet.reporting.cost import run_costs
+from conpet.reporting.significance import finished_mean, paired_t, t_interval
 from conpet.reporting.tables import TABLES
 from tests.reporting.synthetic import build, cells, known
 
@@ -81,4 +83,64 @@ def test_growing_cost_does_not_hold(tmp_path: Path) -> None:
 def test_what_is_not_finished_is_pending(two: Results) -> None:
     made = TABLES["claims"][0](two)
     row = next(r for r in made.rows if r[:2] == ["demo", "Static ConPET (EMR) above EMR"])
-    assert row[2:] == ["…", "…", "…", "…", "0", "…"]
+    assert row[2:] == ["…", "…", "…", "…", "…", "0", "…"]
+
+
+def test_every_against_has_its_row_and_none_has_two(results: Results) -> None:
+    """By its own name and as the best of a family is one comparison."""
+    found = {**results.about}
+    found["dynamic"] = found["dynamic"].model_copy(
+        update={"against": ["finetune", "static", "static_emr", "joint", "not_here"]}
+    )
+    named = [
+        (c.method, c.baseline)
+        for c in found_claims(replace(results, about=found))
+        if c.unit == "points" and "by 5 points" not in c.claim
+    ]
+    assert named == [
+        ("static_emr", "emr"),
+        ("dynamic", "finetune"),
+        ("dynamic", "static_emr"),
+        ("dynamic", "joint"),
+    ]
+
+
+@pytest.fixture(scope="module")
+def frozen(tmp_path_factory: pytest.TempPathFactory) -> Results:
+    """EMR and LwF as if they trained nothing: EMR is above all but Static and Joint."""
+    root = tmp_path_factory.mktemp("frozen")
+    matrix = cells(methods=("finetune", "lwf", "emr", "static_emr", "joint"), n_tasks=3)
+    for run in build(root, matrix, per_class=4).runs:
+        if run.key.method in ("emr", "lwf"):
+            for task in range(1, 4):
+                path = run.folder.state(task) / "state.json"
+                none = {"trainable_parameters": 0, "samples_passed": 0, "forward_samples": 300}
+                write_json(path, {**read_json(path), **none})
+    return collect("demo", root, matrix, **known())
+
+
+def test_what_trains_nothing_and_is_above_is_shown(frozen: Results) -> None:
+    found = {c.claim: c for c in found_claims(frozen)}
+    shown = [name for name in found if "(trains nothing)" in name]
+    means = {m: finished_mean(frozen.of("demo", "minilm", m)) for m in frozen.methods}
+    assert means["finetune"] < means["emr"] < means["static_emr"]
+    assert shown == ["EMR (trains nothing) above Fine-tuning"]  # and not above lwf, its like
+    claim = found[shown[0]]
+    assert claim.value == pytest.approx(means["emr"] - means["finetune"])
+    assert claim.verdict == HOLDS
+    assert claim.samples_ratio == 0.0
+    trained = [run_costs(r) for r in frozen.of("demo", "minilm", "finetune")]
+    whole = [sum(c.samples + c.forward_samples / 3 for c in costs) for costs in trained]
+    assert claim.equivalent_ratio == pytest.approx(3 * 100.0 / np.mean(whole))
+    made = TABLES["claims"][0](frozen)
+    assert any(note.startswith("Trains nothing: the best") for note in made.footnotes)
+    note = next(n for n in TABLES["main"][0](frozen).footnotes if "nothing is trained by" in n)
+    assert note == (
+        "demo, nothing is trained by LwF, EMR: EMR is above Fine-tuning (tested in table claims)."
+    )
+
+
+def test_nothing_is_said_where_all_are_trained(results: Results) -> None:
+    assert not [c for c in found_claims(results) if "trains nothing" in c.claim]
+    notes = [*TABLES["main"][0](results).footnotes, *TABLES["claims"][0](results).footnotes]
+    assert not [note for note in notes if "nothing" in note.lower()]

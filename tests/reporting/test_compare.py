@@ -59,6 +59,24 @@ def test_rows_columns_and_files_missing(tmp_path: Path) -> None:
     assert "main.csv: row dataset=demo method=emr is not in the second" in diff(a, b)
 
 
+def test_what_a_later_version_has_more_of_may_be_no_difference(tmp_path: Path) -> None:
+    head = "dataset,method,source,whole\n"
+    ours = "demo,emr,this suite,0.8\ndemo,crl,reported: a paper,0.7\n"
+    write_text(tmp_path / "a/main.csv", head + ours)
+    more = "demo,emr,this suite,0.8,1\ndemo,crl,reported: a paper,0.7,\ndemo,seq,reported: b,0.1,\n"
+    write_text(tmp_path / "b/main.csv", head.replace("whole", "whole,macro_f1") + more)
+    write_text(tmp_path / "b/extra.csv", "x\n1\n")
+    newer: list[str] = []
+    assert diff(tmp_path / "a", tmp_path / "b", newer=newer) == []
+    assert newer == ["extra.csv: the table", "main.csv: column macro_f1, 1 rows of others' figures"]
+    assert len(diff(tmp_path / "a", tmp_path / "b")) == 3
+    # what is published and gone, or a run more, is a difference all the same
+    write_text(tmp_path / "b/main.csv", head + "demo,emr,this suite,0.8\ndemo,lwf,this suite,0.2\n")
+    lines = diff(tmp_path / "a", tmp_path / "b", newer=[])
+    assert len(lines) == 2
+    assert "row dataset=demo method=lwf source=this suite is not in the first" in lines[1]
+
+
 def test_empty_is_not_a_number(tmp_path: Path) -> None:
     a, b = two(tmp_path, "demo,emr,,1\n", "demo,emr,0.0,1\n")
     assert diff(a, b, tolerance=1.0) == [

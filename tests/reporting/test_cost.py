@@ -28,6 +28,7 @@ def run(states: str, selector: bool) -> Run:
             "stored_bytes": 400 * scale,
             "samples_passed": 50 * scale,
             "tokens_passed": 500 * scale,
+            "forward_samples": 30 * scale,
         }
         return Training(state, {"seconds": 2.0 * scale, "peak_memory_mb": 100.0 * scale})
 
@@ -40,6 +41,8 @@ def test_a_selector_is_part_of_the_cost() -> None:
     assert cost.tunable == 30 + 20
     assert cost.share == pytest.approx(0.05)
     assert cost.samples == 150 + 100
+    assert cost.forward_samples == 90 + 60
+    assert cost.equivalent_samples == 250 + 150 / 3
     assert cost.seconds == 6 + 4
     assert cost.peak_memory_mb == 300
     assert cost.flops == (4 * 1000 + 2 * 30) * 1500 + (4 * 1000 + 2 * 20) * 1000
@@ -90,6 +93,11 @@ def test_cost_table_tells_flat_from_growing(results: Results) -> None:
     assert frame.loc["joint", "samples_slope"] > 1000
     assert frame.loc["dynamic", "tunable"] > frame.loc["static_emr", "tunable"]
     assert frame.loc["static_emr", "n"] == 3
+    # passes without a gradient that grow are seen, also where training is flat
+    assert frame.loc["static_emr", "forward_samples_per_task"] == 90 * 2.5
+    assert frame.loc["static_emr", "forward_samples_slope"] == pytest.approx(90)
+    assert frame.loc["static_emr", "equivalent_samples_slope"] == pytest.approx(30)
+    assert any("counts one third" in note for note in TABLES["cost"][0](results).footnotes)
 
 
 def test_pareto_front() -> None:

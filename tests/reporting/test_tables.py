@@ -68,6 +68,45 @@ def test_csv_has_full_precision_and_no_time(results: Results, tmp_path: Path) ->
     assert not any("second" in column for column in frame)
 
 
+def test_main_has_macro_f1_the_newest_task_and_the_gap_that_is_closed(results: Results) -> None:
+    made = table("main", results)
+    assert [name for _, name in made.columns[1:]] == [
+        "Whole", "Average", "Macro F1", "Newest", "Gap", "Seeds",
+    ]  # fmt: skip
+    frame, runs = made.data, results.of("demo", "minilm", "emr")
+    found = row(frame, method="emr")
+    last = [run.metrics[-1] for run in runs]
+    assert found["macro_f1_mean"] == pytest.approx(np.mean([m["macro_f1"] for m in last]))
+    newest = [m["task_accuracy"][-1] for m in last]
+    assert found["newest_task_mean"] == pytest.approx(np.mean(newest))
+    assert found["newest_task_std"] == pytest.approx(np.std(newest, ddof=1))
+    whole = {m: row(frame, method=m)["whole_accuracy_mean"] for m in results.methods}
+    gap = (whole["emr"] - whole["finetune"]) / (whole["joint"] - whole["finetune"])
+    assert found["gap_closed"] == pytest.approx(gap)
+    assert made.rows[1][5] == f"{100 * gap:.1f}"
+    assert [
+        cells[5] for cells in made.rows if cells[0] in ("Fine-tuning", "Joint (upper bound)")
+    ] == ["0.0", "100.0"]
+
+
+def test_the_gap_is_of_seeds_that_all_have_and_only_where_there_is_one(results: Results) -> None:
+    def without(*dropped: tuple[str, int]) -> Results:
+        kept = [r for r in results.runs if (r.key.method, r.key.seed) not in dropped]
+        return replace(results, runs=kept)
+
+    def whole(method: str, *seeds: int) -> float:
+        runs = results.of("demo", "minilm", method)
+        return float(np.mean([r.summary["whole_accuracy"] for r in runs if r.key.seed in seeds]))
+
+    some = table("main", without(("joint", 100), ("finetune", 200)))
+    low, high = whole("finetune", 300), whole("joint", 300)
+    expected = (whole("emr", 300) - low) / (high - low)
+    assert row(some.data, method="emr")["gap_closed"] == pytest.approx(expected)
+    none = table("main", without(*(("joint", seed) for seed in (100, 200, 300))))
+    assert "Gap" not in [name for _, name in none.columns]
+    assert not [note for note in none.footnotes if note.startswith("Gap")]
+
+
 def test_main_does_not_depend_on_times(results: Results, tmp_path: Path) -> None:
     first = write_table(table("main", results), tmp_path / "a" / "main")
     shutil.copytree(results.root, tmp_path / "other")
@@ -96,9 +135,9 @@ def test_main_marks_the_best_and_leaves_bounds_out(results: Results) -> None:
 def test_partial_matrix_has_dashes_and_says_so(two: Results) -> None:
     made = table("main", two)
     emr = made.rows[1]
-    assert emr[:3] == ["EMR", "…", "…"]
-    assert "±" not in emr[3]  # one seed of tacred
-    assert emr[5] == "0–1"
+    assert emr[:6] == ["EMR", "…", "…", "…", "…", "…"]
+    assert "±" not in emr[6]  # one seed of tacred
+    assert emr[11] == "0–1"
     note = next(note for note in made.footnotes if note.startswith("… pending"))
     assert "EMR on demo (seed 100, 200)" in note
     assert "EMR on tacred (seed 200)" in note
@@ -110,7 +149,13 @@ def test_reported_figures_have_rows_of_their_own(two: Results) -> None:
     made = table("main", two)
     reported = [cells for cells in made.rows if "reported" in cells[0]]
     assert reported[0][0] == "Dynamic ConPET, reported (BERT-large; top-1, 50 batches x 50)"
-    assert reported[0][1:] == ["–", "–", "83.13 ± 1.25", "78.41 ± 0.93", "3"]
+    assert reported[0][1:6] == ["–"] * 5
+    assert reported[0][6:] == ["83.13 ± 1.25", "78.41 ± 0.93", "–", "–", "–", "3"]
+    others = {cells[0]: cells for cells in reported}
+    crl = others["CRL, reported (BERT-base; 10 tasks of 4, memory 10, mean of 5 orders)"]
+    assert crl[6:] == ["78.00", "–", "–", "–", "–", "5"]
+    seq = others["SEQ*, reported (Pythia-410m; class-incremental, no replay)"]
+    assert seq[6:] == ["44.30", "–", "–", "–", "–", "–"]  # nobody says of how many runs
     assert made.rules == {5}
     assert not [place for place in made.best | made.second if place[0] >= 5]
     assert any("authors' test_result.txt" in note for note in made.footnotes)

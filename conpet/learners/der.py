@@ -1,0 +1,87 @@
+"""DER++: an old sample comes back with the logits that it had when it was stored.
+
+Its label says what it is, its logits what the model knew of it beside: both stay targets. Buzzega
+et al. 2020 (arXiv 2004.07211), equation 6.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from pydantic import Field
+from torch import Tensor
+
+from conpet.config.strict import Strict
+from conpet.errors import UserError
+from conpet.learners.base import Classifier, Context
+
+Weight = Annotated[float, Field(ge=0, le=1e6)]
+
+
+class Options(Strict):
+    """``logits`` and ``labels`` are the paper's α and β."""
+
+    logits: Weight = 0.1
+    labels: Weight = 0.5
+
+
+def drift(scores: Tensor, stored: Tensor, width: Tensor) -> Tensor:
+    """Return each sample's mean squared distance to its stored logits, (n,).
+
+    Args:
+        scores: the logits of today, (n, rows).
+        stored: those of its time, (n, at most rows); behind the first ``width`` of a row (n,)
+            there is nothing: classes that came later.
+    """
+    places = torch.arange(stored.shape[1], device=scores.device)
+    known = places[None] < width[:, None]
+    squared = (scores[:, : stored.shape[1]] - stored).square() * known
+    return squared.sum(1) / width
+
+
+class Der(Classifier):
+    """Over a batch the mean of: cross-entropy of a new sample; of an old one α drift + β of it.
+
+    The paper draws a batch of its own for each of the three terms; here they share the plan's.
+    """
+
+    Options = Options
+    needs_scores = True
+
+    def __init__(self, context: Context) -> None:
+        super().__init__(context)
+        self.options: Options = context.options
+        memory = context.memory
+        if len(memory.scores) != len(memory.train):
+            raise UserError(
+                f"task {context.task}: the memory keeps no scores of its samples: learn the tasks "
+                "before it again"
+            )
+        #: the memory's row of each sample of the stream, -1 where it keeps none
+        self.row = np.full(len(context.stream.label), -1)
+        self.row[memory.train] = np.arange(len(memory.train))
+        widths = [len(scores) for scores in memory.scores]
+        self.width = torch.tensor(widths, device=self.backbone.device)
+        self.stored = torch.zeros(len(widths), max(widths, default=0), device=self.backbone.device)
+        for row, scores in zip(self.stored, memory.scores, strict=True):
+            row[: len(scores)] = torch.from_numpy(scores)
+
+    def loss(self, batch: np.ndarray) -> Tensor:
+        """Return the mean over a batch's samples of what each is held to."""
+        scores = self.head(self.represent(self.hidden(batch)))
+        losses = F.cross_entropy(scores, self.targets(batch), reduction="none")
+        rows = torch.from_numpy(self.row[batch]).to(scores.device)
+        old = rows >= 0
+        if not old.any():
+            return losses.mean()
+        kept = rows[old]
+        held = self.options.labels * losses[old] + self.options.logits * drift(
+            scores[old], self.stored[kept], self.width[kept]
+        )
+        return torch.cat([losses[~old], held]).mean()
+
+
+LEARNER = Der
