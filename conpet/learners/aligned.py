@@ -54,7 +54,8 @@ class Aligned(Classifier):
         super().__init__(context)
         self.options: Options = context.options
         width = self.backbone.width
-        self.map = nn.Parameter(torch.eye(width, device=self.backbone.device))
+        eye = torch.eye(width, device=self.backbone.device)
+        self.map = nn.Parameter(eye, requires_grad=False)  # the fit alone moves it
         self.old = np.empty(0, np.int64)
         self.old_targets = torch.empty(0, width)
 

@@ -10,7 +10,6 @@ from typing import Annotated
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from pydantic import Field
 from torch import Tensor
 
@@ -72,7 +71,7 @@ class Der(Classifier):
     def loss(self, batch: np.ndarray) -> Tensor:
         """Return the mean over a batch's samples of what each is held to."""
         scores = self.head(self.represent(self.hidden(batch)))
-        losses = F.cross_entropy(scores, self.targets(batch), reduction="none")
+        losses = self.cross_entropy(scores, batch, reduction="none")
         rows = torch.from_numpy(self.row[batch]).to(scores.device)
         old = rows >= 0
         if not old.any():

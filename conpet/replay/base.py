@@ -69,7 +69,7 @@ def shuffled(
 
 def without_replacement(pool: np.ndarray, count: int, rng: np.random.Generator) -> np.ndarray:
     """Draw ``count`` from a pool, no sample again before all have been drawn."""
-    rounds = [rng.permutation(pool) for _ in range(math.ceil(count / len(pool)))]
+    rounds = [rng.permutation(pool) for _ in range(max(1, math.ceil(count / len(pool))))]
     return np.concatenate(rounds)[:count]
 
 
@@ -194,7 +194,8 @@ class Replay:
         Args:
             minimum: samples of every class that it holds at least, where it draws.
         """
-        old, training = self.old(arrived), arrived.training
+        # what is kept for validation too: such a stage chooses no epoch
+        old, training = np.union1d(self.old(arrived), arrived.memory.valid), arrived.training
 
         def epochs(new: np.ndarray) -> list[Batches]:
             everything = np.concatenate([old, new])

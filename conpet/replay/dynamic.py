@@ -6,6 +6,7 @@ old sample can return. docs/methods.md, Replay.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Literal
 
@@ -19,7 +20,6 @@ from conpet.replay.base import (
     Plan,
     Rehearsal,
     Replay,
-    cut,
     draw_history,
     without_replacement,
 )
@@ -34,25 +34,21 @@ class Options(Strict):
     draw: Literal["task", "class"] = "task"
 
 
-def class_balanced_draw(
-    pools: Sequence[np.ndarray],
-    labels: np.ndarray,
-    count: int,
-    minimum: int,
-    rng: np.random.Generator,
+def some_of_every_class(
+    pool: np.ndarray, labels: np.ndarray, count: int, rng: np.random.Generator
 ) -> np.ndarray:
-    """Draw ``count`` from the tasks' pools with at least ``minimum`` samples of every class.
+    """Draw ``count`` samples of every class of a pool; all of a class that has fewer.
 
-    Returns a shuffled array; where a class has fewer samples all of them are in it.
+    Args:
+        pool: sample indices, (n,); labels: of all samples, by index.
     """
-    everything = np.concatenate(pools)
-    ensured = []
-    for label in np.unique(labels[everything]):
-        members = everything[labels[everything] == label]
-        ensured.append(rng.permutation(members)[:minimum])
-    first = np.concatenate(ensured)
-    rest = draw_history(pools, max(0, count - len(first)), rng)
-    return rng.permutation(np.concatenate([first, rest]))
+    own = labels[pool]
+    return np.concatenate([rng.permutation(pool[own == c])[:count] for c in np.unique(own)])
+
+
+def new_places(size: int, share: float) -> int:
+    """Return how many places of a batch are for new data: at least one, and one less than all."""
+    return size if share == 1 else min(max(1, round(size * share)), size - 1)
 
 
 def mixed_batches(
@@ -64,7 +60,7 @@ def mixed_batches(
     rng: np.random.Generator,
 ) -> Batches:
     """Return ``batches`` batches, the share ``share`` of each from new data, the rest from old."""
-    fresh = size if share == 1 else min(max(1, round(size * share)), size - 1)
+    fresh = new_places(size, share)
     drawn_new = without_replacement(new, batches * fresh, rng).reshape(batches, fresh)
     drawn_old = draw_history(old, batches * (size - fresh), rng).reshape(batches, size - fresh)
     return list(np.concatenate([drawn_new, drawn_old], axis=1))
@@ -77,11 +73,7 @@ class Dynamic(Replay):
 
     def mixed(self, arrived: Arrived, rng: np.random.Generator, redraw: bool) -> Plan:
         """Return ``batches`` batches an epoch, training and validation together."""
-        size, epochs, budget = arrived.training.batch_size, arrived.training.epochs, self.budget
-        if size < 2:
-            raise UserError(
-                "training.batch_size: dynamic replay needs 2 or more, half new, half old"
-            )
+        size, epochs, budget = self._size(arrived), arrived.training.epochs, self.budget
         stream, task = arrived.stream, arrived.task
         new, new_valid = stream.of("train", [task]), stream.of("valid", [task])
         old, old_valid = (self.old_pools(arrived, split) for split in ("train", "valid"))
@@ -113,10 +105,7 @@ class Dynamic(Replay):
 
         Here a pool a former task, or a former class; a replay that draws otherwise returns others.
         """
-        return self._pools(arrived, split, range(1, arrived.task))
-
-    def _pools(self, arrived: Arrived, split: str, tasks: range) -> list[np.ndarray]:
-        by_task = arrived.pools(split, tasks)
+        by_task = arrived.pools(split, range(1, arrived.task))
         # a replay of one's own may have options without this one
         if getattr(self.options, "draw", "task") == "task":
             return by_task
@@ -125,16 +114,44 @@ class Dynamic(Replay):
         return [everything[labels == label] for label in np.unique(labels)]
 
     def rehearsal(self, arrived: Arrived, minimum: int, rng: np.random.Generator) -> Rehearsal:
-        """Return one pass, as long as all epochs' budgets together, with some of every class."""
+        """Return one pass of epochs times ``batches`` batches, each half new, half old.
+
+        No part of the budget is for validation (as in the authors' code): the stage chooses no
+        epoch. It is longer only where ``minimum`` samples of every class do not fit.
+        """
+        nothing = Rehearsal(np.empty(0, np.int64), lambda _: [])
         if arrived.task == 1:
-            return Rehearsal(np.empty(0, np.int64), lambda _: [])
-        size, epochs = arrived.training.batch_size, arrived.training.epochs
-        pools = self._pools(arrived, "train", range(1, arrived.task + 1))
-        count = epochs * int(self.budget.batches * self.budget.train_share) * size
-        drawn = class_balanced_draw(pools, arrived.stream.label, count, minimum, rng)
-        unique = np.unique(drawn)
-        old = unique[arrived.stream.task[unique] < arrived.task]
-        return Rehearsal(old, lambda _: [cut(drawn, size)])
+            return nothing
+        size, stream = self._size(arrived), arrived.stream
+        fresh = new_places(size, self.new_share(arrived))
+        if fresh == size:
+            return nothing
+        new, pools = stream.of("train", [arrived.task]), self.old_pools(arrived, "train")
+        some_new = some_of_every_class(new, stream.label, minimum, rng)
+        some_old = some_of_every_class(np.concatenate(pools), stream.label, minimum, rng)
+        needed = max(math.ceil(len(some_new) / fresh), math.ceil(len(some_old) / (size - fresh)))
+        batches = max(arrived.training.epochs * self.budget.batches, needed)
+        rest_new = without_replacement(new, batches * fresh - len(some_new), rng)
+        rest_old = draw_history(pools, batches * (size - fresh) - len(some_old), rng)
+        halves = [
+            rng.permutation(np.concatenate(drawn)).reshape(batches, -1)
+            for drawn in ((some_new, rest_new), (some_old, rest_old))
+        ]
+        batch_list = list(np.concatenate(halves, axis=1))
+        return Rehearsal(np.unique(halves[1]), lambda _: [batch_list])
+
+    def _size(self, arrived: Arrived) -> int:
+        """Return the batch size.
+
+        Raises:
+            UserError: a batch has no place for both new and old.
+        """
+        size = arrived.training.batch_size
+        if size < 2:
+            raise UserError(
+                "training.batch_size: dynamic replay needs 2 or more, half new, half old"
+            )
+        return size
 
 
 REPLAY = Dynamic

@@ -24,8 +24,8 @@ SETTINGS = {
 OPTIONS = {
     "aligned": {"epochs": 20, "lr": 1e-4, "batch_size": 32},
     "contrastive": {
-        "temperature": 0.1, "distillation_temperature": 10.0, "projection": 64,
-        "clip_norm": 10.0, "class_minimum": 10,
+        "temperature": 0.1, "distillation_temperature": 0.1, "projection": 64,
+        "clip_norm": 10.0, "compared": 500, "class_minimum": 10,
     },
     "der": {"logits": 0.1, "labels": 0.5},
     "ewc": {"strength": 1000.0, "fisher_samples": 200, "probes": 8},

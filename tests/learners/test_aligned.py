@@ -66,6 +66,19 @@ def test_the_fit_brings_old_samples_back(
         torch.testing.assert_close(source[n:], learner.backbone.features(learner.stream, mine))
 
 
+def test_the_map_is_not_tuned_with_the_task(world: World, tmp_path: Path) -> None:
+    states = world.run("aligned", tmp_path, tasks=1, replay="dynamic")
+    learner: Any = world.learner("aligned", 2, replay="dynamic")
+    learner.load(states, None)
+    rising = iter(range(9))
+    learner.accuracy = lambda drawn: next(rising) / 9  # the last epoch is kept
+    head, before, tuned = learner.head.weight.clone(), learner.map.clone(), []
+    learner.after_task = lambda plan: tuned.append(learner.map.clone())
+    learner.train()
+    assert torch.equal(tuned[0], before)
+    assert not torch.equal(learner.head.weight, head)
+
+
 @pytest.mark.parametrize("task", [1, 2])
 def test_the_map_counts_as_tunable_where_there_is_something_old(world: World, task: int) -> None:
     count = {}

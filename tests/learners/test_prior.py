@@ -68,7 +68,7 @@ def learn(made: Any) -> tuple[float, float]:
     return float(weight[1, 0] - weight[0, 0]), float(bias[1] - bias[0])
 
 
-@pytest.mark.parametrize("learner", ["linear", "ewc", "lwf", "aligned"])
+@pytest.mark.parametrize("learner", ["linear", "ewc", "lwf", "aligned", "der", "olora", "seq"])
 def test_a_softmax_learns_the_plans_prior_and_is_free_of_it_where_asked(
     world: World, learner: str
 ) -> None:

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
 from scipy.stats import chisquare  # type: ignore[import-untyped]
 
+from conpet.config.settings import Budget, Settings, Training
 from conpet.data.stream import Stream
 from conpet.errors import UserError
-from conpet.replay.base import cut, draw_history
-from conpet.replay.dynamic import class_balanced_draw
+from conpet.replay.base import Arrived, Batches, cut, draw_history
+from conpet.replay.dynamic import Dynamic
+from conpet.replay.exemplars import Memory
 from tests.replay.streams import flat, make_stream, plan
 
 
@@ -144,27 +147,50 @@ def test_draw_history_draws_from_all_of_a_task() -> None:
     assert len(draw_history(pools, 0, np.random.default_rng(0))) == 0
 
 
-@pytest.mark.parametrize(("count", "minimum"), [(200, 10), (200, 1), (20, 10), (0, 3)])
-def test_a_class_balanced_draw_has_enough_of_every_class(count: int, minimum: int) -> None:
-    labels = np.array([0] * 300 + [1] * 4 + [2] * 40 + [3] * 12)
-    pools = [np.arange(304), np.arange(304, 356)]
-    drawn = class_balanced_draw(pools, labels, count, minimum, np.random.default_rng(3))
-    counts = np.bincount(labels[drawn], minlength=4)
-    for label in range(4):
-        members = np.flatnonzero(labels == label)
-        enough = min(minimum, len(members))
-        assert counts[label] >= enough
-        assert len(set(drawn[labels[drawn] == label])) >= enough
-    ensured = sum(min(minimum, int((labels == label).sum())) for label in range(4))
-    assert len(drawn) == max(count, ensured)
-    again = class_balanced_draw(pools, labels, count, minimum, np.random.default_rng(3))
-    assert np.array_equal(drawn, again)
+def rehearsal(stream: Stream, minimum: int = 10, **keys: Any) -> tuple[list[Batches], np.ndarray]:
+    """Return a second stage's batches and its old samples."""
+    training = Training(epochs=keys.pop("epochs", 3), batch_size=keys.pop("size", 8))
+    settings = Settings(training=training, replay=Budget(**({"batches": 20} | keys)))
+    replay = Dynamic(Dynamic.Options(), settings)
+    stage = replay.rehearsal(
+        Arrived(stream, training, Memory.empty()), minimum, np.random.default_rng(1)
+    )
+    return stage.epochs(stream.of("train", [stream.tasks])), stage.old
 
 
-def test_a_class_balanced_draw_is_mixed() -> None:
-    labels = np.repeat(np.arange(4), 50)
-    drawn = class_balanced_draw([np.arange(200)], labels, 80, 10, np.random.default_rng(0))
-    assert len(set(labels[drawn[:20]])) == 4
+@pytest.mark.parametrize("tasks", [2, 9])
+def test_a_rehearsal_is_one_pass_of_epochs_times_the_budget_half_new(tasks: int) -> None:
+    stream = make_stream([30] * tasks)
+    (batches,), old = rehearsal(stream)
+    assert len(batches) == 3 * 20  # nothing of it is for validation
+    assert {shares(stream, b) for b in batches} == {(4, 4)}
+    drawn = flat(batches)
+    assert np.array_equal(old, np.unique(drawn[stream.task[drawn] < tasks]))
+    new = Counter(drawn[stream.task[drawn] == tasks].tolist())
+    assert set(new) == set(stream.of("train", [tasks]).tolist())
+    assert len({tuple(sorted(set(stream.label[b]))) for b in batches}) > 1  # mixed
+
+
+def test_a_rehearsal_holds_some_of_every_class() -> None:
+    stream = make_stream([300, 40, 1, 30])
+    (batches,), _ = rehearsal(stream, minimum=10)
+    drawn = flat(batches)
+    for label in np.unique(stream.label):
+        held = set(drawn[stream.label[drawn] == label].tolist())
+        members = (stream.label == label) & (stream.split == 0)
+        assert len(held) >= min(10, int(members.sum()))
+    (long,), _ = rehearsal(stream, minimum=300, batches=1)
+    assert len(long) == -(-341 // 4)  # so many as hold all 341 old samples
+    assert len(set(flat(long)[stream.task[flat(long)] < 4].tolist())) == 341
+
+
+def test_a_rehearsal_without_old_places_is_none() -> None:
+    for stream, keys in ((make_stream([30]), {}), (make_stream([30, 30]), {"new_share": 1.0})):
+        epochs, old = rehearsal(stream, **keys)
+        assert epochs == []
+        assert len(old) == 0
+    with pytest.raises(UserError, match=r"training\.batch_size: dynamic replay needs 2 or more"):
+        rehearsal(make_stream([30, 30]), size=1)
 
 
 @pytest.mark.parametrize(
