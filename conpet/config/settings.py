@@ -101,7 +101,8 @@ class Settings(Strict):
     """All of it.
 
     ``head``: ``grow`` (rows come with their task) or ``fixed`` (all from the start, as the
-    authors have it).
+    authors have it). ``prior``: ``plan`` takes the classes' shares in the batch plan out of what
+    the scores learn, ``none`` leaves them in.
     """
 
     training: Training = Training()
@@ -111,3 +112,4 @@ class Settings(Strict):
     encoding: Encoding = Encoding()
     compute: Compute = Compute()
     head: Literal["grow", "fixed"] = "grow"
+    prior: Literal["none", "plan"] = "none"

@@ -17,7 +17,7 @@ SETTINGS = {
     "compute": {
         "device": "auto", "precision": "float32", "threads": 1, "eval_batch_size": 64, "fast": True,
     },
-    "head": "grow",
+    "head": "grow", "prior": "none",
 }  # fmt: skip
 OPTIONS = {
     "aligned": {"epochs": 20, "lr": 1e-4, "batch_size": 32},
@@ -28,7 +28,8 @@ OPTIONS = {
     "ewc": {"strength": 1000.0, "fisher_samples": 200, "probes": 8},
     "experts": {
         "top_k": 1, "teacher_forcing": True, "expert_init": "fresh", "selector_clip_norm": 1.0,
-        "selector_untrained": False,
+        "selector_untrained": False, "redraw": False, "selector": "tasks", "selector_fit": "plan",
+        "routing": "hard", "fill": False, "expert_share": 1.0, "temperature": False,
     },
     "linear": {},
     "lwf": {"strength": 0.1},
