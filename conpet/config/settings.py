@@ -101,8 +101,9 @@ class Settings(Strict):
     """All of it.
 
     ``head``: ``grow`` (rows come with their task) or ``fixed`` (all from the start, as the
-    authors have it). ``prior``: ``plan`` takes the classes' shares in the batch plan out of what
-    the scores learn, ``none`` leaves them in.
+    authors have it). ``prior: plan`` takes the batch plan's class shares out of what a softmax
+    learns; answers are then for classes that are equally likely, or, with ``target: history``, as
+    frequent as in the training data so far (docs/methods.md, Prior).
     """
 
     training: Training = Training()
@@ -113,3 +114,4 @@ class Settings(Strict):
     compute: Compute = Compute()
     head: Literal["grow", "fixed"] = "grow"
     prior: Literal["none", "plan"] = "none"
+    target: Literal["uniform", "history"] = "uniform"

@@ -19,7 +19,7 @@ from conpet.learners.base import Context, Learner, Prediction, kept_tensors, mea
 from conpet.learners.experts_options import Options
 from conpet.learners.filling import filled, shortened
 from conpet.learners.head import Head
-from conpet.learners.prior import log_prior
+from conpet.learners.prior import Prior
 from conpet.learners.routing import (
     UNCHOSEN,
     asked_classes,
@@ -41,6 +41,7 @@ class Experts(Learner):
     Options = Options
     has_memory_features = False  # no head over all classes to choose exemplars by
     experts = True
+    has_prior = True
     redraw = False  # selector and expert see one plan, unless the options say otherwise
 
     def __init__(self, context: Context) -> None:
@@ -50,6 +51,7 @@ class Experts(Learner):
         self.adapters: dict[int, State] = {}
         self.heads: dict[int, Head] = {}
         self.temperatures: dict[int, float] = {}
+        self.prior = Prior(context.settings)
         self.selector = Selector(self)
 
     def _expert_head(self, task: int) -> Head:
@@ -65,6 +67,7 @@ class Experts(Learner):
             self.heads[task] = self._expert_head(task)
             with kept_tensors(folder) as tensors:
                 self.heads[task].take(tensors)
+                self.prior.take(tensors)
                 if self.options.temperature:
                     self.temperatures[task] = float(tensors["temperature"])
         if selector is not None:
@@ -77,9 +80,9 @@ class Experts(Learner):
         """Return what was trained in this job beside its adapter: the expert's, or selector's."""
         if self.task not in self.heads:
             return self.selector.tensors()
-        found = self.heads[self.task].tensors()
+        found = self.heads[self.task].tensors() | self.prior.tensors()
         if self.options.temperature:
-            found["temperature"] = torch.tensor(self.temperatures[self.task])
+            found["temperature"] = torch.tensor(self.temperatures[self.task], dtype=torch.float64)
         return found
 
     def parameters(self) -> list[nn.Parameter]:
@@ -108,6 +111,7 @@ class Experts(Learner):
             self.backbone.load_state(self.selector.adapter)
         if first and self.adapters and self.selector.over_classes:
             self.selector.make_head().take(self.heads[1].tensors())
+        self.prior.learn(plan, self.stream)
         self.selector.train(plan)
         return plan
 
@@ -184,6 +188,7 @@ class Experts(Learner):
         """Train expert t on its plan; what former experts say of it is computed once."""
         old = range(1, self.task)
         plan, trained, chosen = self._own_plan()
+        self.prior.learn(plan, self.stream)
         validated = plan.validated()
         mine = (chosen == self.task).any(axis=1)
         # only what asks this expert gives a gradient, so only there the others' word counts
@@ -194,10 +199,6 @@ class Experts(Learner):
         base_valid = self.frozen_scores(validated, chosen_valid, old)
         head = self._start()
         start, end = self.stream.class_range(self.task)
-        prior = torch.zeros(self.stream.seen)
-        if self.context.settings.prior == "plan":
-            prior = log_prior(plan, self.stream)
-        prior = prior.to(self.backbone.device)
         mine_valid = np.flatnonzero((chosen_valid == self.task).any(axis=1))
 
         def loss(batch: np.ndarray) -> Tensor | None:
@@ -209,7 +210,8 @@ class Experts(Learner):
             own = head(self.hidden(batch[here]))
             if self.options.temperature:
                 own = F.log_softmax(own, dim=1)  # as the others' are
-            scores = torch.cat([scores[:, :start], own, scores[:, end:]], dim=1) + prior
+            scores = torch.cat([scores[:, :start], own, scores[:, end:]], dim=1)
+            scores = self.prior.in_training(scores)
             # averaged over the whole batch, as if the others had passed too
             return F.cross_entropy(scores, self.targets(batch[here]), reduction="sum") / len(batch)
 
@@ -251,10 +253,13 @@ class Experts(Learner):
         Soft routing: classes whose expert is not asked share their task's mass as the selector
         has it over classes, evenly where its head is over tasks.
         """
+        scores = self.prior.in_answers(scores)
         if self.options.routing == "hard":
             return scores
         class_task = self.stream.class_task
-        otherwise = torch.zeros_like(scores) if word.classes is None else word.classes
+        otherwise = word.classes
+        if otherwise is None:
+            otherwise = self.prior.in_answers(torch.zeros_like(scores))
         asked = asked_classes(chosen, class_task)
         return mix(word.tasks, torch.where(asked, scores, otherwise), class_task)
 
@@ -264,9 +269,9 @@ class Experts(Learner):
         ranked = rank_tasks(word.tasks)
         chosen = choose_experts(ranked, self.options.top_k, None)
         scores = self.frozen_scores(indices, chosen, sorted(self.adapters))
-        if self.task == 1:
-            return Prediction(F.log_softmax(scores, dim=1))
         answer = F.log_softmax(self._answer(word, scores, chosen), dim=1)
+        if self.task == 1:
+            return Prediction(answer)
         return Prediction(answer, ranked[:, :RANKS], F.log_softmax(word.tasks, dim=1))
 
 

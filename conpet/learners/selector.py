@@ -6,6 +6,7 @@ Over tasks, as the paper has it, or over classes, whose scores are summed up tas
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -13,13 +14,15 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from conpet.errors import UserError
-from conpet.learners.base import Learner, mean_by_task
+from conpet.learners.base import mean_by_task
 from conpet.learners.discriminant import class_means, discriminant
 from conpet.learners.head import Head
-from conpet.learners.prior import log_prior
 from conpet.learners.routing import fit_temperature, log_sum_by_task
 from conpet.models.backbone import State
 from conpet.replay.base import Plan
+
+if TYPE_CHECKING:
+    from conpet.learners.experts import Experts
 
 FEWEST = 5  # samples of a class that a discriminant is fitted on at least, where there are so many
 NEVER = -1e4  # the score of a class that no sample tells anything of
@@ -46,7 +49,7 @@ class Selector:
         temperature: what its scores are divided by.
     """
 
-    def __init__(self, learner: Learner) -> None:
+    def __init__(self, learner: Experts) -> None:
         self.learner = learner
         self.adapter: State | None = None
         self.head: Head | None = None
@@ -65,7 +68,8 @@ class Selector:
         if self.head is None:
             made = Head(self.learner.backbone.width, rows, context.seed.of("init", "selector"))
             self.head = made.to(self.learner.backbone.device)
-        self.head.grow(rows)
+        if len(self.head.bias) < rows:  # growing makes new parameters: never while they are trained
+            self.head.grow(rows)
         return self.head
 
     def take(self, adapter: State, tensors: dict[str, Tensor]) -> None:
@@ -83,7 +87,7 @@ class Selector:
         if self.discriminant is not None:
             found |= {"lda.weight": self.discriminant[0], "lda.bias": self.discriminant[1]}
         if self.learner.options.temperature:
-            found["temperature"] = torch.tensor(self.temperature)
+            found["temperature"] = torch.tensor(self.temperature, dtype=torch.float64)
         return found
 
     def rows(self, start: int, end: int) -> dict[str, Tensor] | None:
@@ -98,12 +102,12 @@ class Selector:
         """Learn a plan from where the adapter in the backbone stands: tasks, or classes."""
         learner, head = self.learner, self.make_head()
         self.temperature = 1.0
-        prior = self._log_prior(plan).to(learner.backbone.device)
+        device = learner.backbone.device
         truth = learner.stream.label if self.over_classes else learner.stream.task - 1
 
         def loss(batch: np.ndarray) -> Tensor:
-            targets = torch.from_numpy(truth[batch].astype(np.int64)).to(prior.device)
-            return F.cross_entropy(head(learner.hidden(batch)) + prior, targets)
+            targets = torch.from_numpy(truth[batch].astype(np.int64)).to(device)
+            return F.cross_entropy(self._in_training(head(learner.hidden(batch))), targets)
 
         def accuracy(drawn: np.ndarray) -> float:
             unique, inverse = np.unique(drawn, return_inverse=True)
@@ -119,13 +123,23 @@ class Selector:
         self.adapter = learner.backbone.state()
         self._fit(plan)
 
-    def _log_prior(self, plan: Plan) -> Tensor:
-        """Return what is added to the head's scores in training, shape (rows,)."""
-        stream = self.learner.stream
-        if self.learner.context.settings.prior != "plan":
-            return torch.zeros(stream.seen if self.over_classes else stream.tasks)
-        prior = log_prior(plan, stream)
-        return prior if self.over_classes else log_sum_by_task(prior[None], stream.class_task)[0]
+    def _in_training(self, scores: Tensor) -> Tensor:
+        """Return what the loss is taken of: scores of tasks or classes + log of the plan's shares.
+
+        A task's share is that of its classes together.
+        """
+        prior = self.learner.prior
+        if prior.plan is None or self.over_classes:
+            return prior.in_training(scores)
+        shares = log_sum_by_task(prior.plan[None], self.learner.stream.class_task)
+        return scores + shares.to(scores.device)
+
+    def _in_answers(self, scores: Tensor) -> Tensor:
+        """Return scores + log of the history's shares, where answers are for these."""
+        prior = self.learner.prior
+        if prior.target is None or self.over_classes:
+            return prior.in_answers(scores)
+        return scores + log_sum_by_task(prior.target[None], self.learner.stream.class_task)
 
     def _fit(self, plan: Plan) -> None:
         """Fit what is fitted on representations, once they stay: discriminant, temperature."""
@@ -136,12 +150,9 @@ class Selector:
             self._discriminate(features, stream.label[samples])
         if self.learner.options.temperature:
             samples = plan.validated()
-            word = self._word(samples)
             tasks = torch.from_numpy(stream.task[samples].astype(np.int64) - 1)
-            if word.classes is None:
-                self.temperature = fit_temperature(word.tasks, tasks)
-            else:
-                self.temperature = fit_temperature(word.classes, tasks, stream.class_task)
+            summed = stream.class_task if self.over_classes else None
+            self.temperature = fit_temperature(self._scores(samples), tasks, summed)
 
     def _discriminate(self, features: np.ndarray, labels: np.ndarray) -> None:
         means = class_means(features, labels, self.learner.stream.seen)
@@ -198,13 +209,16 @@ class Selector:
         Args:
             fitted: whether the discriminant speaks, where there is one, and not the head.
         """
-        learner, head = self.learner, self.make_head()
-        features = learner.backbone.features(learner.stream, indices)
-        if fitted and self.discriminant is not None:
-            scores = F.linear(features, *self.discriminant)
-        else:
-            scores = head(features.to(learner.backbone.device)).cpu()
-        scores = scores / self.temperature if self.temperature != 1 else scores
+        scores = self._in_answers(self._scores(indices, fitted) / self.temperature)
         if not self.over_classes:
             return Word(scores)
-        return Word(log_sum_by_task(scores, learner.stream.class_task), scores)
+        return Word(log_sum_by_task(scores, self.learner.stream.class_task), scores)
+
+    @torch.no_grad()
+    def _scores(self, indices: np.ndarray, fitted: bool = True) -> Tensor:
+        """Return the plain scores, of tasks or classes, on the CPU."""
+        backbone, head = self.learner.backbone, self.make_head()
+        features = backbone.features(self.learner.stream, indices)
+        if fitted and self.discriminant is not None:
+            return F.linear(features, *self.discriminant)
+        return head(features.to(backbone.device)).cpu()

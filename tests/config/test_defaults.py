@@ -17,7 +17,7 @@ SETTINGS = {
     "compute": {
         "device": "auto", "precision": "float32", "threads": 1, "eval_batch_size": 64, "fast": True,
     },
-    "head": "grow", "prior": "none",
+    "head": "grow", "prior": "none", "target": "uniform",
 }  # fmt: skip
 OPTIONS = {
     "aligned": {"epochs": 20, "lr": 1e-4, "batch_size": 32},
