@@ -64,8 +64,8 @@ class Der(Classifier):
         self.row[memory.train] = np.arange(len(memory.train))
         widths = [len(scores) for scores in memory.scores]
         self.width = torch.tensor(widths, device=self.backbone.device)
-        self.stored = torch.zeros(len(widths), max(widths, default=0), device=self.backbone.device)
-        for row, scores in zip(self.stored, memory.scores, strict=True):
+        self.logits = torch.zeros(len(widths), max(widths, default=0), device=self.backbone.device)
+        for row, scores in zip(self.logits, memory.scores, strict=True):
             row[: len(scores)] = torch.from_numpy(scores)
 
     def loss(self, batch: np.ndarray) -> Tensor:
@@ -78,7 +78,7 @@ class Der(Classifier):
             return losses.mean()
         kept = rows[old]
         held = self.options.labels * losses[old] + self.options.logits * drift(
-            scores[old], self.stored[kept], self.width[kept]
+            scores[old], self.logits[kept], self.width[kept]
         )
         return torch.cat([losses[~old], held]).mean()
 

@@ -1,61 +1,38 @@
 """Dynamic ConPET: one PET module and head a task, and a selector that says whose task it is.
 
 Old experts are frozen, so nothing is forgotten that the selector still finds; the selector is
-carried on and trained on the replayed history. Song et al. 2023, section 3.3.
+carried on and trained on the replayed history. Song et al. 2023, section 3.3. The options beyond
+the paper's are described in docs/methods.md.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from conpet.config.settings import Count, Positive
-from conpet.config.strict import Strict
-from conpet.errors import UserError
 from conpet.heads.softmax import Softmax as Head
 from conpet.learners.base import Context, Learner, Prediction, kept_tensors, mean_by_task
+from conpet.learners.experts_options import Options
+from conpet.learners.filling import filled, shortened
+from conpet.learners.prior import Prior
+from conpet.learners.routing import (
+    UNCHOSEN,
+    asked_classes,
+    choose_experts,
+    fit_temperature,
+    mix,
+    rank_tasks,
+)
+from conpet.learners.selector import Selector, Word
 from conpet.models.backbone import State
 from conpet.replay.base import Plan
 
-UNCHOSEN = -100.0  # the score of a class whose expert is not among a sample's top k
 RANKS = 3  # how many of the selector's tasks a prediction reports
-
-
-class Options(Strict):
-    """``top_k`` experts answer; with teacher forcing the true task's expert is one in training.
-
-    ``selector_untrained``: whether the best selector may be the one before training (the authors'
-    rule), which finds all earlier tasks and never the new one. ``selector_clip_norm`` stands in
-    place of ``training.clip_norm`` while a selector is trained.
-    """
-
-    top_k: Count = 1
-    teacher_forcing: bool = True
-    expert_init: Literal["fresh", "selector"] = "fresh"
-    selector_clip_norm: Positive | None = 1.0
-    selector_untrained: bool = False
-
-
-def choose_experts(ranked: np.ndarray, k: int, true: np.ndarray | None) -> np.ndarray:
-    """Return the k experts of each sample, shape (n, min(k, t)), as task numbers.
-
-    With ``true`` (teacher forcing) the true task takes the last place where it is not there.
-    """
-    chosen = ranked[:, :k].copy()
-    if true is not None:
-        absent = ~(chosen == true[:, None]).any(axis=1)
-        chosen[absent, -1] = true[absent]
-    return chosen
-
-
-def _ranked(scores: Tensor) -> np.ndarray:
-    return scores.argsort(dim=1, descending=True, stable=True).numpy() + 1
 
 
 class Experts(Learner):
@@ -64,7 +41,8 @@ class Experts(Learner):
     Options = Options
     has_memory_features = False  # no head over all classes to choose exemplars by
     experts = True
-    redraw = False  # selector and expert see one plan, so frozen scores are computed once
+    has_prior = True
+    redraw = False  # selector and expert see one plan, unless the options say otherwise
 
     def __init__(self, context: Context) -> None:
         super().__init__(context)
@@ -72,15 +50,14 @@ class Experts(Learner):
         self.task = context.task
         self.adapters: dict[int, State] = {}
         self.heads: dict[int, Head] = {}
-        self.selector_adapter: State | None = None
-        self.selector_head: Head | None = None
-
-    def _head(self, rows: int, *purpose: str | int) -> Head:
-        head = Head(self.backbone.width, rows, self.context.seed.of("init", *purpose))
-        return head.to(self.backbone.device)
+        self.temperatures: dict[int, float] = {}
+        self.prior = Prior(context.settings)
+        self.selector = Selector(self)
 
     def _expert_head(self, task: int) -> Head:
-        return self._head(len(self.stream.classes[task - 1]), "expert", task)
+        rows = len(self.stream.classes[task - 1])
+        head = Head(self.backbone.width, rows, self.context.seed.of("init", "expert", task))
+        return head.to(self.backbone.device)
 
     def load(self, states: Sequence[Path], selector: Path | None) -> None:
         """Take up all earlier experts, and the selector where there is one."""
@@ -90,79 +67,53 @@ class Experts(Learner):
             self.heads[task] = self._expert_head(task)
             with kept_tensors(folder) as tensors:
                 self.heads[task].take(tensors)
+                self.prior.take(tensors)
+                if self.options.temperature:
+                    self.temperatures[task] = float(tensors["temperature"])
         if selector is not None:
             self.backbone.load(selector)
-            self.selector_adapter = self.backbone.state()
-            self.selector_head = self._head(self.task, "selector")
             with kept_tensors(selector) as tensors:
-                self.selector_head.take(tensors)
+                self.selector.take(self.backbone.state(), tensors)
         self.backbone.reset()
 
     def tensors(self) -> dict[str, Tensor]:
-        """Return the head of what was trained in this job: the newest expert, or the selector."""
-        return self._trained_head().tensors()
+        """Return what was trained in this job beside its adapter: the expert's, or selector's."""
+        if self.task not in self.heads:
+            return self.selector.tensors()
+        found = self.heads[self.task].tensors() | self.prior.tensors()
+        if self.options.temperature:
+            found["temperature"] = torch.tensor(self.temperatures[self.task], dtype=torch.float64)
+        return found
 
     def parameters(self) -> list[nn.Parameter]:
         """Return the adapter and head of what is trained in this job."""
-        return [*self.backbone.parameters(), *self._trained_head().parameters()]
-
-    def _trained_head(self) -> Head:
-        head = self.heads.get(self.task, self.selector_head)
+        head = self.heads.get(self.task, self.selector.head)
         assert head is not None
-        return head
+        return [*self.backbone.parameters(), *head.parameters()]
+
+    def _plan(self, what: str) -> Plan:
+        """Return the plan of the selector or the expert: one for both, unless drawn anew."""
+        c = self.context
+        if not self.options.redraw:
+            return self.plan()
+        return c.replay.plan(c.arrived, c.seed.of("plan", c.task, what), redraw=True)
 
     # -- the selector -----------------------------------------------------------------------
 
     def train_selector(self) -> Plan:
-        """Train selector t on the plan: cross-entropy on the task number."""
-        plan = self.plan()
-        if self.options.expert_init == "selector" and self.adapters:
+        """Train selector t on its plan."""
+        plan = self._plan("selector")
+        chained = self.options.expert_init == "selector"
+        first = self.options.expert_init == "shared" and self.selector.adapter is None
+        if (chained or first) and self.adapters:
             self.backbone.load_state(self.adapters[max(self.adapters)])
-        elif self.selector_adapter is not None:
-            self.backbone.load_state(self.selector_adapter)
-        if self.selector_head is None:
-            self.selector_head = self._head(self.task, "selector")
-        head = self.selector_head
-        head.grow(self.task)
-
-        def loss(batch: np.ndarray) -> Tensor:
-            return F.cross_entropy(head(self.hidden(batch)), self._task_targets(batch))
-
-        def accuracy(drawn: np.ndarray) -> float:
-            unique, inverse = np.unique(drawn, return_inverse=True)
-            with torch.no_grad():
-                features = self.backbone.features(self.stream, unique).to(self.backbone.device)
-                found = head(features).argmax(1).cpu().numpy() + 1
-            return mean_by_task(
-                (found == self.stream.task[unique])[inverse], self.stream.task[drawn]
-            )
-
-        clip = {"clip_norm": self.options.selector_clip_norm}
-        training = self.context.training.model_copy(update=clip)
-        untrained = self.options.selector_untrained
-        self.fit(plan, loss, accuracy, self.parameters(), training, untrained)
-        self.selector_adapter = self.backbone.state()
+        elif self.selector.adapter is not None:
+            self.backbone.load_state(self.selector.adapter)
+        if first and self.adapters and self.selector.over_classes:
+            self.selector.make_head().take(self.heads[1].tensors())
+        self.prior.learn(plan, self.stream)
+        self.selector.train(plan)
         return plan
-
-    def _task_targets(self, batch: np.ndarray) -> Tensor:
-        return torch.from_numpy(self.stream.task[batch].astype(np.int64) - 1).to(
-            self.backbone.device
-        )
-
-    @torch.no_grad()
-    def task_scores(self, indices: np.ndarray) -> Tensor:
-        """Return the selector's scores of all tasks, shape (n, t), on the CPU."""
-        if self.task == 1:
-            return torch.zeros(len(indices), 1)
-        if self.selector_adapter is None or self.selector_head is None:
-            raise UserError("experts: no selector: run `conpet select` first")
-        self.backbone.load_state(self.selector_adapter)
-        features = self.backbone.features(self.stream, indices).to(self.backbone.device)
-        return self.selector_head(features).cpu()
-
-    def rank(self, indices: np.ndarray) -> np.ndarray:
-        """Return all tasks of each sample, the likeliest first, shape (n, t)."""
-        return _ranked(self.task_scores(indices))
 
     # -- the experts ------------------------------------------------------------------------
 
@@ -181,38 +132,72 @@ class Experts(Learner):
             if not len(rows):
                 continue
             self.backbone.load_state(self.adapters[task])
-            features = self.backbone.features(self.stream, indices[rows]).to(self.backbone.device)
             start, end = self.stream.class_range(task)
-            scores[torch.from_numpy(rows), start:end] = self.heads[task](features).cpu()
+            scores[torch.from_numpy(rows), start:end] = self._own_scores(indices[rows], task)
         return scores
+
+    @torch.no_grad()
+    def _own_scores(self, indices: np.ndarray, task: int) -> Tensor:
+        """Return what an expert whose adapter is in the backbone says of its classes, (n, own)."""
+        features = self.backbone.features(self.stream, indices).to(self.backbone.device)
+        scores = self.heads[task](features).cpu()
+        if not self.options.temperature:
+            return scores
+        return F.log_softmax(scores / self.temperatures.get(task, 1.0), dim=1)
 
     def _chosen_in_training(self, trained: np.ndarray) -> np.ndarray:
         """Return the experts of training samples, shape (n, k)."""
         true = self.stream.task[trained]
-        if not self.options.teacher_forcing:
-            return choose_experts(self.rank(trained), self.options.top_k, None)
-        if self.options.top_k == 1:
-            return true[:, None]  # whatever the selector says
-        return choose_experts(self.rank(trained), self.options.top_k, true)
+        forced = self.options.teacher_forcing
+        # whatever the selector says; soft routing's log p(class | task) is the true expert's alone
+        if self.options.routing == "soft" or (forced and self.options.top_k == 1):
+            return true[:, None]
+        ranked = rank_tasks(self.selector.ask(trained).tasks)
+        return choose_experts(ranked, self.options.top_k, true if forced else None)
+
+    def _own_plan(self) -> tuple[Plan, np.ndarray, np.ndarray]:
+        """Return the expert's plan, the samples of it (n,), sorted, and their experts (n, k)."""
+        plan, own = self._plan("expert"), self.stream.of("train", [self.task])
+        if self.task > 1:
+            plan = shortened(plan, self.options.expert_share)
+        if not self.options.fill:
+            trained = plan.trained()
+            return plan, trained, self._chosen_in_training(trained)
+        asked = np.union1d(plan.trained(), own)
+        chosen = self._chosen_in_training(asked)
+        teaches = np.zeros(len(self.stream.label), dtype=bool)
+        teaches[asked] = (chosen == self.task).any(axis=1)
+        rng = np.random.default_rng(self.context.seed.of("fill", self.task))
+        plan = filled(plan, teaches, own, rng)
+        trained = plan.trained()
+        return plan, trained, chosen[np.searchsorted(asked, trained)]
+
+    def _start(self) -> Head:
+        """Put the expert's first weights into the backbone; return its new head."""
+        head = self.heads[self.task] = self._expert_head(self.task)
+        if self.options.expert_init == "fresh" or self.selector.adapter is None:
+            self.backbone.reset()
+            return head
+        self.backbone.load_state(self.selector.adapter)
+        rows = self.selector.rows(*self.stream.class_range(self.task))
+        if rows is not None:
+            head.take(rows)
+        return head
 
     def train(self) -> Plan:
-        """Train expert t on the plan; what former experts say of it is computed once."""
-        plan = self.plan()
+        """Train expert t on its plan; what former experts say of it is computed once."""
         old = range(1, self.task)
-        trained, validated = plan.trained(), plan.validated()
-        chosen = self._chosen_in_training(trained)
+        plan, trained, chosen = self._own_plan()
+        self.prior.learn(plan, self.stream)
+        validated = plan.validated()
         mine = (chosen == self.task).any(axis=1)
         # only what asks this expert gives a gradient, so only there the others' word counts
         base = torch.full((len(trained), self.stream.seen), UNCHOSEN)
         base[torch.from_numpy(mine)] = self.frozen_scores(trained[mine], chosen[mine], old)
-        chosen_valid = choose_experts(self.rank(validated), self.options.top_k, None)
+        word = self.selector.ask(validated)
+        chosen_valid = choose_experts(rank_tasks(word.tasks), self.options.top_k, None)
         base_valid = self.frozen_scores(validated, chosen_valid, old)
-
-        if self.options.expert_init == "selector" and self.selector_adapter is not None:
-            self.backbone.load_state(self.selector_adapter)
-        else:
-            self.backbone.reset()
-        head = self.heads[self.task] = self._expert_head(self.task)
+        head = self._start()
         start, end = self.stream.class_range(self.task)
         mine_valid = np.flatnonzero((chosen_valid == self.task).any(axis=1))
 
@@ -223,40 +208,71 @@ class Experts(Learner):
                 return None  # nothing in the batch asks this expert: no gradient, no pass
             scores = base[torch.from_numpy(places[here])].to(self.backbone.device)
             own = head(self.hidden(batch[here]))
+            if self.options.temperature:
+                own = F.log_softmax(own, dim=1)  # as the others' are
             scores = torch.cat([scores[:, :start], own, scores[:, end:]], dim=1)
+            scores = self.prior.in_training(scores)
             # averaged over the whole batch, as if the others had passed too
             return F.cross_entropy(scores, self.targets(batch[here]), reduction="sum") / len(batch)
 
         def accuracy(drawn: np.ndarray) -> float:
             scores = base_valid.clone()
             if len(mine_valid):
-                with torch.no_grad():
-                    features = self.backbone.features(self.stream, validated[mine_valid])
-                    own = head(features.to(self.backbone.device)).cpu()
+                own = self._own_scores(validated[mine_valid], self.task)
                 scores[torch.from_numpy(mine_valid), start:end] = own
-            right = scores.argmax(1).numpy() == self.stream.label[validated]
+            found = self._answer(word, scores, chosen_valid).argmax(1).numpy()
+            right = found == self.stream.label[validated]
             return mean_by_task(right[np.searchsorted(validated, drawn)], self.stream.task[drawn])
 
         self.fit(plan, loss, accuracy, self.parameters())
         self.adapters[self.task] = self.backbone.state()
+        if self.options.temperature:
+            self._fit_temperature(validated)
         return plan
+
+    @torch.no_grad()
+    def _fit_temperature(self, validated: np.ndarray) -> None:
+        """Set the newest expert's temperature by its own task's validation samples."""
+        own = validated[self.stream.task[validated] == self.task]
+        features = self.backbone.features(self.stream, own).to(self.backbone.device)
+        places = torch.from_numpy(self.stream.label[own].astype(np.int64))
+        start = self.stream.class_range(self.task)[0]
+        scores = self.heads[self.task](features).cpu()
+        self.temperatures[self.task] = fit_temperature(scores, places - start)
+
+    # -- asking -----------------------------------------------------------------------------
 
     def representations(self, indices: np.ndarray) -> np.ndarray:
         """Return what the selector reads, shape (n, width): the experts share no space."""
-        self.backbone.load_state(self.selector_adapter or self.adapters[self.task])
+        self.backbone.load_state(self.selector.adapter or self.adapters[self.task])
         return super().representations(indices)
 
+    def _answer(self, word: Word, scores: Tensor, chosen: np.ndarray) -> Tensor:
+        """Return the answer's scores, (n, seen), from the selector's word and the experts'.
+
+        Soft routing: classes whose expert is not asked share their task's mass as the selector
+        has it over classes, evenly where its head is over tasks.
+        """
+        scores = self.prior.in_answers(scores)
+        if self.options.routing == "hard":
+            return scores
+        class_task = self.stream.class_task
+        otherwise = word.classes
+        if otherwise is None:
+            otherwise = self.prior.in_answers(torch.zeros_like(scores))
+        asked = asked_classes(chosen, class_task)
+        return mix(word.tasks, torch.where(asked, scores, otherwise), class_task)
+
     def predict(self, indices: np.ndarray) -> Prediction:
-        """Let the selector's top-k experts answer; the arg max over their classes wins."""
-        task_scores = self.task_scores(indices)
-        ranked = _ranked(task_scores)
+        """Let the selector's top-k experts answer; the arg max over the classes wins."""
+        word = self.selector.ask(indices)
+        ranked = rank_tasks(word.tasks)
         chosen = choose_experts(ranked, self.options.top_k, None)
         scores = self.frozen_scores(indices, chosen, sorted(self.adapters))
+        answer = F.log_softmax(self._answer(word, scores, chosen), dim=1)
         if self.task == 1:
-            return Prediction(F.log_softmax(scores, dim=1))
-        return Prediction(
-            F.log_softmax(scores, dim=1), ranked[:, :RANKS], F.log_softmax(task_scores, dim=1)
-        )
+            return Prediction(answer)
+        return Prediction(answer, ranked[:, :RANKS], F.log_softmax(word.tasks, dim=1))
 
 
 LEARNER = Experts

@@ -16,8 +16,8 @@ from conpet.heads.softmax import Softmax
 from conpet.learners import base
 from conpet.learners.contrastive import contrastive_loss
 from conpet.learners.ewc import fisher_diagonal
-from conpet.learners.experts import UNCHOSEN, choose_experts
 from conpet.learners.lwf import distillation
+from conpet.learners.routing import UNCHOSEN, choose_experts
 from tests.tiny import World, same_bytes
 
 
@@ -248,10 +248,10 @@ def test_selector_is_carried_and_grown(world: World, tmp_path: Path) -> None:
     learner.load(states, tmp_path / "selector2")
     old: Any = world.learner("experts", 2, replay="dynamic")
     old.load(states, tmp_path / "selector2")
-    assert learner.selector_head.weight.shape[0] == 3
-    assert torch.equal(learner.selector_head.weight[:2], old.selector_head.weight)
-    for name, value in old.selector_adapter.items():
-        assert torch.equal(learner.selector_adapter[name], value)
+    assert learner.selector.head.weight.shape[0] == 3
+    assert torch.equal(learner.selector.head.weight[:2], old.selector.head.weight)
+    for name, value in old.selector.adapter.items():
+        assert torch.equal(learner.selector.adapter[name], value)
 
 
 def test_selector_training_starts_from_the_former_selector(
@@ -260,7 +260,7 @@ def test_selector_training_starts_from_the_former_selector(
     states = world.run("experts", tmp_path, tasks=2, replay="dynamic")
     learner: Any = world.learner("experts", 3, replay="dynamic")
     learner.load(states, tmp_path / "selector2")
-    former = learner.selector_adapter
+    former = learner.selector.adapter
     seen: dict[str, Any] = {}
 
     def stop(plan: Any, loss: Any, accuracy: Any, parameters: Any, *rest: Any) -> None:

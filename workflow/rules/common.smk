@@ -307,8 +307,9 @@ def previous_selector(wildcards):
 
 def selector_start(wildcards):
     """Return the states a selector starts from, where the method says so."""
-    options = chosen(wildcards).methods[wildcards.method].options
-    return earlier_states(wildcards) if options.get("expert_init") == "selector" else []
+    begins = chosen(wildcards).methods[wildcards.method].options.get("expert_init")
+    first = begins == "shared" and int(wildcards.task) == 2
+    return earlier_states(wildcards) if begins == "selector" or first else []
 
 
 # -- the last task of a run ------------------------------------------------------------------

@@ -1,0 +1,49 @@
+"""What a method may say of Dynamic ConPET."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import model_validator
+
+from conpet.config.settings import Count, Positive, Share
+from conpet.config.strict import Strict
+
+
+class Options(Strict):
+    """``top_k`` experts answer; with teacher forcing the true task's expert is one in training.
+
+    ``selector_untrained``: whether the best selector may be the one before training (the authors'
+    rule), which finds all earlier tasks and never the new one. ``selector_clip_norm`` stands in
+    place of ``training.clip_norm`` while a selector is trained. The rest goes beyond the paper:
+
+    ``redraw``: fresh batches in every pass of selector and expert (the authors' code), not one
+    plan for all. ``selector``: what it is trained to tell apart; with ``lda`` classes, and then
+    class means and a shared covariance of its representations of ``selector_fit`` speak.
+    ``routing``: ``hard`` leaves the classes of experts that are not asked out, ``soft`` weighs
+    experts by the selector's log p(task). ``expert_init``: an expert starts ``fresh``; from the
+    ``selector``, and the next selector from the expert (the authors' LLaMA code); or from a
+    ``shared`` adapter, the selector's, which is carried on by itself from expert 1.
+    ``fill``: an expert's batches hold only samples that give it a gradient. ``expert_share``: of
+    each epoch's batches, from task 2 on, that an expert follows. ``temperature``: the scores of
+    each expert and selector are set to one scale on validation data.
+    """
+
+    top_k: Count = 1
+    teacher_forcing: bool = True
+    expert_init: Literal["fresh", "selector", "shared"] = "fresh"
+    selector_clip_norm: Positive | None = 1.0
+    selector_untrained: bool = False
+    redraw: bool = False
+    selector: Literal["tasks", "classes", "lda"] = "tasks"
+    selector_fit: Literal["plan", "history"] = "plan"
+    routing: Literal["hard", "soft"] = "hard"
+    fill: bool = False
+    expert_share: Share = 1.0
+    temperature: bool = False
+
+    @model_validator(mode="after")
+    def _fits(self) -> Options:
+        if self.fill and not self.teacher_forcing and self.routing == "hard":
+            raise ValueError("fill needs teacher_forcing: a sample is its own task's expert's")
+        return self

@@ -1,0 +1,224 @@
+"""Who says whose task a sample is: one module and head, carried from task to task.
+
+Over tasks, as the paper has it, or over classes, whose scores are summed up task by task.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from conpet.errors import UserError
+from conpet.heads.softmax import Softmax as Head
+from conpet.learners.base import mean_by_task
+from conpet.learners.discriminant import class_means, discriminant
+from conpet.learners.routing import fit_temperature, log_sum_by_task
+from conpet.models.backbone import State
+from conpet.replay.base import Plan
+
+if TYPE_CHECKING:
+    from conpet.learners.experts import Experts
+
+FEWEST = 5  # samples of a class that a discriminant is fitted on at least, where there are so many
+NEVER = -1e4  # the score of a class that no sample tells anything of
+
+
+@dataclass(frozen=True)
+class Word:
+    """What a selector says of n samples: scores of tasks (n, t), and of classes where it has any.
+
+    ``classes``: (n, seen); None where its head is over tasks.
+    """
+
+    tasks: Tensor
+    classes: Tensor | None = None
+
+
+class Selector:
+    """The selector of an :class:`~conpet.learners.experts.Experts` learner.
+
+    Attributes:
+        adapter: its PEFT module; None before task 2.
+        head: a row a task, or a row a class.
+        discriminant: weight and bias fitted on its representations (``selector: lda``).
+        temperature: what its scores are divided by.
+    """
+
+    def __init__(self, learner: Experts) -> None:
+        self.learner = learner
+        self.adapter: State | None = None
+        self.head: Head | None = None
+        self.discriminant: tuple[Tensor, Tensor] | None = None
+        self.temperature = 1.0
+
+    @property
+    def over_classes(self) -> bool:
+        """Whether its head has a row a class, not a row a task."""
+        return bool(self.learner.options.selector != "tasks")
+
+    def make_head(self) -> Head:
+        """Return the head, grown to what has arrived."""
+        stream, context = self.learner.stream, self.learner.context
+        rows = stream.seen if self.over_classes else stream.tasks
+        if self.head is None:
+            made = Head(self.learner.backbone.width, rows, context.seed.of("init", "selector"))
+            self.head = made.to(self.learner.backbone.device)
+        if len(self.head.bias) < rows:  # growing makes new parameters: never while they are trained
+            self.head.grow(rows)
+        return self.head
+
+    def take(self, adapter: State, tensors: dict[str, Tensor]) -> None:
+        """Take up what :meth:`tensors` gave a state, and its adapter."""
+        self.adapter = adapter
+        self.make_head().take(tensors)
+        if self.learner.options.selector == "lda":
+            self.discriminant = tensors["lda.weight"], tensors["lda.bias"]
+        if self.learner.options.temperature:
+            self.temperature = float(tensors["temperature"])
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Return what a state keeps of it beside the adapter."""
+        found = self.make_head().tensors()
+        if self.discriminant is not None:
+            found |= {"lda.weight": self.discriminant[0], "lda.bias": self.discriminant[1]}
+        if self.learner.options.temperature:
+            found["temperature"] = torch.tensor(self.temperature, dtype=torch.float64)
+        return found
+
+    def rows(self, start: int, end: int) -> dict[str, Tensor] | None:
+        """Return the head's rows of some classes, as a head takes them; None if over tasks."""
+        if not self.over_classes or self.head is None:
+            return None
+        return {name: value[start:end] for name, value in self.head.tensors().items()}
+
+    # -- training ---------------------------------------------------------------------------
+
+    def train(self, plan: Plan) -> None:
+        """Learn a plan from where the adapter in the backbone stands: tasks, or classes."""
+        learner, head = self.learner, self.make_head()
+        self.temperature = 1.0
+        device = learner.backbone.device
+        truth = learner.stream.label if self.over_classes else learner.stream.task - 1
+
+        def loss(batch: np.ndarray) -> Tensor:
+            targets = torch.from_numpy(truth[batch].astype(np.int64)).to(device)
+            return F.cross_entropy(self._in_training(head(learner.hidden(batch))), targets)
+
+        def accuracy(drawn: np.ndarray) -> float:
+            unique, inverse = np.unique(drawn, return_inverse=True)
+            tasks = learner.stream.task[unique]
+            found = self._word(unique, fitted=False).tasks.argmax(1).numpy() + 1
+            return mean_by_task((found == tasks)[inverse], learner.stream.task[drawn])
+
+        clip = {"clip_norm": learner.options.selector_clip_norm}
+        training = learner.context.training.model_copy(update=clip)
+        parameters = [*learner.backbone.parameters(), *head.parameters()]
+        untrained = learner.options.selector_untrained
+        learner.fit(plan, loss, accuracy, parameters, training, untrained)
+        self.adapter = learner.backbone.state()
+        self._fit(plan)
+
+    def _in_training(self, scores: Tensor) -> Tensor:
+        """Return what the loss is taken of: scores of tasks or classes + log of the plan's shares.
+
+        A task's share is that of its classes together.
+        """
+        prior = self.learner.prior
+        if prior.plan is None or self.over_classes:
+            return prior.in_training(scores)
+        shares = log_sum_by_task(prior.plan[None], self.learner.stream.class_task)
+        return scores + shares.to(scores.device)
+
+    def _in_answers(self, scores: Tensor) -> Tensor:
+        """Return scores + log of the history's shares, where answers are for these."""
+        prior = self.learner.prior
+        if prior.target is None or self.over_classes:
+            return prior.in_answers(scores)
+        return scores + log_sum_by_task(prior.target[None], self.learner.stream.class_task)
+
+    def _fit(self, plan: Plan) -> None:
+        """Fit what is fitted on representations, once they stay: discriminant, temperature."""
+        stream = self.learner.stream
+        if self.learner.options.selector == "lda":
+            samples = self._to_fit(plan)
+            features = self.learner.backbone.features(stream, samples).double().numpy()
+            self._discriminate(features, stream.label[samples])
+        if self.learner.options.temperature:
+            samples = plan.validated()
+            tasks = torch.from_numpy(stream.task[samples].astype(np.int64) - 1)
+            summed = stream.class_task if self.over_classes else None
+            self.temperature = fit_temperature(self._scores(samples), tasks, summed)
+
+    def _discriminate(self, features: np.ndarray, labels: np.ndarray) -> None:
+        means = class_means(features, labels, self.learner.stream.seen)
+        unknown = torch.from_numpy(np.isnan(means).any(axis=1))
+        weight, bias = discriminant(features, labels, np.nan_to_num(means))
+        weight[unknown], bias[unknown] = 0.0, NEVER
+        self.discriminant = weight, bias
+
+    def _to_fit(self, plan: Plan) -> np.ndarray:
+        """Return the samples that a discriminant is fitted on, sorted: the plan's and a few more.
+
+        Raises:
+            UserError: samples of former tasks do not come back.
+        """
+        learner, stream = self.learner, self.learner.stream
+        replay, arrived = learner.context.replay, learner.context.arrived
+        if not replay.brings_old:
+            raise UserError(
+                "experts: selector: lda needs samples of former tasks: use a replay that brings "
+                "them back, or selector: tasks or classes"
+            )
+        whole = np.union1d(replay.old(arrived), stream.of("train", [stream.tasks]))
+        if learner.options.selector_fit == "history":
+            return whole
+        samples = plan.trained()
+        rng = np.random.default_rng(learner.context.seed.of("lda", stream.tasks))
+        counts = np.bincount(stream.label[samples], minlength=stream.seen)
+        more = [samples]
+        for label in np.flatnonzero(counts < FEWEST):
+            rest = np.setdiff1d(whole[stream.label[whole] == label], samples)
+            more.append(rng.permutation(rest)[: FEWEST - counts[label]])
+        return np.unique(np.concatenate(more))
+
+    # -- asking -----------------------------------------------------------------------------
+
+    @torch.no_grad()
+    def ask(self, indices: np.ndarray) -> Word:
+        """Return what it says of samples, on the CPU; in task 1 there is nothing to tell apart.
+
+        Raises:
+            UserError: there is none yet.
+        """
+        if self.learner.stream.tasks == 1:
+            return Word(torch.zeros(len(indices), 1))
+        if self.adapter is None:
+            raise UserError("experts: no selector: run `conpet select` first")
+        self.learner.backbone.load_state(self.adapter)
+        return self._word(indices)
+
+    @torch.no_grad()
+    def _word(self, indices: np.ndarray, fitted: bool = True) -> Word:
+        """Return what it says with the adapter that is in the backbone.
+
+        Args:
+            fitted: whether the discriminant speaks, where there is one, and not the head.
+        """
+        scores = self._in_answers(self._scores(indices, fitted) / self.temperature)
+        if not self.over_classes:
+            return Word(scores)
+        return Word(log_sum_by_task(scores, self.learner.stream.class_task), scores)
+
+    @torch.no_grad()
+    def _scores(self, indices: np.ndarray, fitted: bool = True) -> Tensor:
+        """Return the plain scores, of tasks or classes, on the CPU."""
+        backbone, head = self.learner.backbone, self.make_head()
+        features = backbone.features(self.learner.stream, indices)
+        if fitted and self.discriminant is not None:
+            return F.linear(features, *self.discriminant)
+        return head(features.to(backbone.device)).cpu()
