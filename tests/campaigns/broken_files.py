@@ -70,6 +70,7 @@ class World(Chain):
         answer = [*ask, "--state", experts[0], "--state", experts[1], "--selector", experts[2]]
         learnt = [self.snapshot, self.encoded]
         runs = [emr / "task02"]  # of one run and task: pictures and pages take their time
+        told = [emr / "task02/metrics.json", emr / "task02/state/state.json"]
         matrix = [*self.of, "--results", self.results]
         last = ["--out", self.out]
         track = [*part, "--model", "tiny", "--method", "emr", "--seed", "1", "--run", emr]
@@ -108,12 +109,12 @@ class World(Chain):
             "predict": (["--run", self.package, "--text", "a", *last], [self.package]),
             "table": ([*matrix, "main", *last], runs),
             "plot": ([*matrix, "accuracy", *last], runs),
-            "report": ([*matrix, *last], runs),
-            "tables": ([*matrix, *last], runs),
+            "report": ([*matrix, *last], told),
+            "tables": ([*matrix, *last], told),
             "show": (matrix, runs),
             "track-store": ([*self.store, *last], [self.folder / "mlflow.db"]),
             "track": ([*track, *self.store, *last], [*runs, self.folder / "mlflow.db"]),
-            "track-summary": ([*matrix, *self.store, *last], runs),
+            "track-summary": ([*matrix, *self.store, *last], told),
             "log-model": (
                 ["--package", self.package, "--tracked", self.tracked, *self.store[:2], *last],
                 [self.package, self.tracked],
