@@ -6,6 +6,8 @@ Takes many minutes, so it is run by hand: `python -m pytest tests/campaigns/brok
 from __future__ import annotations
 
 import contextlib
+import shutil
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -172,9 +174,13 @@ def test_a_broken_file_is_one_line(
 
 def said_wrong(world: World, command: str, words: list[str | Path]) -> str:
     """Run a command; return what is wrong with how it ends, if anything."""
+    shutil.rmtree(world.out, ignore_errors=True)  # one command's folder is another's file
+    world.out.unlink(missing_ok=True)
     try:
         world(command, *words)
     except SystemExit as end:
+        if end.code == 128 + signal.SIGTERM:  # sent to this campaign, whose command heeds it
+            pytest.exit("stopped by SIGTERM")
         line = str(end.code)
         if not line.startswith("conpet: error: ") or "\n" in line:
             return f"ends with {line!r}"

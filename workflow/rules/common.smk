@@ -306,9 +306,11 @@ def previous_selector(wildcards):
 
 
 def selector_start(wildcards):
-    """Return the states a selector starts from, where the method says so."""
-    options = chosen(wildcards).methods[wildcards.method].options
-    return earlier_states(wildcards) if options.get("expert_init") == "selector" else []
+    """Return the states a selector starts from, or is trained with the memory of, if any."""
+    experiment, name = chosen(wildcards), wildcards.method
+    started = experiment.methods[name].options.get("expert_init") == "selector"
+    needed = started or FACTS[experiment.name][name]["keeps"]
+    return earlier_states(wildcards) if needed else []
 
 
 # -- the last task of a run ------------------------------------------------------------------
