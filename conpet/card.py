@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -13,10 +14,11 @@ from conpet.config.settings import Compute, Settings, Tuning
 from conpet.config.stages import Learn
 from conpet.config.strict import Strict, validate
 from conpet.errors import UserError
-from conpet.files import read_json
+from conpet.files import read_json, sha256
 from conpet.run import RunKey
 
 CARD_FILE = "model.json"
+_LOADED = (".safetensors", ".json")
 
 # a package may come from anybody: what becomes part of a path is a plain name
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._+-]*$")]
@@ -60,7 +62,8 @@ class Calibration(Strict):
 class Card(Strict):
     """A packaged learner: of which run it is, how to open it, how far it can be believed.
 
-    ``samples`` is a hash of the validation and test samples that it was measured on.
+    ``samples`` is a hash of the validation and test samples that it was measured on. ``files`` are
+    the SHA-256s of what lies in the states' folders; none where an older version packaged it.
     """
 
     format: Literal[1] = 1
@@ -82,6 +85,7 @@ class Card(Strict):
     states: Annotated[list[StateName], Field(min_length=1)]
     selector: Literal["selector"] | None
     samples: str = ""
+    files: dict[str, Sha256] = {}
     calibration: Calibration | None = None
 
     @model_validator(mode="after")
@@ -104,6 +108,34 @@ class Card(Strict):
     def run_key(self) -> RunKey:
         """The run that was packaged."""
         return RunKey(self.experiment, self.dataset, self.model, self.method, self.seed)
+
+
+def digests(package: Path, states: Sequence[str]) -> dict[str, str]:
+    """Return the SHA-256 of each file that is loaded from a package's states, by its path."""
+    found = sorted(p for name in states for p in (package / name).rglob("*") if p.suffix in _LOADED)
+    return {path.relative_to(package).as_posix(): sha256(path) for path in found if path.is_file()}
+
+
+def check_files(package: Path, card: Card) -> None:
+    """Refuse a package whose files are not those that its card was written for.
+
+    Raises:
+        UserError: the first file that has changed, is missing, or is too many.
+    """
+    if not card.files:
+        return
+    found = digests(package, [*card.states, *([card.selector] if card.selector else [])])
+    for name in sorted(found.keys() | card.files.keys()):
+        if found.get(name) != card.files.get(name):
+            what = (
+                "is missing" if name not in found
+                else "is not of this package" if name not in card.files
+                else "has changed since it was packaged"
+            )  # fmt: skip
+            raise UserError(
+                f"{package / name}: {what} (SHA-256 in {CARD_FILE}): package the run again, or "
+                "take the learner from where it came"
+            )
 
 
 def read_card(folder: Path) -> Card:

@@ -16,6 +16,7 @@ from conpet.errors import UserError
 from conpet.evaluation import task_metrics
 from conpet.files import atomic, write_json
 from conpet.learners.base import Learner
+from conpet.run.inputs import Inputs
 from conpet.run.states import read_state
 
 REPRESENTED = 40  # test texts a task; enough for a picture, and a few seconds' work
@@ -43,7 +44,8 @@ class Asked:
         )
         job = Job(about, newest.key, newest.task)
         learner = make_learner(job, self.snapshot, open_encoded(self.encoded, job.task), [], what)
-        take_up(job, learner, self.states, self.selector, (job.task, job.task))
+        inputs = Inputs(self.snapshot, self.encoded)
+        take_up(job, learner, inputs, self.states, self.selector, (job.task, job.task))
         return job, learner
 
     def test_samples(self, job: Job, stream: Stream) -> np.ndarray:

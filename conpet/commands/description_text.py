@@ -86,14 +86,17 @@ _DUPLICATES = {
     "tests_seen_before": "{count:,} of {of:,} test texts stand in training or validation too",
     "several_labels": "{count:,} of {of:,} different texts have several labels",
 }
+_NEAR = "but for white space, case or Unicode form, "
 
 
 def _warnings(report: dict[str, Any]) -> str:
     lines = [f"  {line}" for line in report["warnings"]]
     for kind, found in report["duplicates"].items():
         places = ", ".join(found["first"])
-        text = _DUPLICATES[kind].format(**found)
-        lines.append(f"  {text}: first {places}: duplicates: drop leaves them out")
+        near, exact = kind.startswith("near_"), kind.removeprefix("near_")
+        text = (_NEAR if near else "") + _DUPLICATES[exact].format(**found)
+        remedy = "drop_near" if near else "drop"
+        lines.append(f"  {text}: first {places}: duplicates: {remedy} leaves them out")
     for name, model in report["models"].items():
         if (unknown := model["unknown"])["tokens"]:
             lines.append(

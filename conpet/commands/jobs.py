@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import resource
 import sys
 import time
@@ -16,7 +15,7 @@ import torch
 from conpet.config.stages import Learn
 from conpet.data.stream import Stream, open_stream
 from conpet.errors import UserError
-from conpet.files import atomic_folder, sha256, write_json
+from conpet.files import atomic_folder, write_json
 from conpet.learners import learner_class
 from conpet.learners.assembly import assemble
 from conpet.learners.base import Learner, Seeds
@@ -27,7 +26,15 @@ from conpet.replay import replay_class
 from conpet.replay.base import Plan
 from conpet.replay.exemplars import read_memory, write_memory
 from conpet.run import MEMORY_FILE, STATE_FILE, TIMING_FILE, RunKey
-from conpet.run.states import State, check_classes, check_same_run, check_tasks, read_state
+from conpet.run.inputs import Inputs
+from conpet.run.states import (
+    State,
+    check_classes,
+    check_same_run,
+    check_tasks,
+    read_selector,
+    read_state,
+)
 from conpet.tracking.live import live
 
 
@@ -86,6 +93,7 @@ def _listener(job: Job, what: str) -> Listener | None:
 def take_up(
     job: Job,
     learner: Learner,
+    inputs: Inputs,
     states: Sequence[Path],
     selector: Path | None,
     tasks: tuple[int, int],
@@ -96,21 +104,19 @@ def take_up(
         tasks: n, and the selector's task.
 
     Raises:
-        UserError: a folder holds no state, or one of another task, run, setting or data; one is
-            missing, or one too many.
+        UserError: a folder holds no state, or one of another task, run, setting, model or data;
+            one is missing, or one too many.
     """
     found = [(folder, read_state(folder)) for folder in states]
     check_tasks([state for _, state in found], tasks[0], learner.experts)
     if selector is not None:
         if not learner.experts:
             raise UserError(f"--selector: learner {job.about.learner} has none: leave it out")
-        chosen = read_state(selector, "select")
-        if chosen.task != tasks[1]:
-            raise UserError(f"{selector}: the selector of task {chosen.task}, not {tasks[1]}")
-        found.append((selector, chosen))
+        found.append((selector, read_selector(selector, tasks[1])))
     check_same_run(found, job.state())
     for folder, state in found:
         check_classes(folder, state, learner.stream.classes)
+    inputs.check(found)
     learner.load(states, selector)
 
 
@@ -125,10 +131,11 @@ def train_task(
     """Learn one task from the earlier states and write the new state, with what it keeps."""
     start = time.monotonic()
     learner = make_learner(job, snapshot, open_encoded(encoded, job.task), states, "train")
-    take_up(job, learner, states, selector, (job.task - 1, job.task))
+    inputs = Inputs(snapshot, encoded)
+    take_up(job, learner, inputs, states, selector, (job.task - 1, job.task))
     plan = learner.train()
     learner.keep()
-    _write_state(job, learner, plan, encoded, out, (start, "train"))
+    _write_state(job, learner, plan, inputs, out, (start, "train"))
 
 
 def train_selector(
@@ -143,17 +150,24 @@ def train_selector(
     start = time.monotonic()
     if not learner_class(job.about.learner).experts:
         raise UserError(f"method {job.key.method}: its learner has no selector: nothing to select")
-    learner: Any = make_learner(job, snapshot, open_encoded(encoded, job.task), [], "select")
-    take_up(job, learner, states, previous, (job.task - 1 if states else 0, job.task - 1))
+    if replay_class(job.about.replay).keeps and job.task > 1 and not states:
+        raise UserError(
+            f"--state: replay {job.about.replay} keeps a memory: give the states of all tasks "
+            "before, oldest first"
+        )
+    inputs = Inputs(snapshot, encoded)
+    stream = open_encoded(encoded, job.task)
+    learner: Any = make_learner(job, snapshot, stream, states, "select")
+    take_up(job, learner, inputs, states, previous, (job.task - 1 if states else 0, job.task - 1))
     plan = learner.train_selector()
-    _write_state(job, learner, plan, encoded, out, (start, "select"))
+    _write_state(job, learner, plan, inputs, out, (start, "select"))
 
 
 def _write_state(
     job: Job,
     learner: Learner,
     plan: Plan,
-    encoded: Sequence[Path],
+    inputs: Inputs,
     out: Path,
     begun: tuple[float, str],
 ) -> None:
@@ -163,7 +177,6 @@ def _write_state(
         learner.save(folder)
         if stage == "train" and learner.context.replay.keeps:
             write_memory(folder / MEMORY_FILE, learner.keep())
-        encoded_hash = hashlib.sha256("".join(sha256(p) for p in encoded).encode()).hexdigest()
         state = {
             **job.keys(),
             "learner": job.about.learner,
@@ -173,7 +186,8 @@ def _write_state(
             "settings": job.about.model_dump(mode="json"),
             "precision": learner.backbone.precision,
             "plan_sha256": plan.sha256(),
-            "encoded_sha256": encoded_hash,
+            "encoded_sha256": inputs.encoded_sha256,
+            "snapshot_sha256": inputs.snapshot_sha256,
             "best_epoch": history.best_epoch,
             "trainable_parameters": sum(p.numel() for p in learner.parameters()),
             "total_parameters": learner.backbone.total_parameters,

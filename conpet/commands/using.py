@@ -102,6 +102,9 @@ def predict(
     predictor = load(
         run, snapshot=snapshot, mirror=mirror, device=device, precision=precision, threads=threads
     )
+    if not predictor.about.files:
+        said = "an older version packaged it, so that its files cannot be checked"
+        print(f"conpet: {run}: {said}: package the run again", file=sys.stderr)
     wanted = threshold if threshold is not None else refuse
     frame = predictor.predict(texts, wanted).frame(probabilities)
     frame.insert(0, "text", texts)

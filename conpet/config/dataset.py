@@ -122,7 +122,8 @@ class Outside(Strict):
 class Dataset(Strict):
     """One dataset: where it comes from, how it reads, how it becomes a stream of tasks.
 
-    ``duplicates: drop`` keeps one of equal texts with one label, and none with several labels.
+    ``duplicates: drop`` keeps one of equal texts with one label, and none with several labels;
+    ``drop_near`` takes for equal what differs in white space, case or Unicode form alone.
     """
 
     title: str
@@ -132,7 +133,7 @@ class Dataset(Strict):
     kind: Literal["relation", "entity", "sentence"]
     format: str
     options: dict[str, Any] = {}
-    duplicates: Literal["keep", "drop"] = "keep"
+    duplicates: Literal["keep", "drop", "drop_near"] = "keep"
     template: str
     files: Files = []
     generator: Generator | None = None

@@ -44,7 +44,8 @@ def load_datasets(
     ``datasets`` are names of config/datasets, or the datasets themselves, of which the files are
     enough to say; ``base`` names one of config/datasets that a variant differs from in the rest of
     its keys. A path is looked for beside the YAML that it stands in, then where the command
-    is run.
+    is run. A file without an address is looked for by its name in config/datasets/DATASET, and
+    beside an experiment that writes its dataset out.
 
     Raises:
         UserError: an unknown name, a mistake in a dataset, a name that is taken.
@@ -58,7 +59,8 @@ def load_datasets(
         else:
             places[name] = f"{config_dir}/datasets/{name}.yaml"
             data = load("datasets", "dataset", name, Dataset, config_dir, where)
-            found[name] = _resolved(data, [config_dir / "datasets"])
+            folder = config_dir / "datasets"
+            found[name] = _resolved(data, [folder], [folder / name])
         found[name] = _extended(found[name], additions_file(config_dir, name))
     return found, places
 
@@ -91,11 +93,12 @@ def _written_out(
     place = f"{where}: datasets.{name}"
     given = _based(value, "datasets", "dataset", config_dir, place)
     data = validate(Dataset, _with_defaults(name, given, place, checks), place)
-    folders = [Path(where).parent]
+    folders, shared = [Path(where).parent], config_dir / "datasets"
     if "base" in value:
-        # the paths of its base lie beside the base; its split is what the base has
-        return _resolved(data, [*folders, config_dir / "datasets"])
-    data = _resolved(data, folders, by_name=True)
+        # the files of its base lie beside the base; its split is what the base has
+        by_name = [shared / name, shared / str(value["base"])]
+        return _resolved(data, [*folders, shared], by_name)
+    data = _resolved(data, folders, [*folders, shared / name])
     if "split" in given or _has_splits(data, checks):
         return data
     return data.model_copy(update={"split": Partition(scheme="per_class")})
@@ -173,24 +176,25 @@ def check_names(file: Path, datasets: Sequence[str] | dict[str, Any], config_dir
             raise UserError(f"{file}: datasets.{name}: {path} has that name: choose another")
 
 
-def _resolved(data: Dataset, folders: list[Path], by_name: bool = False) -> Dataset:
+def _resolved(data: Dataset, folders: list[Path], by_name: list[Path]) -> Dataset:
     """Return the dataset with the paths of files that lie in one of the folders.
 
-    ``by_name``: a file without an address is looked for there by its name.
+    Args:
+        by_name: where a file without an address is looked for by its name.
     """
     return _beside(data, folders, by_name).model_copy(
         update={"additions": [_beside(part, folders, by_name) for part in data.additions]}
     )
 
 
-def _beside(part: P, folders: list[Path], by_name: bool = False) -> P:
+def _beside(part: P, folders: list[Path], by_name: Sequence[Path] = ()) -> P:
     return part.model_copy(update={"files": [_at(file, folders, by_name) for file in part.files]})
 
 
-def _at(file: RawFile, folders: list[Path], by_name: bool) -> RawFile:
+def _at(file: RawFile, folders: Sequence[Path], by_name: Sequence[Path]) -> RawFile:
     local = file.local_path()
-    if by_name and file.url is None and file.member is None:
-        local = Path(file.name)
+    if file.url is None and file.member is None:
+        local, folders = Path(file.name), by_name
     if local is None or local.is_absolute():
         return file
     there = next((path for folder in folders if (path := folder / local).is_file()), None)

@@ -49,7 +49,7 @@ class Prepare(Stage):
     format: str
     options: dict[str, Any] = {}
     files: list[RawFile]
-    duplicates: Literal["keep", "drop"] = "keep"
+    duplicates: Literal["keep", "drop", "drop_near"] = "keep"
 
 
 class PublishedOrder(Strict):

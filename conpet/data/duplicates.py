@@ -2,31 +2,55 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from typing import Any
 
 from conpet.data.report import Report
-from conpet.data.schema import Mention, Sample
+from conpet.data.schema import Sample
 
-Identity = tuple[str, tuple[Mention, ...]]
+Identity = Callable[[Sample], Hashable]
 _KEPT_FIRST = ("test", "valid", "train", "")
+_NAMED = 5
 
 
-def identity(sample: Sample) -> Identity:
+def identity(sample: Sample) -> Hashable:
     """Return what makes two samples one to a learner: the text and what is marked in it."""
     return sample.text, sample.mentions
 
 
-def drop_duplicates(samples: Sequence[Sample], report: Report) -> list[Sample]:
+def near_identity(sample: Sample) -> Hashable:
+    """Return what two samples share that differ in white space, case or Unicode form alone."""
+    marked = [(m.role, _plain(sample.text[m.start : m.end])) for m in sample.mentions]
+    places = [len(_plain(sample.text[: m.start])) for m in sample.mentions]
+    return _plain(sample.text), tuple(zip(marked, places, strict=True))
+
+
+def _plain(text: str) -> str:
+    """Return a text without what a reader takes for a matter of typing.
+
+    NFKC makes one of letters that look alike (full width, ligatures, accents typed apart);
+    case-folding may undo it, hence twice.
+    """
+    folded = unicodedata.normalize("NFKC", text).casefold()
+    return " ".join(unicodedata.normalize("NFKC", folded).split())
+
+
+def drop_duplicates(
+    samples: Sequence[Sample], report: Report, alike: Identity = identity
+) -> list[Sample]:
     """Return the samples without those whose text has several labels, or stands there already.
 
     Of copies with one label that of the test split stays, else of valid, else the first: so a test
     stays as long as it was, and none of its texts is trained on. All are counted in ``report``.
+
+    Args:
+        alike: what copies of one text share: :func:`identity` or :func:`near_identity`.
     """
-    groups: dict[Identity, list[int]] = defaultdict(list)
+    groups: dict[Hashable, list[int]] = defaultdict(list)
     for row, sample in enumerate(samples):
-        groups[identity(sample)].append(row)
+        groups[alike(sample)].append(row)
     dropped: dict[int, str] = {}
     for rows in groups.values():
         if len({samples[row].label for row in rows}) > 1:
@@ -42,30 +66,51 @@ def drop_duplicates(samples: Sequence[Sample], report: Report) -> list[Sample]:
 def count_duplicates(samples: Iterable[tuple[Sample, str]]) -> dict[str, dict[str, Any]]:
     """Return what stands more than once: ``{kind: {"count", "of", "first"}}``, kinds that occur.
 
+    Kinds that begin with ``near_`` are of texts that differ in white space, case or Unicode form;
+    what is exactly the same is not counted there again.
+
     Args:
         samples: each with the split that it was put into, or an empty one.
     """
-    labels: dict[Identity, set[str]] = defaultdict(set)
-    splits: dict[Identity, set[str]] = defaultdict(set)
-    report, total, tests = Report(), 0, 0
     known = list(samples)
-    for sample, split in known:
-        key = identity(sample)
-        if sample.label in labels[key]:
-            report.drop("copies", sample.id)
-        labels[key].add(sample.label)
-        splits[key].add(split)
-    several = set()
-    for sample, split in known:
-        key = identity(sample)
-        total, tests = total + 1, tests + (split == "test")
-        if split == "test" and splits[key] & {"train", "valid"}:
-            report.drop("tests_seen_before", sample.id)
-        if len(labels[key]) > 1 and key not in several:
-            several.add(key)
-            report.drop("several_labels", sample.id)
-    of = {"copies": total, "tests_seen_before": tests, "several_labels": len(labels)}
+    found: dict[str, dict[str, Any]] = {}
+    tests = sum(split == "test" for _, split in known)
+    counted: dict[str, set[int]] = defaultdict(set)
+    for prefix, alike in (("", identity), ("near_", near_identity)):
+        groups: dict[Hashable, list[int]] = defaultdict(list)
+        for row, (sample, _) in enumerate(known):
+            groups[alike(sample)].append(row)
+        of = {"copies": len(known), "tests_seen_before": tests, "several_labels": len(groups)}
+        for kind, cases in _repeated(known, list(groups.values())).items():
+            new = [rows for rows in cases if counted[kind].isdisjoint(rows)]
+            counted[kind].update(row for rows in cases for row in rows)
+            if new:
+                first = [known[rows[0]][0].id for rows in new[:_NAMED]]
+                found[prefix + kind] = {"count": len(new), "of": of[kind], "first": first}
+    return found
+
+
+def _repeated(
+    known: Sequence[tuple[Sample, str]], groups: Sequence[list[int]]
+) -> dict[str, list[list[int]]]:
+    """Return the rows of each case of each kind, in the order of their first rows.
+
+    Args:
+        groups: the rows of each text.
+    """
+    copies, tests, several = [], [], []
+    for rows in groups:
+        labels: set[str] = set()
+        for row in rows:
+            if known[row][0].label in labels:
+                copies.append([row])
+            labels.add(known[row][0].label)
+        if {known[row][1] for row in rows} & {"train", "valid"}:
+            tests += [[row] for row in rows if known[row][1] == "test"]
+        if len(labels) > 1:
+            several.append(rows)
     return {
-        kind: {"count": found["count"], "of": of[kind], "first": found["first"]}
-        for kind, found in report.as_dict()["dropped"].items()
+        "copies": sorted(copies),
+        "tests_seen_before": sorted(tests),
+        "several_labels": several,
     }

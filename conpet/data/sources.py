@@ -144,11 +144,14 @@ def _check_reachable(files: Sequence[RawFile], dataset: str, mirror: Path | None
     ]
     if not missing:
         return
-    folder = f"{mirror}/{dataset}" if mirror is not None else f"MIRROR/{dataset}"
-    how = "" if mirror is not None else " and give MIRROR as the local mirror"
+    where = (
+        f"{mirror}/{dataset}"
+        if mirror is not None
+        else f"config/datasets/{dataset}, or MIRROR/{dataset} and give MIRROR as the local mirror"
+    )
     raise UserError(
         f"{dataset}: no public download (licensed, or no fixed address): put "
-        f"{', '.join(dict.fromkeys(missing))} into {folder}{how}"
+        f"{', '.join(dict.fromkeys(missing))} into {where}"
     )
 
 

@@ -12,7 +12,7 @@ from conpet.config.raw import MANIFEST
 from conpet.config.stages import Encode, FetchDataset, Prepare, Split
 from conpet.config.strict import validate
 from conpet.data import readers
-from conpet.data.duplicates import drop_duplicates
+from conpet.data.duplicates import drop_duplicates, identity, near_identity
 from conpet.data.report import Report
 from conpet.data.samples import read_samples, write_samples
 from conpet.data.shortage import shortages, untrainable
@@ -59,8 +59,9 @@ def prepare(about: Prepare, part: tuple[str, str], raw: Path, out: Path, report:
     read_manifest(raw)
     found = Report()
     samples = readers.read(about.format, raw, about.files, about.options, found)
-    if about.duplicates == "drop":
-        samples = drop_duplicates(samples, found)
+    if about.duplicates != "keep":
+        alike = near_identity if about.duplicates == "drop_near" else identity
+        samples = drop_duplicates(samples, found, alike)
     labels = Counter(s.label for s in samples)
     write_samples(out, samples)
     counts = {"samples": len(samples), "labels": dict(sorted(labels.items()))}

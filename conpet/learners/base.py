@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
@@ -16,17 +15,16 @@ from torch import Tensor, nn
 
 from conpet.config.settings import Training
 from conpet.config.strict import Strict
-from conpet.errors import UserError, reason
+from conpet.errors import UserError
 from conpet.heads import trained_head
 from conpet.learners.context import Context, Seeds
+from conpet.learners.kept import LEARNER_FILE, kept_tensors
 from conpet.learners.prior import Prior
 from conpet.learners.refit import Refit
-from conpet.models.saving import read_tensors
 from conpet.replay.base import Plan
 from conpet.replay.exemplars import Memory
 from conpet.training import History, fit
 
-LEARNER_FILE = "learner.safetensors"
 __all__ = [
     "LEARNER_FILE", "Classifier", "Context", "Learner", "Prediction", "Seeds", "kept_tensors",
     "mean_by_task",
@@ -49,24 +47,6 @@ class Prediction:
     def labels(self) -> np.ndarray:
         """Return the class number of each sample's highest score."""
         return self.scores.argmax(1).numpy()
-
-
-@contextmanager
-def kept_tensors(folder: Path) -> Iterator[dict[str, Tensor]]:
-    """Yield what :meth:`Learner.tensors` gave a state, for the block to take up.
-
-    Raises:
-        UserError: the file is not whole, or holds other tensors than the block needs.
-    """
-    path = folder / LEARNER_FILE
-    tensors = read_tensors(path)
-    again = "another learner's, or of another model: learn the task again"
-    try:
-        yield tensors
-    except KeyError as error:
-        raise UserError(f"{path}: no {error}: {again}") from None
-    except (IndexError, RuntimeError, TypeError) as error:  # torch's, where shapes do not fit
-        raise UserError(f"{path}: does not fit ({reason(error)}): {again}") from None
 
 
 class Learner(ABC):

@@ -103,7 +103,8 @@ class Refit:
     def take(self, tensors: dict[str, Tensor]) -> None:
         """Take up what :meth:`tensors` gave, out of all that a state keeps."""
         if self.head is not None:
-            own = {k.removeprefix(PREFIX): t for k, t in tensors.items() if k.startswith(PREFIX)}
+            names = [name for name in tensors if name.startswith(PREFIX)]
+            own = {name.removeprefix(PREFIX): tensors[name] for name in names}
             self.head.take(own)
 
     def _head(self) -> Fitted:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import shutil
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -20,9 +22,12 @@ TOKENIZERS = (
     "sentencepiece.bpe.model",
 )
 INDEX = "model.safetensors.index.json"
+_CONFIG = "config.json"
+# keys of it that say where a model came from, not what it computes
+_ABOUT_FILES = ("_name_or_path", "transformers_version")
 # What a transformers model needs, and the papers that must travel with it.
 PATTERNS = (
-    "config.json",
+    _CONFIG,
     "generation_config.json",
     "model*.safetensors",
     INDEX,
@@ -59,6 +64,25 @@ def copy(origin: Path, folder: Path) -> None:
             shutil.copyfile(path, folder / path.name)
 
 
+def digest(folder: Path) -> str:
+    """Return the SHA-256 of all that a model's hidden states depend on: its config and weights.
+
+    The files are read, not what source.json says of them: they may have been exchanged.
+
+    Raises:
+        UserError: there is no model.
+    """
+    if not (folder / _CONFIG).is_file():
+        raise UserError(f"{folder}: no model here: run `conpet fetch-model` first")
+    config = files.read_json(folder / _CONFIG)
+    if isinstance(config, dict):
+        config = {k: v for k, v in config.items() if k not in _ABOUT_FILES}
+    found = hashlib.sha256(json.dumps(config, sort_keys=True).encode())
+    for path in sorted(folder.glob("*.safetensors")):
+        found.update(f"{path.name} {files.sha256(path)}".encode())
+    return found.hexdigest()
+
+
 def check(folder: Path, label: str) -> None:
     """Check that ``folder`` holds a config, a tokenizer and whole safetensors weights that fit it.
 
@@ -67,7 +91,7 @@ def check(folder: Path, label: str) -> None:
             came from.
     """
     names = {path.name for path in folder.iterdir()}
-    if "config.json" not in names:
+    if _CONFIG not in names:
         raise UserError(f"{label}: no config.json: give a folder that transformers can load")
     weights = {name for name in names if name.endswith(".safetensors")}
     if not weights:

@@ -16,6 +16,7 @@ from typing import Any
 
 from conpet.config.settings import Tuning
 from conpet.errors import UserError, reason
+from conpet.models.peft_names import refuse, unmatched, unmatched_in
 from conpet.models.peft_types import check_type, peft_config
 
 #: tuning.type -> whether the parameter of a name is tuned
@@ -65,11 +66,17 @@ def tune(model: Any, name: str, tuning: Tuning, targets: list[str] | str) -> Any
 def _with_module(model: Any, name: str, config: Any) -> Any:
     from peft import get_peft_model
 
+    modules = [part for part, _ in model.named_modules()]
+    faults = list(unmatched(config, modules))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            return get_peft_model(model, config)
+            made = get_peft_model(model, config)
         except Exception as error:  # each type of PEFT's raises what it likes
             raise UserError(
                 f"tuning.config: {config.peft_type.value} refuses it on {name}: {reason(error)}"
             ) from None
+    refuse(faults, name, modules)
+    targeted = made.base_model.targeted_module_names
+    refuse(unmatched_in(config, targeted), name, targeted)
+    return made

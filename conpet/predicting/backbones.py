@@ -10,9 +10,10 @@ from pathlib import Path
 from conpet.card import BackbonePin
 from conpet.environment import CACHE
 from conpet.errors import UserError
-from conpet.files import read_json
+from conpet.files import read_json, sha256
 from conpet.models.fetching import fetch_model
 
+_WEIGHTS = ".safetensors"
 _ELSEWHERE = "set CONPET_CACHE to a folder, or give the backbone's own as snapshot"
 
 
@@ -56,6 +57,22 @@ def same(snapshot: Path, wanted: BackbonePin) -> bool:
     return False
 
 
+def check(snapshot: Path, wanted: BackbonePin) -> None:
+    """Refuse weights that are not those that the learner was trained on: they are read whole.
+
+    Raises:
+        UserError: the first file that is another one, is missing, or is too many.
+    """
+    pinned = {n: digest for n, digest in wanted.files.items() if n.endswith(_WEIGHTS)}
+    found = {path.name for path in snapshot.glob(f"*{_WEIGHTS}")}
+    for name in sorted(pinned.keys() | found):
+        if name not in found or sha256(snapshot / name) != pinned.get(name):
+            raise UserError(
+                f"{snapshot}: {name}: not the weights that the learner was trained on: give the "
+                "folder of the right ones as snapshot, or delete it and have it fetched again"
+            )
+
+
 def find(wanted: BackbonePin, package: Path, mirror: Path | None = None) -> Path:
     """Return a folder with the backbone: beside the results, in the cache, or fetched now.
 
@@ -79,5 +96,5 @@ def find(wanted: BackbonePin, package: Path, mirror: Path | None = None) -> Path
 
 
 def _short(wanted: BackbonePin) -> str:
-    weights = [digest for name, digest in sorted(wanted.files.items()) if "safetensors" in name]
+    weights = [digest for name, digest in sorted(wanted.files.items()) if name.endswith(_WEIGHTS)]
     return (weights or sorted(wanted.files.values()))[0][:12]

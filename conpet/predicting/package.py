@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from conpet.card import CARD_FILE, BackbonePin, Calibration, Card
+from conpet.card import CARD_FILE, BackbonePin, Calibration, Card, digests
 from conpet.config.stages import Package
 from conpet.data.stream import Stream, open_stream
 from conpet.data.tokenizer import longest
@@ -23,7 +23,15 @@ from conpet.predicting import calibration
 from conpet.predicting.predictor import Predictor
 from conpet.reading import read_object
 from conpet.run import MEMORY_FILE, STATE_FILE, TIMING_FILE
-from conpet.run.states import State, check_classes, check_same_run, read_state
+from conpet.run.inputs import Inputs
+from conpet.run.states import (
+    State,
+    check_classes,
+    check_same_run,
+    check_tasks,
+    read_selector,
+    read_state,
+)
 
 
 def package(
@@ -42,17 +50,26 @@ def package(
         outside: texts of none of the classes, to measure how well they can be told apart.
     """
     newest = read_state(states[-1])
-    keep = needed_states(learner_class(newest.settings.learner), states)
+    learner = learner_class(newest.settings.learner)
+    keep = needed_states(learner, states)
     found = [read_state(folder) for folder in keep]
-    check_same_run(list(zip(keep, found, strict=True)), newest)
+    check_tasks(found, newest.task, learner.experts)
+    pairs = list(zip(keep, found, strict=True))
+    if selector is not None:
+        pairs.append((selector, read_selector(selector, newest.task)))
+    check_same_run(pairs, newest)
+    Inputs(snapshot, encoded).check(pairs)
     stream = open_stream(encoded, newest.task)
-    check_classes(states[-1], newest, stream.classes)
+    for folder, state in pairs:
+        check_classes(folder, state, stream.classes)
     card = _describe(about, newest, snapshot, [state.task for state in found], selector, stream)
     with atomic_folder(out) as folder:
-        for name, state in zip(card.states, keep, strict=True):
-            _copy(state, folder / name)
+        for name, place in zip(card.states, keep, strict=True):
+            _copy(place, folder / name)
         if selector is not None:
             _copy(selector, folder / "selector")
+        names = [*card.states, *([card.selector] if card.selector else [])]
+        card = card.model_copy(update={"files": digests(folder, names)})
         write_json(folder / CARD_FILE, card.model_dump())
         measured = measure(Predictor(folder, snapshot), stream, outside)
         card = card.model_copy(update={"calibration": measured})
@@ -78,7 +95,7 @@ def _describe(
         raise UserError(f"{snapshot}: no model here: run `conpet fetch-model` first")
     learnt = newest.settings
     return Card(
-        **newest.model_dump(exclude={"stage", "settings", "classes"}),
+        **newest.key.of_task(newest.task),
         learner=learnt.learner,
         options=learnt.options,
         head=learnt.settings.head,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from conpet.card import CARD_FILE, Card, read_card
+from conpet.card import CARD_FILE, Card, check_files, read_card
 from conpet.config.settings import Compute
 from conpet.data.stream import Stream
 from conpet.data.template import vocabulary
@@ -94,11 +94,13 @@ class Predictor:
         threads: int = 1,
     ) -> None:
         self.about: Card = read_card(package)
+        check_files(package, self.about)
         found = (
             Path(snapshot)
             if snapshot
             else backbones.find(self.about.backbone, package, Path(mirror) if mirror else None)
         )
+        backbones.check(found, self.about.backbone)
         self._tokenizer = open_tokenizer(found)
         self._vocabulary = vocabulary(self._tokenizer)
         self._compute = Compute(device=device, precision=precision, threads=threads)

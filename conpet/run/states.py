@@ -34,6 +34,8 @@ class State(BaseModel):
     stage: Literal["train", "select"]
     classes: list[list[str]]
     settings: Learn
+    snapshot_sha256: str = ""
+    encoded_sha256: str = ""
 
     @property
     def key(self) -> RunKey:
@@ -62,6 +64,18 @@ def read_state(folder: Path, stage: Literal["train", "select"] = "train") -> Sta
         raise UserError(f"{folder}: is of stage {value.get('stage')!r}, not {wanted}")
     fields = {name: value[name] for name in State.model_fields if name in value}
     return validate_text(State, json.dumps(fields).encode(), str(path))
+
+
+def read_selector(folder: Path, task: int) -> State:
+    """Read what the selector of a task says of itself.
+
+    Raises:
+        UserError: no selector there, or another task's.
+    """
+    found = read_state(folder, "select")
+    if found.task != task:
+        raise UserError(f"{folder}: the selector of task {found.task}, not {task}")
+    return found
 
 
 def check_same_run(states: Sequence[tuple[Path, State]], wanted: State) -> None:

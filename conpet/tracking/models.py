@@ -8,9 +8,10 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from conpet.card import Card, read_card
+from conpet.card import Card, check_files, read_card
 from conpet.errors import UserError
-from conpet.files import read_json, write_json
+from conpet.files import write_json
+from conpet.reading import read_object
 from conpet.stores import is_server, local_path, plain_or_address
 from conpet.tracking import model_entries
 from conpet.tracking.store import logged_models, opened
@@ -51,7 +52,8 @@ def log_package(package: Path, tracked: Path, uri: str, out: Path) -> None:
             models have the name.
     """
     about = read_card(package)
-    run_id = read_json(tracked)["run_id"]
+    check_files(package, about)
+    run_id = read_object(tracked, "run_id")["run_id"]
     with opened(uri) as client:
         experiment = client.get_run(run_id).info.experiment_id
         name = _name(client, about)

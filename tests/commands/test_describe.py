@@ -136,6 +136,7 @@ def test_what_one_should_know_before_anything_is_trained(tmp_path: Path, describ
         "a w0x1 the,c0,test",
         "is ✿ 漢 w1x1,c1,test",
         "a w2x1 the,c0,test",
+        "A  w1x1 THE,c1,test",
     ]
     rows += ['"is ', 'w2x2",c2,test', "lonely,c3,test"]
     (tmp_path / "w.csv").write_text("\n".join(["text,label,split", *rows, ""]))
@@ -148,19 +149,25 @@ def test_what_one_should_know_before_anything_is_trained(tmp_path: Path, describ
     report, text = described(tmp_path / "w.yaml")
     warned = " ".join(text.partition("\nWarnings\n")[2].split())
     assert "1 of 4 classes (c3) have no sample for training: it cannot be learnt" in warned
-    assert "2 of 42 samples are copies of another, with the same label: first" in warned
-    assert "3 of 6 test texts stand in training or validation too" in warned
-    assert "1 of 39 different texts have several labels" in warned
+    near = "but for white space, case or Unicode form, 1 of 43 samples are copies of another"
+    assert near in warned and "duplicates: drop_near leaves them out" in warned
+    assert "2 of 43 samples are copies of another, with the same label: first" in warned
+    assert "3 of 7 test texts stand in training or validation too" in warned
+    assert "1 of 40 different texts have several labels" in warned
     unknown = report["models"]["tiny"]["unknown"]
     assert unknown["texts"] == 2  # and that of c3
-    assert f"tiny does not know {unknown['share']:.2%} of its tokens, in 2 of 42 texts" in warned
-    assert "rows that span lines: 1, the first at line 42 with 2 lines ('is \\nw2x2')" in " ".join(
+    assert f"tiny does not know {unknown['share']:.2%} of its tokens, in 2 of 43 texts" in warned
+    assert "rows that span lines: 1, the first at line 43 with 2 lines ('is \\nw2x2')" in " ".join(
         text.split()
     )
     write_yaml(tmp_path / "w.yaml", {**value, "split": {"scheme": "per_class"}})
     report, text = described(tmp_path / "w.yaml")
-    assert "42 of 42 samples have a split of their own" in text
+    assert "43 of 43 samples have a split of their own" in text
     write_yaml(tmp_path / "w.yaml", {**value, "duplicates": "drop"})
+    report, text = described(tmp_path / "w.yaml")
+    assert report["samples"] == 39
+    assert report["duplicates"].keys() == {"near_copies", "near_tests_seen_before"}
+    write_yaml(tmp_path / "w.yaml", {**value, "duplicates": "drop_near"})
     report, text = described(tmp_path / "w.yaml")
     assert (report["samples"], report["duplicates"]) == (38, {})
     assert "text with several labels" in text

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
 from conpet.commands.asking import Asked, evaluate_state
@@ -20,6 +21,8 @@ from conpet.config.stages import Learn
 from conpet.errors import UserError
 from conpet.files import read_json, write_json
 from conpet.run import RunKey
+from conpet.run.inputs import Inputs
+from conpet.run.states import read_state
 from tests.tiny import World, make_encoded
 
 KEY = RunKey("e", "tiny", "small", "emr", 1)
@@ -150,6 +153,8 @@ def test_an_adapter_that_lacks_a_weight(learnt: Learnt, state: Path) -> None:
     kept = {n: t for n, t in weights.items() if n != name}
     save_file(kept, path)
     assert evaluated(learnt.asked(state)).startswith(f"{path}: {name} is missing: made for another")
+    save_file(weights | {"more": weights[name].clone()}, path)
+    assert evaluated(learnt.asked(state)).startswith(f"{path}: more is too many: made for another")
     save_file(kept | {name: weights[name][:1].contiguous()}, path)
     assert f"{path}: {name} is (1, 32), not (4, 32): made" in evaluated(learnt.asked(state))
 
@@ -161,6 +166,11 @@ def test_a_learner_file_of_another_learner(learnt: Learnt, state: Path) -> None:
     assert evaluated(learnt.asked(state)).startswith(f"{path}: no 'head.bias': another learner's")
     save_file(head | {"head.weight": head["head.weight"][:, :7].contiguous()}, path)
     assert evaluated(learnt.asked(state)).startswith(f"{path}: does not fit (")
+    save_file(head | {"map": head["head.weight"].clone()}, path)  # as EA-EMR keeps one
+    said = (
+        f"{path}: 'map' is too many: another learner's, or of another model: learn the task again"
+    )
+    assert evaluated(learnt.asked(state)) == said
 
 
 def test_encoded_files_of_other_classes(learnt: Learnt, state: Path, tmp_path: Path) -> None:
@@ -169,6 +179,68 @@ def test_encoded_files_of_other_classes(learnt: Learnt, state: Path, tmp_path: P
     assert said.startswith(f"{state}: learnt task 1 with classes class1, class0, but the encoded ")
     job = Job(learnt.about, KEY, 2)
     assert message(lambda: learnt.train(job, [state], tmp_path / "out")) == said
+
+
+def other_weights(snapshot: Path, to: Path) -> Path:
+    """Copy a model's snapshot with one weight changed: shapes and names are the same."""
+    shutil.copytree(snapshot, to)
+    weights = load_file(to / "model.safetensors")
+    name = min(weights)
+    changed = {**weights, name: weights[name] + 1}
+    save_file(changed, to / "model.safetensors", metadata={"format": "pt"})
+    return to
+
+
+def test_another_model_than_it_was_learnt_on(learnt: Learnt, state: Path, tmp_path: Path) -> None:
+    other = other_weights(learnt.world.snapshot, tmp_path / "other")
+    said = f"{state}: learnt on another model than {other} now holds: give the snapshot that it was"
+    assert evaluated(replace(learnt.asked(state), snapshot=other)).startswith(said)
+    job, encoded = Job(learnt.about, KEY, 2), [learnt.world.encoded]
+    found = message(lambda: train_task(job, other, encoded, [state], None, tmp_path / "out"))
+    assert found.startswith(said)
+    # a file that says where the model came from alone is no other model
+    same = Path(shutil.copytree(learnt.world.snapshot, tmp_path / "same"))
+    edit(same / "config.json", lambda value: value.update(transformers_version="0"))
+    evaluate_state(replace(learnt.asked(state), snapshot=same), tmp_path / "m", tmp_path / "p")
+    edit(same / "config.json", lambda value: value.update(layer_norm_eps=0.5))
+    assert evaluated(replace(learnt.asked(state), snapshot=same)).startswith(
+        f"{state}: learnt on another model than {same} now holds"
+    )
+
+
+def test_other_encoded_files_than_it_was_learnt_from(
+    learnt: Learnt, state: Path, tmp_path: Path
+) -> None:
+    other = make_encoded(tmp_path, learnt.world.snapshot)
+    arrays = load_file(other)
+    arrays["ids"][3] += 1  # another word: the same classes, tasks and rows
+    with safe_open(other, framework="pt") as file:
+        save_file(arrays, other, metadata=file.metadata())
+    said = f"{state}: learnt from other encoded files than {other}: give those that it was learnt"
+    assert evaluated(replace(learnt.asked(state), encoded=[other])).startswith(said)
+    job, snapshot = Job(learnt.about, KEY, 2), learnt.world.snapshot
+    found = message(lambda: train_task(job, snapshot, [other], [state], None, tmp_path / "out"))
+    assert found.startswith(said)
+
+
+def test_a_part_that_comes_later_changes_nothing(learnt: Learnt, tmp_path: Path) -> None:
+    first = learnt.world.encoded
+    later = tmp_path / "later"
+    later.write_bytes(b"whatever comes")
+    state = read_state(learnt.state)
+    Inputs(learnt.world.snapshot, [first, later]).check([(learnt.state, state)])
+    (tmp_path / "more").write_bytes(first.read_bytes() + b"x")
+    with pytest.raises(UserError, match="learnt from other encoded files"):
+        Inputs(learnt.world.snapshot, [tmp_path / "more", first]).check([(learnt.state, state)])
+
+
+@pytest.mark.parametrize("key", ["snapshot_sha256", "encoded_sha256"])
+def test_a_state_of_an_older_version_opens(
+    key: str, learnt: Learnt, state: Path, tmp_path: Path
+) -> None:
+    edit(state / "state.json", lambda value: value.pop(key))
+    evaluate_state(learnt.asked(state), tmp_path / "m.json", tmp_path / "p")
+    assert (tmp_path / "m.json").is_file()
 
 
 def test_a_state_is_no_selector_and_a_selector_no_state(learnt: Learnt, state: Path) -> None:

@@ -123,6 +123,25 @@ def test_a_file_beside_the_experiment_is_found_by_its_name(project: Project) -> 
     assert project.load().datasets["given"].files[0].url is None
 
 
+def test_a_file_of_a_shipped_dataset_is_found_in_the_folder_of_its_name(project: Project) -> None:
+    more = {"files": [{"name": "late.txt"}], "classes": ["late"]}
+    project.set("datasets/given.yaml", "additions", [more])
+    folder = project.folder / "datasets" / "given"
+    folder.mkdir()
+    for name in ("a.txt", "late.txt"):
+        (folder / name).touch()
+    data = project.load().datasets["given"]
+    assert [f.url for f in data.files] == [str(folder / "a.txt")]
+    assert data.part("add1").files[0].url == str(folder / "late.txt")
+    # a variant of it has the same files, or its own
+    variant = own(project, {"base": "given", "title": "V"}, "variant")
+    assert variant.files[0].url == str(folder / "a.txt")
+    (folder.parent / "variant").mkdir()
+    (folder.parent / "variant" / "a.txt").touch()
+    found = project.load().datasets["variant"].files[0].url
+    assert found == str(folder.parent / "variant" / "a.txt")
+
+
 def test_files_with_one_name_in_different_folders(project: Project) -> None:
     far = "https://example.org/x/train.csv"
     listed = ["a/train.csv", "b/train.csv", "../c/train.csv", far, "test.csv"]
@@ -212,7 +231,7 @@ def test_defaults_are_for_datasets_in_experiments_only(project: Project) -> None
         ({"mine": {"files": {"a": 1}}}, "datasets.mine: files: expected a list, found {'a': 1}"),
         ({"mine": {"files": [["a"]]}}, "datasets.mine: files[0]: expected {name, url, sha256, spl"),
         ({"mine": {"files": ["a"], "options": ["split"]}}, "datasets.mine: options: expected a ma"),
-        ({"mine": {"files": ["a"], "duplicates": "no"}}, "duplicates: expected 'keep' or 'drop'"),
+        ({"mine": {"files": ["a"], "duplicates": "no"}}, "duplicates: expected 'keep', "),
         ({"mine": ["a.csv"]}, "datasets.mine: expected a mapping, found ['a.csv']"),
         ({}, "datasets: expected"),
         ("mine.csv", "datasets: expected a list or a mapping, found 'mine.csv'"),

@@ -215,7 +215,8 @@ def test_a_file_that_the_mirror_lacks_is_downloaded(server: _Server, tmp_path: P
 def test_licensed_files_say_where_they_go(tmp_path: Path) -> None:
     files = [RawFile(name=f"{part}.json") for part in ("train", "dev", "test")]
     message = _refused(files, tmp_path / "raw")
-    assert "train.json, dev.json, test.json into MIRROR/demo and give MIRROR" in message
+    here = "train.json, dev.json, test.json into config/datasets/demo, or MIRROR/demo and give"
+    assert here in message
     mirror = tmp_path / "mirror"
     (mirror / "demo").mkdir(parents=True)
     (mirror / "demo/dev.json").write_bytes(DATA)

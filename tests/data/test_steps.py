@@ -135,7 +135,7 @@ def test_a_task_that_no_method_can_learn_ends_the_split(
 
 
 def test_duplicates_are_dropped_where_the_config_says_so(tmp_path: Path) -> None:
-    (tmp_path / "a.csv").write_text("text,label\n" + "a,x\n" * 3 + "b,x\nb,y\nc,y\n")
+    (tmp_path / "a.csv").write_text("text,label\n" + "a,x\n" * 3 + "b,x\nb,y\nc,y\nC ,y\n")
     file = RawFile(name="a.csv", url=str(tmp_path / "a.csv"))
     fetch_files([file], tmp_path / "raw", "d", None)
 
@@ -146,11 +146,12 @@ def test_duplicates_are_dropped_where_the_config_says_so(tmp_path: Path) -> None
         return [s.text for s in read_samples(out)], read_json(report)
 
     texts, report = prepared()
-    assert (texts, report["dropped"]) == (["a", "a", "a", "b", "b", "c"], {})
+    assert (texts, report["dropped"]) == (["a", "a", "a", "b", "b", "c", "C "], {})
+    assert prepared(duplicates="drop_near")[0] == ["a", "c"]
     texts, report = prepared(duplicates="drop")
-    assert texts == ["a", "c"]
+    assert texts == ["a", "c", "C "]
     assert sum(found["count"] for found in report["dropped"].values()) == 4
-    assert report["samples"] == 2
+    assert report["samples"] == 3
 
 
 @pytest.mark.parametrize(

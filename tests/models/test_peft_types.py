@@ -27,13 +27,15 @@ CPU = torch.device("cpu")
 #: what a type needs to fit into 32 dimensions
 SMALL: dict[str, dict[str, Any]] = {
     "C3A": {"block_size": 16},
-    "LN_TUNING": {"target_modules": ["LayerNorm", "norm"]},
+    "LN_TUNING": {"target_modules": ["LayerNorm"]},
     "MISS": {"r": 4},
     "ROAD": {"group_size": 4},
     "SHIRA": {"r": 4},
     "VBLORA": {"vector_length": 16, "num_vectors": 20},
     "WAVEFT": {"n_frequency": 100},
 }
+#: what the modules of a BERT that are named here are called in a LLaMA
+OTHER = {"LayerNorm": "norm", "output": "o_proj"}
 HERE = [name for name in TRIED if name in PeftType.__members__]
 
 
@@ -60,7 +62,13 @@ def worlds(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Small]:
 def make(
     world: Small, kind: str, config: dict[str, Any], seed: int = 1, compute: Compute | None = None
 ) -> Backbone:
-    tuning = Tuning(type=kind, config={**SMALL.get(kind, {}), **config})
+    values = {**SMALL.get(kind, {}), **config}
+    if "query" not in world.targets:
+        values = {
+            key: [OTHER.get(name, name) for name in value] if isinstance(value, list) else value
+            for key, value in values.items()
+        }
+    tuning = Tuning(type=kind, config=values)
     asked = compute or Compute()
     return Backbone(world.snapshot, "m", "mask", world.targets, tuning, asked, seed)
 
@@ -187,6 +195,46 @@ def test_a_value_that_no_module_can_have(config: dict[str, Any], said: str) -> N
 def test_what_only_the_model_can_refuse(config: dict[str, Any], worlds: dict[str, Small]) -> None:
     with pytest.raises(UserError, match=r"^tuning.config: LORA refuses it on m: [^\n]+$"):
         make(worlds["bert"], "LORA", config)
+
+
+@pytest.mark.parametrize(
+    ("config", "said"),
+    [
+        ({"rank_pattern": {"valeu": 8}}, "rank_pattern: 'valeu'"),
+        (
+            {"alpha_pattern": {"key": 8}},
+            "alpha_pattern: 'key'",
+        ),  # there, but nothing is put into it
+        ({"target_modules": ["query", "valeu"]}, "target_modules: 'valeu'"),
+        ({"target_modules": ["query", "0.key"]}, "target_modules: '0.key'"),
+        ({"exclude_modules": ["nothing"]}, "exclude_modules: 'nothing'"),
+        ({"modules_to_save": ["out"]}, "modules_to_save: 'out'"),
+        ({"layers_to_transform": [0, 70]}, "layers_to_transform: '70'"),
+    ],
+)
+def test_a_name_that_no_module_has(
+    config: dict[str, Any], said: str, worlds: dict[str, Small]
+) -> None:
+    told = f"^tuning.config: {said} matches no module of m, which would be tuned as if [^\\n]+$"
+    with pytest.raises(UserError, match=told):
+        make(worlds["bert"], "LORA", config)
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        {"rank_pattern": {"value": 8, r"layer\.0\.attention\.self\.query": 2}},
+        {"alpha_pattern": {".*query": 8}},
+        {"target_modules": ["query", "1.attention.self.key"]},
+        {"target_modules": ".*query", "layers_to_transform": None},
+        {"target_modules": "all-linear", "exclude_modules": ["dense"]},
+        {"layers_to_transform": [1]},
+    ],
+)
+def test_a_name_that_a_module_has(config: dict[str, Any], worlds: dict[str, Small]) -> None:
+    ranks = {len(p) for p in make(worlds["bert"], "LORA", config).parameters()}
+    wanted = set(config.get("rank_pattern", {}).values()) or {4}
+    assert wanted <= ranks
 
 
 @pytest.mark.parametrize(("kind", "config"), [("LN_TUNING", {}), ("LORA", {"bias": "all"})])

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from safetensors.torch import load_file, save_file
 
 import conpet
 from conpet.errors import UserError
@@ -96,6 +98,53 @@ def test_nonsense_anywhere_is_one_line_or_harmless(package: Path, learnt: Chain)
             except Exception as error:
                 raise AssertionError(f"{place} = {value!r}: {type(error).__name__}") from error
     assert told > 300
+
+
+def tamper(path: Path, by: str) -> None:
+    """Change one weight, as one who edits a file would: it stays a whole file of tensors."""
+    if by == "missing":
+        path.unlink()
+        return
+    if by == "too many":
+        shutil.copyfile(path, path.with_name("more.safetensors"))
+        return
+    weights = load_file(path)
+    name = max(weights)
+    save_file(weights | {name: weights[name] + 1}, path)
+
+
+@pytest.mark.parametrize("by", ["changed", "missing", "too many"])
+@pytest.mark.parametrize("name", ["learner.safetensors", "adapter/adapter_model.safetensors"])
+def test_a_changed_weight_is_refused(package: Path, learnt: Chain, name: str, by: str) -> None:
+    state = read_json(package / "model.json")["states"][0]
+    path = package / state / name
+    tamper(path, by)
+    said = {
+        "changed": f"{path}: has changed since it was packaged (SHA-256 in model.json): package",
+        "missing": f"{path}: is missing (SHA-256 in model.json): package",
+        "too many": f"{path.parent / 'more.safetensors'}: is not of this package (SHA-256 in",
+    }[by]
+    with pytest.raises(UserError, match=re.escape(said)):
+        conpet.load(package, snapshot=learnt.snapshot)
+
+
+def test_a_changed_backbone_is_refused(package: Path, learnt: Chain, tmp_path: Path) -> None:
+    snapshot = Path(shutil.copytree(learnt.snapshot, tmp_path / "snapshot"))
+    conpet.load(package, snapshot=snapshot)
+    tamper(snapshot / "model.safetensors", "changed")  # source.json still says the old digest
+    said = f"{snapshot}: model.safetensors: not the weights that the learner was trained on: give"
+    with pytest.raises(UserError, match=re.escape(said)):
+        conpet.load(package, snapshot=snapshot)
+
+
+def test_a_package_without_digests_opens_and_the_command_says_so(
+    package: Path, learnt: Chain, capsys: pytest.CaptureFixture[str]
+) -> None:
+    put(package, ("files",), {})
+    learnt("predict", "--run", package, "--snapshot", learnt.snapshot, "--text", "w1x1")
+    said = capsys.readouterr()
+    assert "so that its files cannot be checked: package the run again" in said.err
+    assert said.out.startswith("text,label,confidence")
 
 
 @pytest.mark.parametrize("text", ["", "[]", "3", "null", "{", "\udcff", '{"format": 2}'])

@@ -81,8 +81,23 @@ def test_the_model_answers_as_the_package_does(
     np.testing.assert_allclose(by_name, expected.probabilities, atol=1e-6)
     with pytest.raises(mlflow.MlflowException, match="text 1: empty: give a text"):
         model.predict(pd.DataFrame({"text": [""]}))
-    again = conpet.load(f"models:/{logged['model_id']}", snapshot=learnt.snapshot).predict(TEXTS)
-    assert again.labels == expected.labels
+    address = f"models:/{logged['model_id']}"
+    assert conpet.load(address, snapshot=learnt.snapshot).predict(TEXTS).labels == expected.labels
+    stored = max(at.artifacts.rglob("package/task*/learner.safetensors"))
+    stored.write_bytes(stored.read_bytes()[:-4] + b"\0\0\0\0")  # whole, with another bias
+    said = "learner.safetensors: has changed since it was packaged"
+    with pytest.raises(UserError, match=said):
+        conpet.load(address, snapshot=learnt.snapshot)
+    with pytest.raises(Exception, match=said):
+        mlflow.pyfunc.load_model(address)
+
+
+def test_a_changed_package_is_not_logged(at: Store, packaged: Packaged, tmp_path: Path) -> None:
+    run = shutil.copytree(packaged("static_emr"), tmp_path / "run")
+    (stored,) = run.glob("model/task*/learner.safetensors")
+    stored.write_bytes(stored.read_bytes()[:-4] + b"\0\0\0\0")
+    with pytest.raises(UserError, match=r"learner\.safetensors: has changed since it was packaged"):
+        log(at, run, "static_emr")
 
 
 def test_logging_again_replaces(at: Store, packaged: Packaged) -> None:

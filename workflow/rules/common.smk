@@ -306,10 +306,12 @@ def previous_selector(wildcards):
 
 
 def selector_start(wildcards):
-    """Return the states a selector starts from, where the method says so."""
-    begins = chosen(wildcards).methods[wildcards.method].options.get("expert_init")
-    first = begins == "shared" and int(wildcards.task) == 2
-    return earlier_states(wildcards) if begins == "selector" or first else []
+    """Return the states a selector starts from, or is trained with the memory of, if any."""
+    experiment, name = chosen(wildcards), wildcards.method
+    begins = experiment.methods[name].options.get("expert_init")
+    started = begins == "selector" or (begins == "shared" and int(wildcards.task) == 2)
+    needed = started or FACTS[experiment.name][name]["keeps"]
+    return earlier_states(wildcards) if needed else []
 
 
 # -- the last task of a run ------------------------------------------------------------------

@@ -22,7 +22,9 @@ Facts = dict[str, dict[str, bool]]
 
 
 def facts_of(experiment: Experiment, keep: bool = True) -> Facts:
-    """Return what each method needs, by its name: ``experts`` says that all its states answer.
+    """Return what each method needs, by its name.
+
+    ``experts`` says that all its states answer, ``keeps`` that a memory travels with them.
 
     Args:
         keep: whether what is found is written down.
@@ -45,10 +47,14 @@ def facts_of(experiment: Experiment, keep: bool = True) -> Facts:
 
 def _ask(experiment: Experiment) -> Facts:
     from conpet.learners import learner_class
+    from conpet.replay import replay_class
 
     experiment.check(LibraryChecks())
     return {
-        name: {"experts": learner_class(method.learner).experts}
+        name: {
+            "experts": learner_class(method.learner).experts,
+            "keeps": replay_class(method.replay).keeps,
+        }
         for name, method in experiment.methods.items()
     }
 
