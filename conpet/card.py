@@ -60,7 +60,8 @@ class Calibration(Strict):
 class Card(Strict):
     """A packaged learner: of which run it is, how to open it, how far it can be believed.
 
-    ``samples`` is a hash of the validation and test samples that it was measured on.
+    ``samples`` is a hash of the validation and test samples that it was measured on. ``taught`` are
+    the classes that it was taught since, without training, and by how many texts.
     """
 
     format: Literal[1] = 1
@@ -83,6 +84,11 @@ class Card(Strict):
     selector: Literal["selector"] | None
     samples: str = ""
     calibration: Calibration | None = None
+    taught: dict[str, Annotated[int, Field(ge=1)]] = {}
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return what model.json says; nothing of what was not taught."""
+        return self.model_dump(exclude=None if self.taught else {"taught"})
 
     @model_validator(mode="after")
     def _can_be_asked(self) -> Card:

@@ -53,10 +53,10 @@ def package(
             _copy(state, folder / name)
         if selector is not None:
             _copy(selector, folder / "selector")
-        write_json(folder / CARD_FILE, card.model_dump())
+        write_json(folder / CARD_FILE, card.as_dict())
         measured = measure(Predictor(folder, snapshot), stream, outside)
         card = card.model_copy(update={"calibration": measured})
-        write_json(folder / CARD_FILE, card.model_dump())
+        write_json(folder / CARD_FILE, card.as_dict())
 
 
 def _copy(state: Path, to: Path) -> None:
