@@ -64,6 +64,7 @@ class Card(Strict):
 
     ``samples`` is a hash of the validation and test samples that it was measured on. ``files`` are
     the SHA-256s of what lies in the states' folders; none where an older version packaged it.
+    ``taught`` are the classes that it was taught since, without training, and by how many texts.
     """
 
     format: Literal[1] = 1
@@ -87,6 +88,11 @@ class Card(Strict):
     samples: str = ""
     files: dict[str, Sha256] = {}
     calibration: Calibration | None = None
+    taught: dict[str, Annotated[int, Field(ge=1)]] = {}
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return what model.json says; nothing of what was not taught."""
+        return self.model_dump(exclude=None if self.taught else {"taught"})
 
     @model_validator(mode="after")
     def _can_be_asked(self) -> Card:

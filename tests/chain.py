@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 from pathlib import Path
+from typing import Any
 
 from conpet.commands import main
 from tests.tiny import CLASSES, make_samples, make_snapshot
@@ -30,6 +31,10 @@ class Chain:
         self.folder = folder
         self.config = folder / "config"
         self.results = folder / "results"
+        self.methods: dict[str, dict[str, Any]] = {
+            name: {"title": name, "learner": learner, "replay": replay}
+            for name, (learner, replay) in METHODS.items()
+        }
         make_snapshot(folder / "model")
         with (folder / "tiny.csv").open("w", newline="") as file:
             writer = csv.writer(file)
@@ -46,11 +51,15 @@ class Chain:
             "files": [{"name": "tiny.csv", "url": str(folder / "tiny.csv")}],
             "order": {"seed": 1, "tasks": CLASSES // 2},
         })  # fmt: skip
-        for name, (learner, replay) in METHODS.items():
-            method = {"title": name, "learner": learner, "replay": replay}
+        self.write_methods()
+
+    def write_methods(self) -> None:
+        """Write the methods, and the experiment that names them."""
+        for name, method in self.methods.items():
             write_yaml(self.config / f"methods/{name}.yaml", method)
         write_yaml(self.config / "experiments/tiny.yaml", {
-            "title": "Tiny", "datasets": ["tiny"], "models": ["tiny"], "methods": list(METHODS),
+            "title": "Tiny", "datasets": ["tiny"], "models": ["tiny"],
+            "methods": list(self.methods),
             "seeds": [1],
             "settings": {
                 "training": {"epochs": 2, "batch_size": 4, "lr": 0.01},
@@ -104,7 +113,7 @@ class Chain:
 
     def learn(self, method: str, tasks: int, out: Path) -> None:
         """Learn and evaluate tasks 1..tasks into ``out``."""
-        experts = METHODS[method][0] == "experts"
+        experts = self.methods[method]["learner"] == "experts"
         states: list[str | Path] = []
         for task in range(1, tasks + 1):
             here, selector = out / f"task{task:02d}", list[str | Path]()

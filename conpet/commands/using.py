@@ -116,6 +116,23 @@ def predict(
 
 
 @app.command()
+def teach(
+    run: Annotated[str, Option(help="a run's or package's folder, or an MLflow address")],
+    file: Annotated[Path, Argument(help="texts with labels: .csv, .tsv, .jsonl or .parquet")],
+    out: Annotated[Path, Option(help="the package to write")],
+    option: ReaderOption = None,
+    snapshot: Annotated[
+        Path | None, Option(help="the backbone's folder, if not to be found")
+    ] = None,
+    mirror: o.Mirror = None,
+) -> None:
+    """Teach a packaged learner new classes by a few texts, without training; write a package."""
+    from conpet.commands.teaching import teach_file
+
+    teach_file(run, file, out, _reader_options(option), (snapshot, mirror))
+
+
+@app.command()
 def extend(
     dataset: Annotated[
         str, Argument(help="a name in config/datasets, or of one that --experiment writes out")

@@ -70,10 +70,10 @@ def package(
             _copy(selector, folder / "selector")
         names = [*card.states, *([card.selector] if card.selector else [])]
         card = card.model_copy(update={"files": digests(folder, names)})
-        write_json(folder / CARD_FILE, card.model_dump())
+        write_json(folder / CARD_FILE, card.as_dict())
         measured = measure(Predictor(folder, snapshot), stream, outside)
         card = card.model_copy(update={"calibration": measured})
-        write_json(folder / CARD_FILE, card.model_dump())
+        write_json(folder / CARD_FILE, card.as_dict())
 
 
 def _copy(state: Path, to: Path) -> None:

@@ -103,12 +103,10 @@ class Predictor:
         backbones.check(found, self.about.backbone)
         self._tokenizer = open_tokenizer(found)
         self._vocabulary = vocabulary(self._tokenizer)
-        self._compute = Compute(device=device, precision=precision, threads=threads)
+        self.compute = Compute(device=device, precision=precision, threads=threads)
+        self.package = package
         self.learner = self._open(package, found)
-        self.classes = [name for names in self.about.classes for name in names]
-        self.class_task = np.repeat(
-            np.arange(1, self.about.task + 1), [len(names) for names in self.about.classes]
-        )
+        self.describe(self.about)
 
     def _open(self, package: Path, snapshot: Path) -> Learner:
         """Return the learner of a package, with its states.
@@ -118,7 +116,7 @@ class Predictor:
         """
         try:
             learner = assemble(
-                self.about.learn(self._compute), (self.about.model, snapshot), self.samples([])[0],
+                self.about.learn(self.compute), (self.about.model, snapshot), self.samples([])[0],
                 Seeds(self.about.seed, self.about.dataset),
             )  # fmt: skip
             selector = package / self.about.selector if self.about.selector else None
@@ -134,6 +132,37 @@ class Predictor:
                 "package the run again"
             ) from error
         return learner
+
+    def describe(self, about: Card) -> None:
+        """Answer with the classes that a card names."""
+        self.about = about
+        self.classes = [name for names in about.classes for name in names]
+        self.class_task = np.repeat(
+            np.arange(1, about.task + 1), [len(names) for names in about.classes]
+        )
+
+    def teach(self, texts: Sequence[str], labels: Sequence[str]) -> list[str]:
+        """Have it know new classes by a few texts, without training (conpet.predicting.teaching).
+
+        Returns:
+            The classes that are new.
+
+        Raises:
+            UserError: its head is trained, not fitted; or a text or label is none.
+        """
+        from conpet.predicting.teaching import teach
+
+        return teach(self, texts, labels)
+
+    def save(self, out: Path) -> None:
+        """Write it as a package, with what it was taught.
+
+        Raises:
+            UserError: its head is trained: nothing can have been taught.
+        """
+        from conpet.predicting.teaching import save
+
+        save(self, out)
 
     def samples(self, texts: Sequence[object], first: int = 0) -> tuple[Stream, np.ndarray]:
         """Return texts as a stream and the indices of all of them; messages count from first."""
@@ -162,7 +191,7 @@ class Predictor:
     def ask(self, stream: Stream, indices: np.ndarray) -> Prediction:
         """Return what the learner says of a stream's samples."""
         self.learner.stream = stream
-        with computing(self._compute):
+        with computing(self.compute):
             return self.learner.predict(indices)
 
     def probabilities(self, found: Prediction) -> np.ndarray:

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from conpet import replay
+from conpet import heads, replay
+from conpet.config.head import Head
 from conpet.config.strict import validate
 from conpet.learners import fits, learner_class
 from conpet.learners.base import Learner
@@ -40,18 +41,39 @@ def check_learner(
     assert fitting, f"{kind.__name__}: no replay fits it: see needs_old and has_memory_features"
     for name in replays or fitting:
         with scratch() as folder:
-            _Check(kind, name, options or {}, folder).all()
+            _Check(kind, {"replay": name, "options": options or {}}, folder).all()
+
+
+def check_head(head: str, config: dict[str, Any] | None = None) -> None:
+    """Check a head on a tiny world: behind a tuned backbone and a frozen one, with replay or not.
+
+    Args:
+        head: its name.
+        config: its own options, where the defaults are not to be checked.
+
+    Raises:
+        AssertionError: what is broken, and with which replay.
+        UserError: there is no such head, or it has no such options.
+    """
+    chosen = Head(type=head, config=config or {})
+    heads.check_head(chosen)
+    linear, keys = learner_class("linear"), {"options": {}, "head": chosen.model_dump()}
+    with scratch() as folder:
+        tuned = _Check(linear, keys | {"replay": "dynamic", "tuning": {"type": "LORA"}}, folder)
+        tuned.answers(tuned.run("learnt"))
+    with scratch() as folder:
+        _Check(linear, keys | {"replay": "none", "tuning": {"type": "none"}}, folder).all()
 
 
 class _Check:
-    def __init__(
-        self, kind: type[Learner], replay: str, options: dict[str, Any], folder: Path
-    ) -> None:
+    def __init__(self, kind: type[Learner], keys: dict[str, Any], folder: Path) -> None:
         self.kind = kind
         self.folder = folder
         self.world = World(folder)
-        self.keys: dict[str, Any] = {"replay": replay, "options": options}
-        self.name = f"{kind.__name__} with replay {replay}"
+        self.keys = keys
+        self.name = f"{kind.__name__} with replay {keys['replay']}"
+        if "head" in keys:
+            self.name += f", head {keys['head']}, tuning {keys['tuning']['type']}"
 
     def expect(self, holds: bool, what: str) -> None:
         """Raise an AssertionError that says what is broken, unless it holds."""
@@ -114,7 +136,8 @@ class _Check:
                 self.expect(id(parameter) in counted, f"parameters(): {name} is trained too")
         trained = made.backbone.passed.trained_samples
         self.expect(
-            made.history.steps == 0 or trained > 0, "steps were taken, but nothing passed the model"
+            made.history.steps == 0 or trained > 0 or made.backbone.frozen,
+            "steps were taken, but nothing passed the model",
         )
         samples = made.stream.task[plan.trained()]
         self.expect(bool((samples == 1).all()), "train: the plan of task 1 holds other tasks")

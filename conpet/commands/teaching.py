@@ -1,0 +1,52 @@
+"""A packaged learner is taught the classes of a labelled file."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+from conpet.config.raw import RawFile
+from conpet.config.strict import validate
+from conpet.data import readers
+from conpet.data.report import Report
+from conpet.errors import UserError
+from conpet.predicting.predictor import load
+
+
+def teach_file(
+    run: str,
+    file: Path,
+    out: Path,
+    options: dict[str, Any],
+    backbone: tuple[Path | None, Path | None],
+) -> None:
+    """Teach the classes of a file (format ``table``; relations and entities are marked).
+
+    Args:
+        out: the package to write; the one that is opened stays as it is.
+        backbone: its folder, and a mirror to fetch it from, where they are given.
+
+    Raises:
+        UserError: the file cannot be read, the learner's head is trained, or ``out`` is there.
+    """
+    if not file.is_file():
+        raise UserError(f"{file}: no such file")
+    if out.exists():
+        raise UserError(f"{out}: is there already: give another name")
+    report = Report()
+    raw = validate(RawFile, {"name": file.name}, str(file))
+    samples = readers.read("table", file.parent, [raw], options, report)
+    predictor = load(run, snapshot=backbone[0], mirror=backbone[1])
+    start = time.process_time()
+    new = predictor.teach([s.text for s in samples], [s.label for s in samples])
+    spent = time.process_time() - start
+    predictor.save(out)
+    for reason, dropped in report.as_dict()["dropped"].items():
+        print(f"left out: {dropped['count']} rows, {reason}: {', '.join(dropped['first'])}")
+    for about, note in report.as_dict()["notes"].items():
+        print(f"note: {about}: {note}")
+    print(
+        f"taught {len(samples)} texts in {spent:.2f} seconds of computing; {len(new)} classes new"
+    )
+    print(f"{out}: knows {len(predictor.classes)} classes; its threshold is that of before")

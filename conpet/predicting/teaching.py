@@ -1,0 +1,91 @@
+"""New classes for a packaged learner from a few texts, without training.
+
+A fitted head keeps sums of representations, so a class is a few forward passes and one solve away.
+What it knows of other classes stays; only what all share (LDA's covariance) moves, by as much as
+the new texts weigh.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from conpet.card import CARD_FILE, digests
+from conpet.errors import UserError
+from conpet.files import atomic_folder, write_json
+from conpet.heads.base import Fitted, Measured
+from conpet.learners.base import LEARNER_FILE, Classifier, Learner
+from conpet.models.process import computing
+from conpet.predicting.predictor import Predictor
+
+
+def teach(predictor: Predictor, texts: Sequence[str], labels: Sequence[str]) -> list[str]:
+    """Have an open learner know the classes of some texts; it answers with them from then on.
+
+    Texts of a class that it knows join those that it was fitted on. Calibration and threshold stay
+    those of the earlier classes.
+
+    Args:
+        texts: as for :meth:`Predictor.predict`.
+        labels: the class name of each text.
+
+    Returns:
+        The new classes, in order of their first text.
+
+    Raises:
+        UserError: the learner's head is trained, so that this needs training; a text or a label
+            is none.
+    """
+    learner, head = _fitted(predictor.learner)
+    if len(texts) != len(labels) or not len(texts):
+        raise UserError(f"teach: {len(texts)} texts and {len(labels)} labels: give one a text")
+    for number, label in enumerate(labels, start=1):
+        if not isinstance(label, str) or not label.strip():
+            raise UserError(f"label {number}: {label!r} is no class name: give one")
+    stream, indices = predictor.samples(texts)
+    learner.stream = stream
+    with computing(predictor.compute):
+        x = learner.representations(indices).astype(np.float64)
+    new = [name for name in dict.fromkeys(labels) if name not in predictor.classes]
+    names = [*predictor.classes, *new]
+    numbers = np.array([names.index(label) for label in labels], np.int64)
+    head.fit(Measured(x, numbers), len(names), joins=True)
+    about = predictor.about
+    taught = dict(about.taught)
+    for label in labels:
+        taught[label] = taught.get(label, 0) + 1
+    update: dict[str, Any] = {"taught": taught}
+    if new:
+        update |= {"task": about.task + 1, "classes": [*about.classes, new]}
+    predictor.describe(about.model_copy(update=update))
+    return new
+
+
+def _fitted(learner: Learner) -> tuple[Classifier, Fitted]:
+    head = learner.refit.head if isinstance(learner, Classifier) else None
+    if head is None:
+        raise UserError(
+            "teach: this learner's head is trained: a new class needs training (`conpet extend`); "
+            "one with a fitted head (head: lda, ncm or ranpac) learns it without"
+        )
+    assert isinstance(learner, Classifier)
+    return learner, head
+
+
+def save(predictor: Predictor, out: Path) -> None:
+    """Write an open learner as a package, with what it was taught."""
+    from safetensors.torch import save_file
+
+    learner, _ = _fitted(predictor.learner)
+    about = predictor.about
+    with atomic_folder(out) as folder:
+        shutil.copytree(predictor.package, folder, dirs_exist_ok=True)
+        tensors = {name: t.detach().cpu().contiguous() for name, t in learner.stored().items()}
+        save_file(tensors, folder / about.states[-1] / LEARNER_FILE)
+        if about.files:
+            about = about.model_copy(update={"files": digests(folder, about.states)})
+        write_json(folder / CARD_FILE, about.as_dict())

@@ -1,0 +1,105 @@
+"""A packaged learner with a fitted head: asked, and taught a class without training."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import conpet
+from conpet.card import read_card
+from conpet.errors import UserError
+from conpet.files import read_json
+from conpet.predicting.predictor import Predictor
+from tests.chain import Chain
+from tests.predicting.conftest import Packaged
+
+NEW = [f"is w5x{i % 3} is w0x{(i + 1) % 3} it" for i in range(5)]  # like no other class's
+OLD = ["the w0x0 a w0x1", "the w1x1 a w1x2", "the w2x0 a w2x2", "the w3x1 a w3x0"]
+
+
+@pytest.fixture(scope="module")
+def run(learnt: Chain, packaged: Packaged) -> Path:
+    """Learn and package LDA on the frozen backbone."""
+    settings = {"tuning": {"type": "none"}, "head": "lda"}
+    learnt.methods["lda"] = {
+        "title": "LDA", "learner": "linear", "replay": "none", "settings": settings
+    }  # fmt: skip
+    learnt.write_methods()
+    return packaged("lda")
+
+
+def test_nothing_is_trained_and_the_passes_are_counted(run: Path) -> None:
+    state = read_json(run / "task02/state/state.json")
+    assert (state["trainable_parameters"], state["samples_passed"], state["steps"]) == (0, 0, 0)
+    assert state["forward_samples"] == 32  # the task's own: no old sample passes again
+    assert state["epochs"] == []
+    assert not (run / "task02/state/adapter").exists()
+
+
+def test_a_package_answers_as_the_evaluation_did(run: Path) -> None:
+    import pandas as pd
+
+    about = read_card(run / "model")
+    assert about.head.type == "lda"
+    assert about.calibration is not None
+    found = pd.read_parquet(run / "task03/predictions.parquet")
+    said = conpet.load(run).predict(_texts(run, found))
+    assert said.labels == found["prediction"].tolist()
+    assert conpet.load(run).predict(OLD, threshold=True).labels
+
+
+def _texts(run: Path, found: object) -> list[str]:
+    import pandas as pd
+
+    samples = pd.read_parquet(run.parents[4] / "data/s.parquet")
+    return samples["text"].iloc[found["row"].to_numpy()].tolist()  # type: ignore[index]
+
+
+def test_a_class_of_five_texts_is_taught_and_the_earlier_ones_stay(
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    known = conpet.load(run)
+    before = known.predict(OLD)
+    file = tmp_path / "new.csv"
+    file.write_text("text,label\n" + "".join(f"{t},seventh\n" for t in NEW))
+    Chain.__call__(None, "teach", "--run", run, file, "--out", tmp_path / "more")  # type: ignore[arg-type]
+    assert "taught 5 texts" in capsys.readouterr().out
+    more = conpet.load(tmp_path / "more", snapshot=run.parents[4] / "models/tiny")
+    assert more.classes == [*known.classes, "seventh"]
+    said = more.predict(NEW)
+    assert said.labels == ["seventh"] * 5
+    assert (said.task == 4).all()
+    after = more.predict(OLD)
+    assert after.labels == before.labels
+    about = read_card(tmp_path / "more")
+    assert (about.task, about.taught) == (4, {"seventh": 5})
+    assert read_json(run / "model/model.json").get("taught") is None
+
+
+def test_texts_of_a_known_class_join_its_own(run: Path) -> None:
+    made = conpet.load(run)
+    head = made.learner.refit.head  # type: ignore[attr-defined]
+    name = made.classes[0]
+    count = head.count.copy()
+    assert made.teach(OLD[:2], [name, name]) == []
+    assert (head.count - count).tolist() == [2.0, 0, 0, 0, 0, 0]
+    assert made.about.task == 3
+    assert np.isfinite(made.predict(OLD).probabilities).all()
+
+
+def test_a_trained_head_is_not_taught(packaged: Packaged, run: Path) -> None:
+    trained = conpet.load(packaged("finetune"))
+    with pytest.raises(UserError, match="head is trained: a new class needs training"):
+        trained.teach(["the w0x0"], ["new"])
+    with pytest.raises(UserError, match="head is trained"):
+        trained.save(run / "nowhere")
+    made: Predictor = conpet.load(run)
+    with pytest.raises(UserError, match="1 texts and 2 labels"):
+        made.teach(["the w0x0"], ["a", "b"])
+    with pytest.raises(UserError, match="label 1: ' ' is no class name"):
+        made.teach(["the w0x0"], [" "])
+    with pytest.raises(UserError, match="text 1: empty"):
+        made.teach([" "], ["new"])
+    assert len(made.classes) == 6
