@@ -267,14 +267,15 @@ def test_lda_on_the_plan_has_some_of_every_class_and_costs_no_more_with_more_tas
     assert np.isin(plan.trained(), found).all()
     assert (counts >= 5).all()
     assert len(found) == 8 + 5 * 5  # eight of the newest's first class; five of every other
+    more = _learner(world, 3, selector="lda", selector_least=9)
+    assert np.bincount(stream.label[more.selector._to_fit(plan)]).tolist() == [9] * 6
     whole = _learner(world, 3, selector="lda", selector_fit="history")
     assert len(whole.selector._to_fit(plan)) == len(new) + len(old)
 
 
 def test_lda_needs_samples_of_former_tasks(world: World) -> None:
-    learner: Any = world.learner("experts", 2, options={"selector": "lda"})
     with pytest.raises(UserError, match="lda needs samples of former tasks"):
-        learner.selector._to_fit(learner.plan())
+        world.learner("experts", 1, options={"selector": "lda"})
 
 
 # -- routing ------------------------------------------------------------------------------------
