@@ -19,7 +19,8 @@ class Options(Strict):
 
     ``redraw``: fresh batches in every pass of selector and expert (the authors' code), not one
     plan for all. ``selector``: what it is trained to tell apart; with ``lda`` classes, and then
-    class means and a shared covariance of its representations of ``selector_fit`` speak.
+    class means and a shared covariance of its representations of ``selector_fit`` speak: the
+    plan's samples, and more of a class that has less than ``selector_least`` of them, or all.
     ``routing``: ``hard`` leaves the classes of experts that are not asked out, ``soft`` weighs
     experts by the selector's log p(task). ``expert_init``: an expert starts ``fresh``; from the
     ``selector``, and the next selector from the expert (the authors' LLaMA code); or from a
@@ -37,6 +38,7 @@ class Options(Strict):
     redraw: bool = False
     selector: Literal["tasks", "classes", "lda"] = "tasks"
     selector_fit: Literal["plan", "history"] = "plan"
+    selector_least: Count = 5
     routing: Literal["hard", "soft"] = "hard"
     fill: bool = False
     expert_share: Share = 1.0

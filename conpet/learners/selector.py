@@ -24,7 +24,6 @@ from conpet.replay.base import Plan
 if TYPE_CHECKING:
     from conpet.learners.experts import Experts
 
-FEWEST = 5  # samples of a class that a discriminant is fitted on at least, where there are so many
 NEVER = -1e4  # the score of a class that no sample tells anything of
 
 
@@ -47,9 +46,17 @@ class Selector:
         head: a row a task, or a row a class.
         discriminant: weight and bias fitted on its representations (``selector: lda``).
         temperature: what its scores are divided by.
+
+    Raises:
+        UserError: ``selector: lda``, and samples of former tasks do not come back.
     """
 
     def __init__(self, learner: Experts) -> None:
+        if learner.options.selector == "lda" and not learner.context.replay.brings_old:
+            raise UserError(
+                "experts: selector: lda needs samples of former tasks: use a replay that brings "
+                "them back, or selector: tasks or classes"
+            )
         self.learner = learner
         self.adapter: State | None = None
         self.head: Head | None = None
@@ -162,28 +169,19 @@ class Selector:
         self.discriminant = weight, bias
 
     def _to_fit(self, plan: Plan) -> np.ndarray:
-        """Return the samples that a discriminant is fitted on, sorted: the plan's and a few more.
-
-        Raises:
-            UserError: samples of former tasks do not come back.
-        """
+        """Return the samples that a discriminant is fitted on, sorted."""
         learner, stream = self.learner, self.learner.stream
         replay, arrived = learner.context.replay, learner.context.arrived
-        if not replay.brings_old:
-            raise UserError(
-                "experts: selector: lda needs samples of former tasks: use a replay that brings "
-                "them back, or selector: tasks or classes"
-            )
         whole = np.union1d(replay.old(arrived), stream.of("train", [stream.tasks]))
         if learner.options.selector_fit == "history":
             return whole
         samples = plan.trained()
         rng = np.random.default_rng(learner.context.seed.of("lda", stream.tasks))
         counts = np.bincount(stream.label[samples], minlength=stream.seen)
-        more = [samples]
-        for label in np.flatnonzero(counts < FEWEST):
+        more, least = [samples], learner.options.selector_least
+        for label in np.flatnonzero(counts < least):
             rest = np.setdiff1d(whole[stream.label[whole] == label], samples)
-            more.append(rng.permutation(rest)[: FEWEST - counts[label]])
+            more.append(rng.permutation(rest)[: least - counts[label]])
         return np.unique(np.concatenate(more))
 
     # -- asking -----------------------------------------------------------------------------

@@ -32,7 +32,8 @@ OPTIONS = {
     "experts": {
         "top_k": 1, "teacher_forcing": True, "expert_init": "fresh", "selector_clip_norm": 1.0,
         "selector_untrained": False, "redraw": False, "selector": "tasks", "selector_fit": "plan",
-        "routing": "hard", "fill": False, "expert_share": 1.0, "temperature": False,
+        "selector_least": 5, "routing": "hard", "fill": False, "expert_share": 1.0,
+        "temperature": False,
     },
     "linear": {"distillation": 0.0, "average": 0.0},
     "lwf": {"strength": 0.1},

@@ -113,7 +113,7 @@ MISTAKES: list[tuple[str, str, Any, str]] = [
         {"strength": "big"},
         "methods/penalty.yaml: options: strength: expected a number, found 'big'",
     ),
-    ("methods/many.yaml", "options", {"expert_init": "x"}, "expert_init: expected 'fresh' or 'sel"),
+    ("methods/many.yaml", "options", {"expert_init": "x"}, "expert_init: expected 'fresh', 'sel"),
     ("methods/many.yaml", "options", {"top_k": 0}, "options: top_k: expected 1 or more, found 0"),
     ("methods/many.yaml", "replay", "memory", "learner experts cannot learn with 'memory': use "),
     (PLAIN, "learner", "aligned", f"{PLAIN}: replay: learner aligned cannot learn with 'none': "),

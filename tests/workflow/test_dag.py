@@ -288,12 +288,20 @@ def test_another_store_is_filled_too(finished: Workspace) -> None:
     assert set(jobs) == {"track", "make", "report"}
 
 
-def test_a_selector_may_start_from_the_experts(finished: Workspace) -> None:
-    finished.append("methods/expert.yaml", "options: {expert_init: selector}\n")
+@pytest.mark.parametrize(
+    ("begins", "second", "third"),
+    [("selector", ["task01/state"], ["task01/state", "task02/state"]),
+     ("shared", ["task01/state"], [])],
+)  # fmt: skip
+def test_a_selector_may_start_from_the_experts(
+    begins: str, second: list[str], third: list[str], finished: Workspace
+) -> None:
+    finished.append("methods/expert.yaml", f"options: {{expert_init: {begins}}}\n")
     finished.forget_calls()
-    assert finished.run("all").returncode == 0
-    third = call_of(finished, "select", "expert", 3)
-    assert files(third, "state", "expert") == ["task01/state", "task02/state"]
+    target = "results/tiny/tiny/minilm/expert/seed7/task03/selector"
+    assert finished.run(target).returncode == 0
+    calls = [call_of(finished, "select", "expert", task) for task in (2, 3)]
+    assert [files(call, "state", "expert") for call in calls] == [second, third]
 
 
 def test_an_experiment_may_be_any_file(fresh: Workspace) -> None:
