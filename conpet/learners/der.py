@@ -72,15 +72,14 @@ class Der(Classifier):
         """Return the mean over a batch's samples of what each is held to."""
         scores = self.head(self.represent(self.hidden(batch)))
         losses = self.cross_entropy(scores, batch, reduction="none")
-        rows = torch.from_numpy(self.row[batch]).to(scores.device)
-        old = rows >= 0
-        if not old.any():
+        rows = self.row[batch]
+        old = np.flatnonzero(rows >= 0)
+        if not len(old):
             return losses.mean()
-        kept = rows[old]
-        held = self.options.labels * losses[old] + self.options.logits * drift(
-            scores[old], self.logits[kept], self.width[kept]
-        )
-        return torch.cat([losses[~old], held]).mean()
+        at, kept = (torch.from_numpy(places).to(scores.device) for places in (old, rows[old]))
+        apart = drift(scores[at], self.logits[kept], self.width[kept])
+        held = self.options.labels * losses[at] + self.options.logits * apart
+        return losses.index_copy(0, at, held).mean()
 
 
 LEARNER = Der

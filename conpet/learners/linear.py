@@ -70,11 +70,12 @@ class Linear(Classifier):
             return super().loss(batch)
         scores = self.head(self.represent(self.hidden(batch)))
         value = self.cross_entropy(scores, batch)
-        rows = torch.from_numpy(self.row[batch]).to(scores.device)
-        old = rows >= 0
-        if old.any():
-            told = distillation(self.former[rows[old]], scores[old, : self.old_classes])
-            value = value + self.options.distillation * told * old.float().mean()
+        rows = self.row[batch]
+        old = np.flatnonzero(rows >= 0)
+        if len(old):
+            at, noted = (torch.from_numpy(places).to(scores.device) for places in (old, rows[old]))
+            told = distillation(self.former[noted], scores[at, : self.old_classes])
+            value = value + self.options.distillation * told / len(batch)
         return value
 
     def after_task(self, plan: Plan) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import textwrap
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -75,6 +76,10 @@ def _cost_panel(ax: Axes, results: Results, dataset: str, model: str, name: str)
         low, high = known.min() / 1.2, known.max() * 1.2
         ax.set_ylim(low, high)
         _log_ticks(ax.yaxis, low, high)
+        # what trains nothing has no place on a logarithmic axis: it is named
+        zero = [results.name(m) for m, c in curves.items() if not (c > 0).any()]
+        said = textwrap.fill(f"0 in every task: {', '.join(zero)}", 60) if zero else ""
+        ax.text(0.5, 0.02, said, transform=ax.transAxes, ha="center", fontsize=7, color=GREY)
     else:
         ax.set_ylim(0, 1.06 * max(known, default=1.0))
         ax.yaxis.set_major_formatter("{x:,g}")

@@ -13,6 +13,7 @@ from conpet.files import read_json, write_json
 from conpet.reporting.claims import FAILS, HOLDS, OPEN, found_claims, independent, verdict
 from conpet.reporting.collect import Results, collect
 from conpet.reporting.cost import run_costs
+from conpet.reporting.figures import FIGURES
 from conpet.reporting.significance import finished_mean, paired_t, t_interval
 from conpet.reporting.tables import TABLES
 from tests.reporting.synthetic import build, cells, known
@@ -107,15 +108,15 @@ def test_every_against_has_its_row_and_none_has_two(results: Results) -> None:
 
 @pytest.fixture(scope="module")
 def frozen(tmp_path_factory: pytest.TempPathFactory) -> Results:
-    """EMR and LwF as if they trained nothing: EMR is above all but Static and Joint."""
+    """EMR and LwF as if they trained nothing, and fine-tuning hardly anything."""
     root = tmp_path_factory.mktemp("frozen")
     matrix = cells(methods=("finetune", "lwf", "emr", "static_emr", "joint"), n_tasks=3)
+    none = {"trainable_parameters": 0, "samples_passed": 0, "forward_samples": 300}
+    changes = {"emr": none, "lwf": none, "finetune": {"samples_passed": 500}}
     for run in build(root, matrix, per_class=4).runs:
-        if run.key.method in ("emr", "lwf"):
-            for task in range(1, 4):
-                path = run.folder.state(task) / "state.json"
-                none = {"trainable_parameters": 0, "samples_passed": 0, "forward_samples": 300}
-                write_json(path, {**read_json(path), **none})
+        for task in range(1, 4):
+            path = run.folder.state(task) / "state.json"
+            write_json(path, {**read_json(path), **changes.get(run.key.method, {})})
     return collect("demo", root, matrix, **known())
 
 
@@ -138,6 +139,12 @@ def test_what_trains_nothing_and_is_above_is_shown(frozen: Results) -> None:
     assert note == (
         "demo, nothing is trained by LwF, EMR: EMR is above Fine-tuning (tested in table claims)."
     )
+
+
+def test_what_costs_nothing_is_named_where_it_cannot_be_drawn(frozen: Results) -> None:
+    (samples, _), words = FIGURES["cost"][0](frozen).axes, "0 in every task: LwF, EMR"
+    assert samples.get_yscale() == "log"
+    assert words in [text.get_text() for text in samples.texts]
 
 
 def test_nothing_is_said_where_all_are_trained(results: Results) -> None:
