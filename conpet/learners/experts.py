@@ -68,7 +68,7 @@ class Experts(Learner):
             with kept_tensors(folder) as tensors:
                 self.heads[task].take(tensors)
                 self.prior.take(tensors)
-                if self.options.temperature:
+                if self.options.temperature or "temperature" in tensors:
                     self.temperatures[task] = float(tensors["temperature"])
         if selector is not None:
             self.backbone.load(selector)

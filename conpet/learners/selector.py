@@ -85,8 +85,9 @@ class Selector:
         self.make_head().take(tensors)
         if self.learner.options.selector == "lda":
             self.discriminant = tensors["lda.weight"], tensors["lda.bias"]
-        if self.learner.options.temperature:
-            self.temperature = float(tensors["temperature"])
+        if self.learner.options.temperature or "temperature" in tensors:
+            kept = float(tensors["temperature"])
+            self.temperature = kept if self.learner.options.temperature else 1.0
 
     def tensors(self) -> dict[str, Tensor]:
         """Return what a state keeps of it beside the adapter."""
