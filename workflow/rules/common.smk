@@ -6,10 +6,15 @@ import hashlib
 import itertools
 import os
 import shlex
+import signal
 import socket
 import sys
 import tempfile
 from pathlib import Path
+
+# Ctrl-C while this is read ends it at once: nothing has been started, or is half written for good
+if workflow.is_main_process:
+    signal.signal(signal.SIGINT, lambda number, _: os._exit(128 + number))
 
 sys.path[:0] = [
     str(Path(workflow.basedir) / "workflow" / name) for name in ("processes", "scripts")
@@ -437,6 +442,20 @@ def files_hash(experiment):
     named = [*table_files(experiment), *figure_files(experiment)]
     named += [file for files in runs(experiment_of(experiment)).values() for file in files]
     return hashlib.sha256("\n".join(named).encode()).hexdigest()
+
+
+# -- Ctrl-C ----------------------------------------------------------------------------------
+
+
+def plan_quietly():
+    """Have Ctrl-C end the planning of jobs without a traceback: Snakemake's locks are let go."""
+    if workflow.is_main_process:
+        signal.signal(signal.SIGINT, lambda number, _: sys.exit(128 + number))
+
+
+def leave_ctrl_c_to_snakemake():
+    """Have Ctrl-C end the jobs, as Snakemake does it."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 # -- one run at a time ----------------------------------------------------------------------
