@@ -26,6 +26,7 @@ import forkserver
 import leftovers
 from checked import facts_of
 from conpet.commands.checks import DataChecks, open_experiment
+from conpet.commands.failures import in_one_line
 from conpet import names
 from conpet.config.loading import additions_file
 from conpet.config.strict import choose
@@ -86,6 +87,8 @@ try:
     FACTS = {named.name: facts_of(named, workflow.is_main_process)}
 except UserError as error:
     stop(error)
+except OSError as error:  # nothing can be written where the workflow is run
+    stop(in_one_line(error))
 
 EXPERIMENT = named.name
 _loaded = {named.name: named}
@@ -191,7 +194,10 @@ def handed(text):
     if not path.is_file():
         if not workflow.is_main_process:
             stop("config: changed while the workflow runs: run the same command again")
-        write_text(path, text)
+        try:
+            write_text(path, text)
+        except OSError as error:
+            stop(in_one_line(error))
     return str(path)
 
 
