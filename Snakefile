@@ -138,6 +138,10 @@ rule models:
         "learners of experiment {EXPERIMENT}, ready for use, and in MLflow"
 
 
+plan_quietly()
+
+
 onstart:
+    leave_ctrl_c_to_snakemake()
     lock()
     start_forkserver()

@@ -15,7 +15,6 @@ import argparse
 import itertools
 import multiprocessing
 import shutil
-import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -29,8 +28,10 @@ import conpet
 from benchmarks.report import Report, counts, positive, table
 from benchmarks.timing import Contender, Rates, alternate, whole
 from benchmarks.ways import choose, package_of
+from conpet.card import digests
 from conpet.errors import UserError
 from conpet.files import read_json, write_json
+from conpet.temporary import scratch
 
 ADAPTER, HEAD = "adapter/adapter_model.safetensors", "learner.safetensors"
 CLASSES = 5  # of each expert
@@ -78,6 +79,7 @@ def make(package: Path, experts: int, out: Path) -> int:
     classes = [[f"{name}-{number}" for number in range(CLASSES)] for name in names]
     about |= {"learner": "experts", "options": {}, "selector": "selector", "states": names}
     about |= {"task": experts, "classes": classes, "calibration": None}
+    about["files"] = digests(out, [*names, "selector"])
     write_json(out / "model.json", about)
     return sum((out / names[0] / file).stat().st_size for file in (ADAPTER, HEAD))
 
@@ -101,8 +103,8 @@ def _all(count: int, predictor: Any, texts: list[str]) -> Contender:
 def run(args: argparse.Namespace) -> Report:
     """Make the packages, ask and weigh them."""
     texts = choose(args.texts, args.count)
-    with tempfile.TemporaryDirectory() as name:
-        folders = {count: Path(name) / str(count) for count in args.experts}
+    with scratch() as place:
+        folders = {count: place / str(count) for count in args.experts}
         package = package_of(args.package)
         size = {count: make(package, count, folder) for count, folder in folders.items()}
         with multiprocessing.get_context("spawn").Pool(len(folders), maxtasksperchild=1) as pool:

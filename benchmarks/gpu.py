@@ -12,7 +12,6 @@ import argparse
 import gc
 import json
 import sys
-import tempfile
 import time
 from pathlib import Path
 from typing import Any
@@ -26,6 +25,7 @@ from benchmarks.plain import Naive
 from benchmarks.report import Report, counts, spread, table
 from benchmarks.texts import CLASSES, TASKS, make_stream
 from benchmarks.timing import alternate, whole
+from conpet.temporary import scratch
 
 BATCH = {"minilm": 32, "llama-1.1b": 16}  # 8 for all others
 
@@ -124,8 +124,8 @@ def run(args: argparse.Namespace) -> Report:
     name = torch.cuda.get_device_name() if args.device == "cuda" else "CPU, one thread"
     results = []
     for shape in args.shapes:
-        with tempfile.TemporaryDirectory() as folder:
-            found = measure(shape, args.device, args.rounds, args.steps, Path(folder) / shape)
+        with scratch() as folder:
+            found = measure(shape, args.device, args.rounds, args.steps, folder / shape)
         results.append(found)
         print(json.dumps(found), file=sys.stderr, flush=True)  # the next may not fit
     return Report(markdown(results, name), {"device": name, "results": results})

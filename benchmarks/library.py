@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import dataclasses
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -42,6 +41,7 @@ from conpet.replay.base import cut
 from conpet.replay.exemplars import Memory, read_memory, write_memory
 from conpet.run import MEMORY_FILE, RunFolder, RunKey
 from conpet.run.states import read_state
+from conpet.temporary import scratch
 from conpet.training import make_optimizer
 
 __all__ = [
@@ -115,14 +115,14 @@ class Setup:
         learner = self.learner("experts", backbone=backbone)
         assert isinstance(learner, Experts)
         rows = {"expert": len(self.stream.classes[0]), "selector": self.stream.tasks}
-        with tempfile.TemporaryDirectory() as name:
+        with scratch() as place:
             for kind, number in rows.items():
-                folder = Path(name) / kind
+                folder = place / kind
                 folder.mkdir()
                 learner.backbone.save(folder)
                 head = Softmax(learner.backbone.width, number, SEED)
                 save_file(head.tensors(), folder / LEARNER_FILE)
-            learner.load([Path(name) / "expert"] * count, Path(name) / "selector")
+            learner.load([place / "expert"] * count, place / "selector")
         return learner
 
     def batches(self) -> list[np.ndarray]:

@@ -11,7 +11,6 @@ a pass of the whole model; in float32, as the reference trains BERT.
 
 from __future__ import annotations
 
-import tempfile
 import warnings
 from collections.abc import Sequence
 from typing import Any
@@ -23,6 +22,7 @@ from torch import Tensor, nn
 
 from benchmarks.library import SEED, Setup, collate, cut, make_optimizer, training_of
 from benchmarks.timing import Clock, Contender, whole
+from conpet.temporary import scratch
 
 
 def _tuned(setup: Setup, auto: str, adapters: int, dtype: torch.dtype, **options: Any) -> Any:
@@ -90,9 +90,9 @@ def hf_training(setup: Setup) -> Contender:
 
     def run(clock: Clock) -> tuple[int, float]:
         stamps = Stamps(clock)
-        with tempfile.TemporaryDirectory() as folder:
+        with scratch() as folder:
             arguments = transformers.TrainingArguments(
-                output_dir=folder, per_device_train_batch_size=size, use_cpu=True,
+                output_dir=str(folder), per_device_train_batch_size=size, use_cpu=True,
                 max_steps=setup.samples // size, save_strategy="no", report_to=[],
                 disable_tqdm=True, logging_strategy="no", learning_rate=1e-3, seed=SEED,
                 remove_unused_columns=False,

@@ -18,7 +18,6 @@ from __future__ import annotations
 import argparse
 import contextlib
 import os
-import tempfile
 import time
 from pathlib import Path
 
@@ -38,6 +37,7 @@ from benchmarks.ways import (
     served,
     server,
 )
+from conpet.temporary import scratch
 
 ATOL = 1e-6
 COMMAND = "conpet predict"
@@ -149,13 +149,13 @@ def run(args: argparse.Namespace) -> Report:
     texts, package = choose(args.texts, args.count), package_of(args.package)
     os.environ["CONPET_SNAPSHOT"] = str(args.backbone.resolve())
     with (
-        tempfile.TemporaryDirectory() as name,
-        server(args.address, Path(name)) as (place, group),
+        scratch() as folder,
+        server(args.address, folder) as (place, group),
     ):
         first, classes = library(package, args.backbone)
         routes = {
             "conpet.load": first,
-            COMMAND: command(package, args.backbone, Path(name)),
+            COMMAND: command(package, args.backbone, folder),
             "mlflow.pyfunc": pyfunc(args.address, classes),
             "mlflow models serve": served(place, classes),
             **loops(package, args.backbone),

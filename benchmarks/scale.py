@@ -31,6 +31,7 @@ from benchmarks.models import save_model
 from benchmarks.report import Report, positive, table
 from benchmarks.texts import make_stream, until
 from conpet.errors import UserError
+from conpet.temporary import scratch
 
 #: method: learner and replay; whether its cost a task is meant to stay the same
 METHODS: dict[str, tuple[str, str, bool]] = {
@@ -159,14 +160,14 @@ def measure(tasks: Sequence[int], methods: Sequence[str]) -> dict[str, list[Row]
     import peft  # noqa: F401  imported once, not in every forked job
 
     found = {}
-    with tempfile.TemporaryDirectory(prefix="conpet-scale-") as name:
-        snapshot = save_model("tiny-bert", Path(name) / "model")
+    with scratch() as place:
+        snapshot = save_model("tiny-bert", place / "model")
         stream = make_stream("few", snapshot, max(tasks), CLASSES, COUNTS)
         setup = Setup(snapshot, stream, pooling="mean").but(**SETTINGS)
         prepare_process(setup.settings.compute)  # one thread: with more it must not be forked
         for method in methods:
             last = max(tasks) if METHODS[method][2] else min(tasks)
-            found[method] = _rows(setup, method, last, tasks, Path(name) / method)
+            found[method] = _rows(setup, method, last, tasks, place / method)
     return found
 
 

@@ -75,3 +75,15 @@ def test_the_forge_runs_what_must_pass() -> None:
 def test_the_catalogue_can_read_its_file() -> None:
     usage = read_yaml(ROOT / ".snakemake-workflow-catalog.yml")["usage"]
     assert set(usage) == {"mandatory-flags", "software-stack-deployment", "report"}
+
+
+def test_temporary_folders_say_whose_they_are() -> None:
+    """What kill -9 leaves of an unnamed one stays for ever: conpet/temporary.py names them."""
+    unnamed = re.compile(r"\b(TemporaryDirectory|mkdtemp|mkstemp|NamedTemporaryFile)\b")
+    sources = [p for name in ("conpet", "benchmarks", "workflow") for p in (ROOT / name).rglob("*")]
+    found = [
+        path.relative_to(ROOT).as_posix()
+        for path in sources
+        if path.suffix in (".py", ".smk") and unnamed.search(path.read_text(encoding="utf-8"))
+    ]
+    assert found == ["conpet/temporary.py"]

@@ -3,9 +3,9 @@
     python -m tests.campaigns.machine
 
 Each command runs once as it should, then in a process of its own where (`limit`) no file may be
-larger than 64 bytes, (`full`) outputs lie on a disk without room, (`other`) outputs and store are
-another user's. It must say one line, leave nothing half written, and not change what was there.
-`full` and `other` need root.
+larger than 64 bytes, (`full`) outputs lie on a disk without room, (`readonly`) on one that is
+mounted read-only, (`other`) outputs and store are another user's. It must say one line, leave
+nothing half written, and not change what was there. All but `limit` need root.
 """
 
 from __future__ import annotations
@@ -30,16 +30,19 @@ NOBODY = 65534
 
 
 @contextmanager
-def room(place: Path, full: bool) -> Iterator[None]:
-    """Have the outputs' folder be there; where ``full``, a disk on which nothing fits."""
+def room(place: Path, how: str = "") -> Iterator[None]:
+    """Have the outputs' folder be there: ``full``, or ``readonly``, or as usual."""
     place.mkdir()
-    if full:
+    mounted = how in ("full", "readonly")
+    if mounted:
         subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4k", "tmpfs", place], check=True)
         (place / "filler").write_bytes(b"0" * 4096)
+    if how == "readonly":
+        subprocess.run(["mount", "-o", "remount,ro", place], check=True)
     try:
         yield
     finally:
-        if full:
+        if mounted:
             subprocess.run(["umount", place], check=True)
         shutil.rmtree(place)
 
@@ -93,15 +96,15 @@ def files(folder: Path) -> dict[str, bytes]:
 
 def tried(world: World, place: Path, how: str) -> Iterator[str]:
     """Yield what is wrong, command by command."""
-    become = {"limit": limit, "full": nothing, "other": other}[how]
+    become = {"limit": limit, "other": other}.get(how, nothing)
     for command, (words, _) in world.commands().items():
         if command in READERS:
             continue
-        with room(place, full=False):
+        with room(place):
             if fault := said_wrong(world, command, words):
                 yield f"{command}: undisturbed: {fault}"
         before = files(world.folder)
-        with room(place, full=how == "full"):
+        with room(place, how):
             fault = in_child(world, command, words, become)
             left = sorted(set(files(place)) - {"filler"})
         if fault or left:
@@ -121,7 +124,7 @@ def main() -> None:
         with redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
             world = World(folder / "world")
         world.out = folder / "place" / "out"
-        for how in ("limit", "full", "other"):
+        for how in ("limit", "full", "readonly", "other"):
             if how != "limit" and not root:
                 print(f"{how}: left out: needs root")
                 continue

@@ -69,6 +69,26 @@ def test_a_mistake_in_the_command_is_one_line(
     assert len(said(done)) == 1
 
 
+@pytest.mark.parametrize("kept", [False, True])
+def test_where_nothing_can_be_written_it_is_one_line(fresh: Workspace, kept: bool) -> None:
+    """As on a read-only disk, which takes root to make."""
+    place = fresh.folder / ".snakemake/conpet"
+    if kept:  # what was checked is known: the first thing to be written is what a job is told
+        assert fresh.run("-n", "tables").returncode == 0
+        for told in place.glob("*.json"):
+            if told.name != "checked.json":
+                told.unlink()
+                told.mkdir()  # nothing can be put there
+    else:
+        place.parent.mkdir()
+        place.write_text("no folder")
+    done = fresh.run("-n", "tables")
+    assert done.returncode == 1
+    (line,) = said(done)
+    assert line.startswith("conpet: error: .snakemake/conpet")
+    assert line.endswith(": a file is expected" if kept else ": a folder is expected")
+
+
 def test_a_failing_job_says_one_line_and_where_its_log_is(fresh: Workspace) -> None:
     done = fresh.run("tables", env={"FAKE_FAIL": "fetch-dataset"})
     assert done.returncode == 1

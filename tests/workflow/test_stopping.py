@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import socket
 import subprocess
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.workflow.conftest import Workspace
 from tests.workflow.test_processes import command, environment, linux, python
 
 
@@ -76,3 +78,26 @@ def test_stopped_while_forkserver_imports_it_says_nothing(tmp_path: Path) -> Non
     assert (running.returncode, said) == (130, b"")
     connection.close()
     silent.close()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("file", "target"),
+    [
+        ("tiny.yaml", "tables"),  # while the Snakefile is read
+        ("zz.yaml", "results/models/nobodys"),  # while jobs are planned: whose is that model?
+    ],
+)
+def test_ctrl_c_before_any_job_says_nothing(
+    fresh: Workspace, reaped: list[subprocess.Popen[str]], file: str, target: str
+) -> None:
+    path = fresh.folder / "config/experiments" / file
+    path.unlink(missing_ok=True)
+    os.mkfifo(path)  # reading it waits for ever
+    reaped.append(fresh.start(target))
+    with path.open("w"):  # it is being read now
+        reaped[0].send_signal(signal.SIGINT)
+        said, _ = reaped[0].communicate(timeout=60)
+    assert reaped[0].returncode == 130
+    assert [line for line in said.splitlines() if not line.startswith("Using workflow")] == []
+    assert not list((fresh.folder / ".snakemake/locks").glob("*"))

@@ -164,8 +164,10 @@ class Server(socketserver.ForkingMixIn, socketserver.UnixStreamServer):
 def serve(path: Path, workflow: int) -> None:
     """Answer requests until the workflow is gone, and its jobs with it."""
     before = os.umask(0o177)  # only this user may ask
-    with contextlib.suppress(SystemExit), Server(str(path), workflow) as server:
+    begun = path.with_name(f"{path.name}~")
+    with contextlib.suppress(SystemExit), Server(str(begun), workflow) as server:
         os.umask(before)
+        begun.rename(path)  # it is there once it answers: not before
         server.serve_forever(POLL_SECONDS)
     path.unlink(missing_ok=True)
 
@@ -181,7 +183,7 @@ def start(folder: Path) -> None:
     if sys.platform != "linux":
         return
     folder.mkdir(parents=True, exist_ok=True)
-    for left in folder.glob("fork-*.sock"):  # of a workflow that was killed
+    for left in folder.glob("fork-*.sock*"):  # of a workflow that was killed
         left.unlink()
     path = folder / f"fork-{os.getpid()}.sock"
     with (folder / "forkserver.log").open("wb") as file:

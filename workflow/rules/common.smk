@@ -6,10 +6,15 @@ import hashlib
 import itertools
 import os
 import shlex
+import signal
 import socket
 import sys
 import tempfile
 from pathlib import Path
+
+# Ctrl-C while this is read ends it at once: nothing has been started, or is half written for good
+if workflow.is_main_process:
+    signal.signal(signal.SIGINT, lambda number, _: os._exit(128 + number))
 
 sys.path[:0] = [
     str(Path(workflow.basedir) / "workflow" / name) for name in ("processes", "scripts")
@@ -21,6 +26,7 @@ import forkserver
 import leftovers
 from checked import facts_of
 from conpet.commands.checks import DataChecks, open_experiment
+from conpet.commands.failures import in_one_line
 from conpet import names
 from conpet.config.loading import additions_file
 from conpet.config.strict import choose
@@ -81,6 +87,8 @@ try:
     FACTS = {named.name: facts_of(named, workflow.is_main_process)}
 except UserError as error:
     stop(error)
+except OSError as error:  # nothing can be written where the workflow is run
+    stop(in_one_line(error))
 
 EXPERIMENT = named.name
 _loaded = {named.name: named}
@@ -186,7 +194,10 @@ def handed(text):
     if not path.is_file():
         if not workflow.is_main_process:
             stop("config: changed while the workflow runs: run the same command again")
-        write_text(path, text)
+        try:
+            write_text(path, text)
+        except OSError as error:
+            stop(in_one_line(error))
     return str(path)
 
 
@@ -438,6 +449,20 @@ def files_hash(experiment):
     named = [*table_files(experiment), *figure_files(experiment)]
     named += [file for files in runs(experiment_of(experiment)).values() for file in files]
     return hashlib.sha256("\n".join(named).encode()).hexdigest()
+
+
+# -- Ctrl-C ----------------------------------------------------------------------------------
+
+
+def plan_quietly():
+    """Have Ctrl-C end the planning of jobs without a traceback: Snakemake's locks are let go."""
+    if workflow.is_main_process:
+        signal.signal(signal.SIGINT, lambda number, _: sys.exit(128 + number))
+
+
+def leave_ctrl_c_to_snakemake():
+    """Have Ctrl-C end the jobs, as Snakemake does it."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 # -- one run at a time ----------------------------------------------------------------------

@@ -18,7 +18,6 @@ import re
 import shutil
 import subprocess
 import sys
-import tempfile
 from functools import partial
 from graphlib import TopologicalSorter
 from pathlib import Path
@@ -29,6 +28,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from checked import KEPT
 
 from conpet.files import write_json
+from conpet.temporary import scratch
 
 _JOB = re.compile(r'^\s*(\d+)\[label = "(\w+)', re.MULTILINE)
 _EDGE = re.compile(r"^\s*(\d+) -> (\d+)", re.MULTILINE)
@@ -73,12 +73,12 @@ def main(snakefile: str, experiment: str, out: str) -> None:
     """Ask and write."""
     file = Path(experiment)  # a YAML file anywhere, or a name
     named = str(file.resolve()) if file.suffix in (".yaml", ".yml") else experiment
-    with tempfile.TemporaryDirectory() as folder:
-        (Path(folder) / "config").symlink_to(Path("config").resolve())
+    with scratch() as folder:
+        (folder / "config").symlink_to(Path("config").resolve())
         if KEPT.is_file():  # what was checked is not checked again
-            (Path(folder) / KEPT).parent.mkdir(parents=True)
+            (folder / KEPT).parent.mkdir(parents=True)
             shutil.copyfile(KEPT, Path(folder) / KEPT)
-        ask_here = partial(ask, Path(snakefile).resolve(), folder)
+        ask_here = partial(ask, Path(snakefile).resolve(), str(folder))
         dot = ask_here("--dag", "dot", TARGET, "--config", f"experiment={named}")
         listing = ask_here("--list-rules")
     write_json(Path(out), rules_of(dot, listing))
