@@ -24,6 +24,8 @@ class Plain:
         self.about = json.loads((package / "model.json").read_text())
         if self.about["kind"] != "sentence":
             sys.exit("this example reads plain sentences; conpet.load reads marked texts too")
+        if self.about["head"] not in ("grow", "fixed"):
+            sys.exit("this example has a linear head alone; conpet.load has the others too")
         self.names = list(self.about["states"])
         folders = [*self.names, *([self.about["selector"]] if self.about["selector"] else [])]
         first, *rest = folders

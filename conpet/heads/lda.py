@@ -22,7 +22,7 @@ from conpet.heads.means import ByMeans
 class Options(Strict):
     """``shrinkage`` g: S is taken as (1 - g) S + g (tr S / d) I; ``oas`` finds g from S itself."""
 
-    shrinkage: Literal["oas"] | Annotated[float, Field(gt=0, le=1)] = "oas"
+    shrinkage: Literal["oas"] | Annotated[float, Field(ge=1e-6, le=1)] = "oas"
 
 
 def oas(covariance: Array, freedom: float) -> float:

@@ -14,7 +14,6 @@ from pydantic import Field
 from scipy.linalg import cho_factor, cho_solve
 from torch import Tensor
 
-from conpet.config.settings import Positive
 from conpet.config.strict import Strict
 from conpet.heads.base import Array, Fitted, Measured, packed, shaped, sized, unpacked
 from conpet.seeds import derive
@@ -31,7 +30,7 @@ class Options(Strict):
     """
 
     width: Annotated[int, Field(ge=1, le=65_536)] = 2000
-    ridge: Positive | None = None
+    ridge: Annotated[float, Field(ge=1e-9, le=1e6)] | None = None
 
 
 class Ranpac(Fitted):
