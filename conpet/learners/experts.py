@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from conpet.heads.softmax import Softmax as Head
 from conpet.learners.base import Context, Learner, Prediction, kept_tensors, mean_by_task
+from conpet.learners.discriminant import discriminant
 from conpet.learners.experts_options import Options
 from conpet.learners.filling import filled, shortened
 from conpet.learners.prior import Prior
@@ -226,9 +227,20 @@ class Experts(Learner):
 
         self.fit(plan, loss, accuracy, self.parameters())
         self.adapters[self.task] = self.backbone.state()
+        if self.options.expert_head == "lda":
+            self._discriminate()
         if self.options.temperature:
             self._fit_temperature(validated)
         return plan
+
+    @torch.no_grad()
+    def _discriminate(self) -> None:
+        """Put the discriminant of all the task's training samples in place of the trained head."""
+        own = self.stream.of("train", [self.task])
+        start, end = self.stream.class_range(self.task)
+        features = self.backbone.features(self.stream, own).double().numpy()
+        weight, bias = discriminant(features, self.stream.label[own] - start, end - start)
+        self.heads[self.task].take({"head.weight": weight, "head.bias": bias})
 
     @torch.no_grad()
     def _fit_temperature(self, validated: np.ndarray) -> None:

@@ -25,6 +25,8 @@ class Options(Strict):
     experts by the selector's log p(task). ``expert_init``: an expert starts ``fresh``; from the
     ``selector``, and the next selector from the expert (the authors' LLaMA code); or from a
     ``shared`` adapter, the selector's, which is carried on by itself from expert 1.
+    ``expert_head``: with ``lda`` class means and covariance of the expert's representations of its
+    task speak in place of the head that was trained.
     ``fill``: an expert's batches hold only samples that give it a gradient. ``expert_share``: of
     each epoch's batches, from task 2 on, that an expert follows. ``temperature``: the scores of
     each expert and selector are set to one scale on validation data.
@@ -33,6 +35,7 @@ class Options(Strict):
     top_k: Count = 1
     teacher_forcing: bool = True
     expert_init: Literal["fresh", "selector", "shared"] = "fresh"
+    expert_head: Literal["trained", "lda"] = "trained"
     selector_clip_norm: Positive | None = 1.0
     selector_untrained: bool = False
     redraw: bool = False

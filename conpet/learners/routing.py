@@ -69,7 +69,7 @@ def fit_temperature(scores: Tensor, truth: Tensor, class_task: np.ndarray | None
 
     Guo et al. 2017 (arXiv 1706.04599), with Platt's targets: of n texts each weighs 1 - 1/(n + 2)
     for its truth and the rest evenly for all others, so that a few texts that are all right do
-    not make it certain. Within 1/20 and 20; 1 where there is no text, or one choice alone.
+    not make it certain. Within 1/20 and 1000; 1 where there is no text, or one choice alone.
 
     Args:
         scores: (n, choices), or (n, classes) of which tasks are the choices.
@@ -93,6 +93,6 @@ def fit_temperature(scores: Tensor, truth: Tensor, class_task: np.ndarray | None
         others = (logs.sum(1) - right) / (choices - 1)
         return -float(((1 - slip) * right + slip * others).mean())
 
-    bounds = (float(np.log(0.05)), float(np.log(20.0)))
+    bounds = (float(np.log(0.05)), float(np.log(1000.0)))
     found = minimize_scalar(loss, bounds=bounds, method="bounded", options={"xatol": 1e-4})
     return round(float(np.exp(found.x)), 6)

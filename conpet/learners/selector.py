@@ -16,15 +16,13 @@ from torch import Tensor
 from conpet.errors import UserError
 from conpet.heads.softmax import Softmax as Head
 from conpet.learners.base import mean_by_task
-from conpet.learners.discriminant import class_means, discriminant
+from conpet.learners.discriminant import discriminant
 from conpet.learners.routing import fit_temperature, log_sum_by_task
 from conpet.models.backbone import State
 from conpet.replay.base import Plan
 
 if TYPE_CHECKING:
     from conpet.learners.experts import Experts
-
-NEVER = -1e4  # the score of a class that no sample tells anything of
 
 
 @dataclass(frozen=True)
@@ -155,19 +153,12 @@ class Selector:
         if self.learner.options.selector == "lda":
             samples = self._to_fit(plan)
             features = self.learner.backbone.features(stream, samples).double().numpy()
-            self._discriminate(features, stream.label[samples])
+            self.discriminant = discriminant(features, stream.label[samples], stream.seen)
         if self.learner.options.temperature:
             samples = plan.validated()
             tasks = torch.from_numpy(stream.task[samples].astype(np.int64) - 1)
             summed = stream.class_task if self.over_classes else None
             self.temperature = fit_temperature(self._scores(samples), tasks, summed)
-
-    def _discriminate(self, features: np.ndarray, labels: np.ndarray) -> None:
-        means = class_means(features, labels, self.learner.stream.seen)
-        unknown = torch.from_numpy(np.isnan(means).any(axis=1))
-        weight, bias = discriminant(features, labels, np.nan_to_num(means))
-        weight[unknown], bias[unknown] = 0.0, NEVER
-        self.discriminant = weight, bias
 
     def _to_fit(self, plan: Plan) -> np.ndarray:
         """Return the samples that a discriminant is fitted on, sorted."""

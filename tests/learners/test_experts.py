@@ -11,6 +11,7 @@ import torch
 from pydantic import ValidationError
 
 from conpet.learners import base
+from conpet.learners.discriminant import discriminant
 from conpet.learners.experts import Options
 from conpet.learners.filling import filled, shortened
 from conpet.replay.base import Plan
@@ -126,3 +127,16 @@ def test_redraw_gives_every_pass_its_own_batches(world: World) -> None:
         return {np.concatenate(batches).tobytes() for batches in plan.epochs}
 
     assert [len(epochs(plan)) for plan in plans] == [1, 1, 3, 3]
+
+
+def test_an_experts_head_may_be_the_discriminant_of_its_whole_task(
+    world: World, soft: tuple[Path, Any]
+) -> None:
+    learner = selected(world, soft[0], 2, **SOFT, expert_head="lda", expert_share=0.1)
+    learner.train()
+    own = learner.stream.of("train", [2])
+    assert learner.backbone.passed.forward_samples >= len(own)
+    features = learner.backbone.features(learner.stream, own).double().numpy()
+    weight, bias = discriminant(features, learner.stream.label[own] - 2, 2)
+    torch.testing.assert_close(learner.heads[2].weight.detach(), weight, rtol=1e-3, atol=1e-2)
+    torch.testing.assert_close(learner.heads[2].bias.detach(), bias, rtol=1e-3, atol=1e-2)
