@@ -90,9 +90,9 @@ class Refit:
 
     def _validation(self, plan: Plan) -> np.ndarray:
         c = self.context
-        if c.settings.head.samples == "plan" or not self.trains:
-            return plan.validated()
-        return c.stream.of("valid", range(1, c.task + 1))
+        if c.settings.head.samples == "history" and self.trains:
+            return c.stream.of("valid", range(1, c.task + 1))
+        return plan.validated()
 
     def tensors(self) -> dict[str, Tensor]:
         """Return what a state keeps of the fitted head."""

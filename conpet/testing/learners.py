@@ -60,7 +60,7 @@ def check_head(head: str, config: dict[str, Any] | None = None) -> None:
     linear, keys = learner_class("linear"), {"options": {}, "head": chosen.model_dump()}
     with scratch() as folder:
         tuned = _Check(linear, keys | {"replay": "dynamic", "tuning": {"type": "LORA"}}, folder)
-        tuned.answers(tuned.run("learnt"))
+        tuned.answers(tuned.run("learnt", training={"epochs": 2}))
     with scratch() as folder:
         _Check(linear, keys | {"replay": "none", "tuning": {"type": "none"}}, folder).all()
 

@@ -116,7 +116,6 @@ def test_on_a_frozen_backbone_a_trained_head_sees_each_sample_once(
         ("ewc", "none", "LORA"),
         ("lwf", "none", "LORA"),
         ("aligned", "dynamic", "LORA"),
-        ("linear", "memory", "LORA"),
         ("aligned", "memory", "none"),
         ("seq", "none", "LORA"),
     ],
