@@ -120,12 +120,13 @@ class Stack:
             rows, columns = weight.shape
             half[_SLOT] = nn.Linear(columns, rows, bias=False, device="meta")
             half[_SLOT].weight = nn.Parameter(weight)
-        layer.r[_SLOT] = len(low)
 
     def _say(self, height: int) -> None:
-        """Have the config say the slot's rank, with the same α / r."""
-        self.config.r = height
-        self.config.lora_alpha = self.alpha * (height // self.rank)
+        """Have config and layers say the slot's rank, with the same α / r."""
+        alpha = self.alpha * (height // self.rank)
+        self.config.r, self.config.lora_alpha = height, alpha
+        for layer in self.layers:
+            layer.r[_SLOT], layer.lora_alpha[_SLOT] = height, alpha
 
 
 def _is_lora(module: Any) -> bool:

@@ -63,7 +63,7 @@ def diff(
 def _without_newer(old: pd.DataFrame, new: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
     """Return a table without what a later version alone has, and what that is."""
     columns = [str(column) for column in new if column not in old]
-    new, more = new.drop(columns=columns), [f"column {name}" for name in columns]
+    new, more = new.drop(columns=columns), [f"columns {', '.join(columns)}"] if columns else []
     if "source" in new and "source" in old:
         keys = [key for key in KEYS if key in new and key in old]
         known = set(old[keys].itertuples(index=False, name=None))

@@ -66,7 +66,7 @@ def test_a_column_that_is_newer_is_told_and_no_difference(
     (chain.results / "tiny/tables/main.csv").write_text(newer)
     assert "the same as published, digit by digit" in verify(chain).read_text()
     said = capsys.readouterr().out
-    assert "newer than what is published, not compared: main.csv: column macro_f1" in said
+    assert "newer than what is published, not compared: main.csv: columns macro_f1" in said
 
 
 def provenance(chain: Chain, **changes: object) -> None:

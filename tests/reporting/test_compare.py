@@ -68,7 +68,10 @@ def test_what_a_later_version_has_more_of_may_be_no_difference(tmp_path: Path) -
     write_text(tmp_path / "b/extra.csv", "x\n1\n")
     newer: list[str] = []
     assert diff(tmp_path / "a", tmp_path / "b", newer=newer) == []
-    assert newer == ["extra.csv: the table", "main.csv: column macro_f1, 1 rows of others' figures"]
+    assert newer == [
+        "extra.csv: the table",
+        "main.csv: columns macro_f1, 1 rows of others' figures",
+    ]
     assert len(diff(tmp_path / "a", tmp_path / "b")) == 3
     # what is published and gone, or a run more, is a difference all the same
     write_text(tmp_path / "b/main.csv", head + "demo,emr,this suite,0.8\ndemo,lwf,this suite,0.2\n")
