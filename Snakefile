@@ -144,4 +144,5 @@ plan_quietly()
 onstart:
     leave_ctrl_c_to_snakemake()
     lock()
+    written_out.note(named, Path("results"))
     start_forkserver()

@@ -81,8 +81,15 @@ def extend(
         "classes": [SingleQuotedScalarString(name) for name in classes],
         "split": {"scheme": scheme},
     }
-    _append(path, entry)
+    _append(path, entry, _yaml_of(experiment, config_dir) if experiment else "")
     return classes
+
+
+def _yaml_of(experiment: str, config_dir: Path) -> str:
+    """Return the file of an experiment that was given by name or path."""
+    given = Path(experiment)
+    named = config_dir / "experiments" / f"{experiment}.yaml"
+    return str(given if given.suffix in (".yaml", ".yml") else named)
 
 
 def _find(dataset: str, config_dir: Path, experiment: str) -> Dataset:
@@ -132,11 +139,16 @@ def _check_size(
         report.note(f"shortage {number}", line)
 
 
-def _append(path: Path, entry: dict[str, Any]) -> None:
-    """Add an entry to the file's list of additions; comments and quotes stay as they are."""
+def _append(path: Path, entry: dict[str, Any], experiment: str) -> None:
+    """Add an entry to the file's list of additions; comments and quotes stay as they are.
+
+    ``experiment`` writes the dataset out: other data of its name must not be taken for it.
+    """
     yaml = editor()
     content = yaml.load(path.read_text(encoding="utf-8")) if path.is_file() else {KEY: []}
     content[KEY].append(entry)
+    if experiment:
+        content["experiment"] = experiment
     text = io.StringIO()
     yaml.dump(content, text)
     write_text(path, text.getvalue())

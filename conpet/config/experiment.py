@@ -49,7 +49,7 @@ class Experiment:
         self._file = file
         self._where = where
         self._checks = checks
-        self.datasets, self._places = load_datasets(file.datasets, config_dir, where, checks)
+        self.datasets, self.places = load_datasets(file.datasets, config_dir, where, checks)
         self.models = {n: load("models", "model", n, Model, config_dir, where) for n in file.models}
         self.methods, self._method_places = load_methods(file.methods, config_dir, where)
         self._orders = {n: self._published(n) for n in file.datasets}
@@ -75,7 +75,7 @@ class Experiment:
         for method, chosen in self.methods.items():
             self._checks.method(chosen, self._method_places[method])
         for name, data in self.datasets.items():
-            with within(self._places[name]):
+            with within(self.places[name]):
                 for part in data.parts():
                     self._checks.reading(*data.reading(part))
             for model in self.models:
@@ -90,7 +90,7 @@ class Experiment:
             return []
         folder = self.config_dir / "class_orders"
         known = sorted(p.stem for p in folder.glob("*.json"))
-        choose("class order", order.file, known, f"{self._places[dataset]}: order.file")
+        choose("class order", order.file, known, f"{self.places[dataset]}: order.file")
         path = folder / f"{order.file}.json"
         return validate(ClassOrder, read_json(path), str(path)).tasks
 

@@ -12,6 +12,7 @@ from conpet.config.checks import Checks
 from conpet.config.dataset import Addition, Dataset, Partition
 from conpet.config.method import Method
 from conpet.config.raw import RawFile
+from conpet.config.shared import refuse_other_data
 from conpet.config.strict import Strict, choose, merge, read_yaml, validate
 from conpet.errors import UserError
 from conpet.names import check_name
@@ -56,6 +57,7 @@ def load_datasets(
             places[name] = f"{where}: datasets.{name}"
             check_name(name, places[name])
             found[name] = _written_out(name, datasets[name], config_dir, (where, checks))
+            _check_additions(name, found[name], config_dir, (where, checks))
         else:
             places[name] = f"{config_dir}/datasets/{name}.yaml"
             data = load("datasets", "dataset", name, Dataset, config_dir, where)
@@ -71,8 +73,12 @@ def additions_file(config_dir: Path, dataset: str) -> Path:
 
 
 class Additions(Strict):
-    """Such a file: tasks that come after those that the dataset's own config says."""
+    """Such a file: tasks that come after those that the dataset's own config says.
 
+    ``experiment`` is the YAML that writes the dataset out, where one does.
+    """
+
+    experiment: str = ""
     additions: Annotated[list[Addition], Field(min_length=1)]
 
 
@@ -83,6 +89,23 @@ def _extended(data: Dataset, path: Path) -> Dataset:
     return data.model_copy(
         update={"additions": [*data.additions, *(_beside(part, [path.parent]) for part in more)]}
     )
+
+
+def _check_additions(name: str, data: Dataset, config_dir: Path, asked: tuple[str, Checks]) -> None:
+    """Refuse additions to another experiment's dataset of the same name."""
+    where, checks = asked
+    path = additions_file(config_dir, name)
+    if not path.is_file():
+        return
+    other = validate(Additions, read_yaml(path), str(path)).experiment
+
+    def theirs() -> Dataset | None:
+        value = read_yaml(Path(other)).get("datasets")
+        if not isinstance(value, dict) or not isinstance(value.get(name), dict):
+            return None
+        return _written_out(name, value[name], config_dir, (other, checks))
+
+    refuse_other_data(data, f"{where}: datasets.{name}", path, other, theirs)
 
 
 def _written_out(

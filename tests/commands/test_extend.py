@@ -10,6 +10,7 @@ import pytest
 from conpet.commands import main
 from conpet.commands.checks import open_experiment
 from conpet.config.strict import read_yaml
+from conpet.errors import UserError
 from conpet.files import read_json, write_json
 from tests.chain import Chain, write_yaml
 
@@ -79,6 +80,22 @@ def test_a_dataset_that_an_experiment_writes_out(chain: Chain) -> None:
         chain.config / "additions/../../a.csv"
     )
     assert "the stream has it" in stopped(chain, file, "--experiment", mine, dataset="topics")
+    # another experiment's data of that name are not what was extended
+    (chain.folder / "other.csv").write_text("text,label\na,b\n")
+    value = {"title": "T", "models": ["tiny"], "methods": ["finetune"]}
+    other = chain.folder / "other.yaml"
+    write_yaml(other, {**value, "datasets": {"topics": {"files": ["other.csv"]}}})
+    with pytest.raises(UserError) as caught:
+        open_experiment(str(other), chain.config)
+    assert str(caught.value) == (
+        f"{other}: datasets.topics: {chain.config}/additions/topics.yaml is of other data of that "
+        f"name, which {mine} writes out: give one of the two another name"
+    )
+    write_yaml(other, {**value, "datasets": {"topics": {"files": ["tiny.csv"], "title": "Same"}}})
+    assert open_experiment(str(other), chain.config).datasets["topics"].parts() == ["base", "add1"]
+    Path(mine).unlink()  # nobody else has it
+    write_yaml(other, {**value, "datasets": {"topics": {"files": ["other.csv"]}}})
+    assert open_experiment(str(other), chain.config).datasets["topics"].additions
 
 
 def test_a_split_of_the_file_is_kept_whatever_the_dataset_has(chain: Chain) -> None:

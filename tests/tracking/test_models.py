@@ -28,6 +28,7 @@ from tests.tracking.conftest import Store
 pytestmark = pytest.mark.slow
 
 __all__ = ["learnt", "packaged"]
+BAR = "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR"
 TEXTS = [s.text for s in make_samples()[:20]]
 
 
@@ -83,7 +84,7 @@ def test_the_model_answers_as_the_package_does(
         model.predict(pd.DataFrame({"text": [""]}))
     address = f"models:/{logged['model_id']}"
     assert conpet.load(address, snapshot=learnt.snapshot).predict(TEXTS).labels == expected.labels
-    stored = max(at.artifacts.rglob("package/task*/learner.safetensors"))
+    stored = max(at.artifacts.rglob("task*/learner.safetensors"))
     stored.write_bytes(stored.read_bytes()[:-4] + b"\0\0\0\0")  # whole, with another bias
     said = "learner.safetensors: has changed since it was packaged"
     with pytest.raises(UserError, match=said):
@@ -98,6 +99,34 @@ def test_a_changed_package_is_not_logged(at: Store, packaged: Packaged, tmp_path
     stored.write_bytes(stored.read_bytes()[:-4] + b"\0\0\0\0")
     with pytest.raises(UserError, match=r"learner\.safetensors: has changed since it was packaged"):
         log(at, run, "static_emr")
+
+
+def test_into_a_file_no_bar_is_drawn(
+    at: Store,
+    packaged: Packaged,
+    learnt: Chain,
+    capfdbinary: pytest.CaptureFixture[bytes],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """`snakemake models > FILE`: MLflow, transformers and tqdm draw theirs over with \\r."""
+    for name in ("TQDM_DISABLE", "HF_HUB_DISABLE_PROGRESS_BARS", BAR):
+        monkeypatch.setenv(name, "")  # as it was is put back
+        monkeypatch.delenv(name)
+    run, tracked, out = packaged("static_emr"), at.root / "t.json", at.root / "o"
+    state = run / f"task{TASKS:02d}/state"
+    keys = [*learnt.of, "--dataset", "tiny", "--model", "tiny", "--method", "static_emr"]
+    store = ["--store", at.uri, "--artifacts", at.artifacts]
+    learnt("track", *keys, "--seed", "1", "--run", run, *store, "--out", tracked)
+    package = ["--package", run / "model", "--tracked", tracked]
+    learnt("log-model", *package, *store[:2], "--out", out)
+    learnt("predict", "--run", "models:/tiny-tiny-static_emr@best", "--text", "w1x1")
+    learnt.ask("evaluate", "--state", state, "--metrics", at.root / "m", "--predictions", out)
+    said = capfdbinary.readouterr()
+    assert b"whole accuracy" in said.err and b"w1x1" in said.out
+    assert b"\r" not in said.out + said.err
+    monkeypatch.setenv(BAR, "true")  # so it would be with them
+    learnt("log-model", *package, *store[:2], "--out", out)
+    assert b"\r" in capfdbinary.readouterr().err
 
 
 def test_logging_again_replaces(at: Store, packaged: Packaged) -> None:

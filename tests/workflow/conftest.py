@@ -74,15 +74,17 @@ class Workspace:
     def run(
         self, *args: str, env: dict[str, str] | None = None, **config: str
     ) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
+        done = subprocess.run(
             self.command(*args, **config),
             cwd=self.folder,
             env=self.environment(**(env or {})),
             capture_output=True,
-            text=True,
             timeout=120,
             check=False,
         )
+        # decoded here: `text` would make line ends of the \r that bars are drawn with
+        words = done.stdout.decode(), done.stderr.decode()
+        return subprocess.CompletedProcess(done.args, done.returncode, *words)
 
     def start(self, *args: str, **env: str) -> subprocess.Popen[str]:
         return subprocess.Popen(

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.workflow.conftest import Workspace
+from conpet.files import read_json
+from tests.workflow.conftest import Workspace, said
 
 pytestmark = pytest.mark.slow
 
@@ -46,3 +47,28 @@ def test_a_table_that_is_gone_is_one_line(fresh: Workspace) -> None:
     own(fresh).unlink()
     jobs = fresh.planned(TASKS, experiment="elsewhere/mine.yaml")
     assert jobs["fetch"] == ["dataset topics (base)"]  # its job says what is wrong
+
+
+def test_other_data_under_a_name_that_is_taken_are_one_line(fresh: Workspace) -> None:
+    table = own(fresh)
+    assert fresh.run(TASKS, experiment="elsewhere/mine.yaml").returncode == 0
+    mark = fresh.folder / "results/data/topics/written_out.json"
+    assert read_json(mark) == {"experiment": "elsewhere/mine.yaml"}
+    before = fresh.bytes()
+    other = fresh.folder / "other"
+    other.mkdir()
+    (other / "topics.csv").write_text("text,label\nz,y\n")
+    (other / "theirs.yaml").write_text(MINE)
+    done = fresh.run("tables", experiment="other/theirs.yaml")
+    assert (done.returncode, said(done)) == (1, [
+        "conpet: error: other/theirs.yaml: datasets.topics: results/data/topics is of other data "
+        "of that name, which elsewhere/mine.yaml writes out: give one of the two another name"
+    ])  # fmt: skip
+    assert fresh.bytes() == before
+    # the same data in another experiment are the same data
+    (other / "theirs.yaml").write_text(MINE.replace("topics.csv", "../elsewhere/topics.csv"))
+    assert fresh.planned("tables", experiment="other/theirs.yaml")
+    # nobody else needs them any more
+    (other / "theirs.yaml").write_text(MINE)
+    (table.parent / "mine.yaml").write_text(MINE.replace("topics:", "mine:"))
+    assert fresh.planned("tables", experiment="other/theirs.yaml")["prepare"]

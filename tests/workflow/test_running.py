@@ -116,6 +116,7 @@ def test_a_run_is_told_in_lines_that_count(fresh: Workspace) -> None:
         "done   split tiny (base)",
     ]
     assert lines[-1].startswith("[3/3 0:00:0")
+    assert "\r" not in done.stdout + done.stderr
 
 
 def test_after_kill_9_of_snakemake_the_same_command_ends_the_same(

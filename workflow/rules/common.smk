@@ -24,6 +24,7 @@ import asked
 import console
 import forkserver
 import leftovers
+import written_out
 from checked import facts_of
 from conpet.commands.checks import DataChecks, open_experiment
 from conpet.commands.failures import in_one_line
@@ -84,6 +85,7 @@ try:
     ARTIFACTS = asked.text(config, "artifacts", "results/mlartifacts")
     typed = asked.experiment(config, experiment_names())
     named = open_experiment(typed, Path("config"), DataChecks())
+    written_out.check(named, Path("results"))
     FACTS = {named.name: facts_of(named, workflow.is_main_process)}
 except UserError as error:
     stop(error)
