@@ -263,7 +263,10 @@ class Classifier(Learner):
 
     def loss(self, batch: np.ndarray) -> Tensor:
         """Return the cross-entropy of a batch."""
-        scores = self.head(self.represent(self.hidden(batch)))
+        return self.cross_entropy(self.head(self.represent(self.hidden(batch))), batch)
+
+    def cross_entropy(self, scores: Tensor, batch: np.ndarray) -> Tensor:
+        """Return the cross-entropy of scores (n, rows)."""
         return F.cross_entropy(scores, self.targets(batch))
 
     def before_task(self, plan: Plan) -> None:

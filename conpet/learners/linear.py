@@ -58,7 +58,7 @@ class Linear(Classifier):
             trained = plan.trained()
             old = trained[self.stream.task[trained] < self.context.task]
             self.row[old] = np.arange(len(old))
-            scores = self.predict(old).scores[:, : self.old_classes]
+            scores = torch.from_numpy(self.memory_features(old)[:, : self.old_classes])
             self.former = F.softmax(scores, dim=1).to(self.backbone.device)
         if self.options.average:
             self.before = [p.detach().clone() for p in self.backbone.parameters()]
@@ -69,7 +69,7 @@ class Linear(Classifier):
         if not len(self.former):
             return super().loss(batch)
         scores = self.head(self.represent(self.hidden(batch)))
-        value = F.cross_entropy(scores, self.targets(batch))
+        value = self.cross_entropy(scores, batch)
         rows = self.row[batch]
         old = np.flatnonzero(rows >= 0)
         if len(old):
