@@ -226,10 +226,9 @@ class Classifier(Learner):
         """Return the cross-entropy of a batch."""
         return self.cross_entropy(self.head(self.represent(self.hidden(batch))), batch)
 
-    def cross_entropy(self, scores: Tensor, batch: np.ndarray, reduction: str = "mean") -> Tensor:
+    def cross_entropy(self, scores: Tensor, batch: np.ndarray) -> Tensor:
         """Return the cross-entropy of scores (n, rows), the plan's prior taken out where asked."""
-        scores = self.prior.in_training(scores)
-        return F.cross_entropy(scores, self.targets(batch), reduction=reduction)
+        return F.cross_entropy(self.prior.in_training(scores), self.targets(batch))
 
     def before_task(self, plan: Plan) -> None:
         """Do what a method does with the old state before training."""

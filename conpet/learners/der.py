@@ -71,15 +71,15 @@ class Der(Classifier):
     def loss(self, batch: np.ndarray) -> Tensor:
         """Return the mean over a batch's samples of what each is held to."""
         scores = self.head(self.represent(self.hidden(batch)))
-        losses = self.cross_entropy(scores, batch, reduction="none")
         rows = self.row[batch]
-        old = np.flatnonzero(rows >= 0)
-        if not len(old):
-            return losses.mean()
-        at, kept = (torch.from_numpy(places).to(scores.device) for places in (old, rows[old]))
-        apart = drift(scores[at], self.logits[kept], self.width[kept])
-        held = self.options.labels * losses[at] + self.options.logits * apart
-        return losses.index_copy(0, at, held).mean()
+        new, old = np.flatnonzero(rows < 0), np.flatnonzero(rows >= 0)
+        terms = [self.cross_entropy(scores[new], batch[new]) * len(new)] if len(new) else []
+        if len(old):
+            at, kept = (torch.from_numpy(i).to(scores.device) for i in (old, rows[old]))
+            apart = drift(scores[at], self.logits[kept], self.width[kept]).sum()
+            told = self.cross_entropy(scores[at], batch[old]) * len(old)
+            terms += [self.options.logits * apart, self.options.labels * told]
+        return torch.stack(terms).sum() / len(batch)
 
 
 LEARNER = Der

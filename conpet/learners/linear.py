@@ -58,7 +58,7 @@ class Linear(Classifier):
             trained = plan.trained()
             old = trained[self.stream.task[trained] < self.context.task]
             self.row[old] = np.arange(len(old))
-            scores = self.predict(old).scores[:, : self.old_classes]
+            scores = torch.from_numpy(self.memory_features(old)[:, : self.old_classes])
             self.former = F.softmax(scores, dim=1).to(self.backbone.device)
         if self.options.average:
             self.before = [p.detach().clone() for p in self.backbone.parameters()]
