@@ -10,19 +10,22 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
 from conpet.commands.asking import Asked, evaluate_state
-from conpet.commands.jobs import Job, train_task
+from conpet.commands.jobs import Job, train_selector, train_task
 from conpet.config.settings import Tuning
 from conpet.config.stages import Learn
 from conpet.errors import UserError
 from conpet.files import read_json, write_json
+from conpet.replay.base import Arrived, Plan
 from conpet.run import RunKey
 from conpet.run.inputs import Inputs
 from conpet.run.states import read_state
+from examples.reservoir import Reservoir
 from tests.tiny import World, make_encoded
 
 KEY = RunKey("e", "tiny", "small", "emr", 1)
@@ -295,3 +298,28 @@ def test_too_few_tasks_are_encoded(learnt: Learnt, state: Path, tmp_path: Path) 
     out = tmp_path / "out"
     said = message(lambda: train_task(job, learnt.world.snapshot, [encoded], [state], None, out))
     assert said == "task 2: the encoded files hold 1 tasks: give all parts"
+
+
+def test_a_selector_is_trained_with_the_memory(
+    learnt: Learnt, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where a replay keeps one; of ours, those that do want features that experts do not have."""
+    remembered: list[int] = []
+
+    class Keeps(Reservoir):
+        def mixed(self, arrived: Arrived, rng: np.random.Generator, redraw: bool) -> Plan:
+            remembered.append(len(arrived.memory.train))
+            return super().mixed(arrived, rng, redraw)
+
+    for module in ("conpet.commands.jobs", "conpet.learners.assembly"):
+        monkeypatch.setattr(f"{module}.replay_class", lambda name: Keeps)
+    world, key = learnt.world, replace(KEY, method="mine")
+    about = learnt.about.model_copy(update={"learner": "experts", "replay": "reservoir"})
+    state, out = tmp_path / "state", tmp_path / "selector"
+    train_task(Job(about, key, 1), world.snapshot, [world.encoded], [], None, state)
+    job = Job(about, key, 2)
+    said = message(lambda: train_selector(job, world.snapshot, [world.encoded], [], None, out))
+    assert said.startswith("--state: replay reservoir keeps a memory: give the states of all tasks")
+    train_selector(job, world.snapshot, [world.encoded], [state], None, out)
+    kept = read_json(state / "memory.json")
+    assert remembered == [len(kept["train"])] and remembered[0] > 0

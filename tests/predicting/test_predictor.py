@@ -114,6 +114,27 @@ def test_another_backbone_is_refused(
         conpet.load(tmp_path / "elsewhere")
 
 
+@pytest.mark.parametrize(
+    ("tasks", "selector", "said"),
+    [
+        ((1, 3), 3, "--state: they are of tasks [1, 3], but tasks [1, 2, 3] are needed"),
+        ((2, 1, 3), 3, "--state: they are of tasks [2, 1, 3], but tasks [1, 2, 3] are needed"),
+        ((1, 2, 3), 2, "the selector of task 2, not 3"),
+    ],
+)
+def test_states_that_do_not_answer_together_are_not_packaged(
+    tasks: tuple[int, ...], selector: int, said: str,
+    packaged: Packaged, learnt: Chain, tmp_path: Path,
+) -> None:  # fmt: skip
+    run, out = packaged("dynamic"), tmp_path / "out"
+    states = [word for t in tasks for word in ("--state", run / f"task{t:02d}/state")]
+    chosen = ["--selector", run / f"task{selector:02d}/selector"]
+    with pytest.raises(SystemExit) as ended:
+        learnt.ask("package", *learnt.of, *states, *chosen, "--out", out)
+    assert said in str(ended.value.code)
+    assert not out.exists()
+
+
 def test_the_command_says_the_same(
     packaged: Packaged, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

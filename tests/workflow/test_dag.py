@@ -14,6 +14,7 @@ import pytest
 
 from conpet.commands.publishing import TARGETS
 from conpet.config import load_experiment
+from conpet.files import read_json, write_json
 from conpet.learners import learner_class
 from conpet.reporting.figures import FIGURES
 from conpet.reporting.tables import TABLES
@@ -302,6 +303,19 @@ def test_a_selector_may_start_from_the_experts(
     assert finished.run(target).returncode == 0
     calls = [call_of(finished, "select", "expert", task) for task in (2, 3)]
     assert [files(call, "state", "expert") for call in calls] == [second, third]
+
+
+def test_a_selector_has_the_memory_of_a_replay_that_keeps_one(finished: Workspace) -> None:
+    kept = finished.folder / ".snakemake/conpet/checked.json"
+    checked = read_json(kept)
+    for facts in checked.values():  # as of a replay of one's own
+        facts["expert"]["keeps"] = True
+    write_json(kept, checked)
+    wanted = "results/tiny/tiny/minilm/expert/seed7/task03/selector"
+    done = finished.run("-n", "-p", wanted, "--forcerun", "select")
+    (command,) = [line for line in done.stderr.splitlines() if "--task 03" in line]
+    states = [f"--state {wanted.replace('task03/selector', f'task0{t}/state')}" for t in (1, 2)]
+    assert " ".join(states) in command
 
 
 def test_an_experiment_may_be_any_file(fresh: Workspace) -> None:
