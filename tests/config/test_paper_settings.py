@@ -39,7 +39,7 @@ def test_published_settings(name: str) -> None:
             assert settings.training.batch_size == size
             assert settings.memory.per_class == memory
             assert settings.memory.base_frequency == frequency
-            assert settings.head == "fixed"
+            assert settings.head.rows == "fixed"
             if model == "bert-large":
                 assert settings.training.rate(1) == settings.training.rate(5) == bert_rate
     for method, rates in zip(("static_emr", "dynamic", "crl"), RATES[name], strict=True):
