@@ -46,7 +46,6 @@ def teach_file(
         print(f"left out: {dropped['count']} rows, {reason}: {', '.join(dropped['first'])}")
     for about, note in report.as_dict()["notes"].items():
         print(f"note: {about}: {note}")
-    print(
-        f"taught {len(samples)} texts in {spent:.2f} seconds of computing; {len(new)} classes new"
-    )
+    print(f"taught {len(samples)} texts in {spent:.2f} seconds of computing")
+    print(f"new classes: {', '.join(new) or 'none'}")
     print(f"{out}: knows {len(predictor.classes)} classes; its threshold is that of before")

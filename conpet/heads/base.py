@@ -138,7 +138,8 @@ class Fitted(ABC):
     def scores(self, x: Array) -> Array:
         """Return scores whose softmax is p(class | x) where classes are equally likely.
 
-        A class that never had a sample is scored below all others.
+        That is up to a temperature, which packaging finds: what is fitted on its own samples is
+        too sure. A class that never had a sample is scored below all others.
         """
         found = self.plain(np.asarray(x, np.float64))
         absent = self.count == 0

@@ -59,7 +59,7 @@ def test_bitfit_is_far_less_than_full(worlds: dict[str, Small]) -> None:
     assert 0 < tuned(BITFIT) < tuned(FULL) / 20
 
 
-@pytest.mark.parametrize("way", OWN)
+@pytest.mark.parametrize("way", [way for way in OWN if way != "none"])
 def test_what_is_saved_is_what_is_tuned_and_loads_again(
     way: str, worlds: dict[str, Small], tmp_path: Path
 ) -> None:
@@ -75,6 +75,46 @@ def test_what_is_saved_is_what_is_tuned_and_loads_again(
     assert not torch.equal(again.features(stream, batch), expected)
     again.load(tmp_path)
     assert torch.equal(again.features(stream, batch), expected)
+
+
+def test_a_frozen_backbone_trains_and_saves_nothing_and_passes_a_text_once(
+    worlds: dict[str, Small], tmp_path: Path
+) -> None:
+    world = worlds["bert"]
+    made, tuned = make(world, Tuning(type="none")), make(world, FULL)
+    stream = open_stream([world.encoded], 2)
+    assert made.parameters() == []
+    asked = np.array([3, 1, 3, 2])
+    first = made.features(stream, asked)
+    torch.testing.assert_close(first, tuned.features(stream, asked))
+    assert torch.equal(first[0], first[2])
+    again = made.hidden(stream, np.arange(5))
+    assert not again.requires_grad
+    assert torch.equal(again[asked], first)
+    assert (made.passed.trained_samples, made.passed.forward_samples) == (0, 5)
+    made.save(tmp_path)
+    assert list(tmp_path.iterdir()) == []
+    made.load(tmp_path)
+
+
+def test_what_is_frozen_later_is_saved_and_loaded_as_before(
+    worlds: dict[str, Small], tmp_path: Path
+) -> None:
+    world = worlds["bert"]
+    stream, batch = open_stream([world.encoded], 2), np.arange(6)
+    made = make(world, Tuning())
+    with torch.no_grad():
+        for parameter in made.parameters():
+            parameter.add_(0.1)
+    expected = made.features(stream, batch)
+    made.freeze()
+    assert made.parameters() == []
+    torch.testing.assert_close(made.features(stream, batch), expected)
+    made.save(tmp_path)
+    made.reset()  # what was kept of the representations is forgotten
+    assert not torch.allclose(made.features(stream, batch), expected)
+    made.load(tmp_path)
+    torch.testing.assert_close(made.features(stream, batch), expected)
 
 
 def test_a_file_of_another_way_is_refused(worlds: dict[str, Small], tmp_path: Path) -> None:
