@@ -14,6 +14,7 @@ import typer
 from conpet import __version__
 from conpet.commands import data, keeping, learning, publishing, tracking, using
 from conpet.commands.failures import in_one_line
+from conpet.commands.outputs import guarded
 from conpet.environment import quiet
 from conpet.errors import UserError
 
@@ -27,6 +28,8 @@ app = typer.Typer(
 )
 for group in (data, learning, publishing, keeping, tracking, using):
     app.registered_commands += group.app.registered_commands
+for command in app.registered_commands:
+    command.callback = guarded(command.callback) if command.callback else None
 
 
 def _version(wanted: bool) -> None:
