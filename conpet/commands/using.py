@@ -146,7 +146,7 @@ def describe(
     dataset: Annotated[
         str, Argument(help="a name in config/datasets, a YAML, or with --format a data file")
     ],
-    model: Annotated[list[str] | None, Option(help="a model; again for each")] = None,
+    model: Annotated[list[str] | None, Option(help="a model (default: the experiment's, or minilm); again for each")] = None,
     mirror: o.Mirror = None,
     format: Annotated[
         str | None, Option(help="the file's format: fewrel, crossner, table, ...")
@@ -164,11 +164,10 @@ def describe(
     config_dir: o.ConfigDir = o.CONFIG,
 ) -> None:
     """Show a dataset: sizes, lengths, samples, what was dropped."""
-    from conpet.commands.described import open_dataset, open_file
+    from conpet.commands.described import MODELS, open_dataset, open_file
     from conpet.commands.description import describe
     from conpet.commands.description_text import as_text
 
-    models = model or ["minilm"]
     if format:
         about: dict[str, Any] = {
             "format": format,
@@ -178,11 +177,11 @@ def describe(
             },
             **({"kind": kind} if kind else {}),
         }
-        opened = open_file(Path(dataset), about, models, config_dir, max_length)
+        opened = open_file(Path(dataset), about, model or MODELS, config_dir, max_length)
     elif (kind, tasks, seed) != (None, None, None):
         raise UserError("--kind, --tasks, --seed: the YAML says them: they go with --format only")
     else:
-        opened = open_dataset(dataset, models, config_dir, max_length)
+        opened = open_dataset(dataset, model, config_dir, max_length)
     reports = [describe(*pair, results, mirror) for pair in opened]
     print("\n".join(as_text(report) for report in reports), end="")
     if json:

@@ -19,6 +19,7 @@ import asked
 import console
 import forkserver
 import leftovers
+import stale
 from checked import facts_of
 from conpet.commands.checks import DataChecks, open_experiment
 from conpet import names
@@ -96,6 +97,8 @@ os.environ.update(
 if STORE.startswith("http"):
     os.environ.setdefault("CONPET_LIVE", STORE)  # training streams its loss curves there
 console.install(logger)
+if workflow.is_main_process:
+    logger.addHandler(stale.Stale(workflow))
 
 
 wildcard_constraints:
