@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -63,6 +64,14 @@ def main(argv: Sequence[str] | None = None) -> None:
         os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
     with contextlib.suppress(ValueError):  # not in the main thread: nobody stops it there
         signal.signal(signal.SIGTERM, _stop)
+    for stream in (sys.stdout, sys.stderr):
+        # a terminal of another encoding may lack letters that a class or a text has
+        if (stream.encoding or "").lower() != "utf-8" and hasattr(stream, "reconfigure"):
+            stream.reconfigure(encoding="utf-8")
+    try:
+        Path.cwd()
+    except OSError:
+        sys.exit("conpet: error: the folder that this runs in is gone: go to another")
     try:
         app(argv, prog_name="conpet", standalone_mode=False)
     except BrokenPipeError:

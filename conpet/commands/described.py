@@ -13,7 +13,6 @@ from conpet.data import readers
 from conpet.errors import UserError
 from conpet.names import name_of
 
-
 MODELS = ["minilm"]
 
 

@@ -72,7 +72,7 @@ def extend(
         "files": [
             {
                 "name": file.name,
-                "url": Path(os.path.relpath(file.resolve(), path.parent.resolve())).as_posix(),
+                "url": _seen_from(path.parent, file),
                 "sha256": sha256(file),
             }
         ],
@@ -82,7 +82,8 @@ def extend(
         "classes": [SingleQuotedScalarString(name) for name in classes],
         "split": {"scheme": scheme},
     }
-    _append(path, entry)
+    of = experiment if Path(experiment).suffix in (".yaml", ".yml") else ""
+    _append(path, entry, _seen_from(path.parent, Path(of)) if of else None)
     return classes
 
 
@@ -137,10 +138,16 @@ def _check_size(
         report.note(f"shortage {number}", line)
 
 
-def _append(path: Path, entry: dict[str, Any]) -> None:
+def _seen_from(folder: Path, path: Path) -> str:
+    return Path(os.path.relpath(path.resolve(), folder.resolve())).as_posix()
+
+
+def _append(path: Path, entry: dict[str, Any], experiment: str | None) -> None:
     """Add an entry to the file's list of additions; comments and quotes stay as they are."""
     yaml = editor()
     content = yaml.load(path.read_text(encoding="utf-8")) if path.is_file() else {KEY: []}
+    if experiment and not path.is_file():
+        content = {"experiment": experiment, **content}
     content[KEY].append(entry)
     text = io.StringIO()
     yaml.dump(content, text)

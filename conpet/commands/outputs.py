@@ -46,6 +46,8 @@ def guarded(command: Callable[..., None]) -> Callable[..., None]:
                         f"--{output} {path}: would replace what {name} reads ({source}): "
                         "give another path"
                     )
+        if isinstance(mirror := given.get("mirror"), Path) and not mirror.is_dir():
+            raise UserError(f"--mirror {mirror}: no such folder")
         if mark := _FOLDERS.get(command.__name__):
             _check_folder(given["out"], mark)
         command(**given)

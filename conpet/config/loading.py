@@ -59,7 +59,8 @@ def load_datasets(
             places[name] = f"{config_dir}/datasets/{name}.yaml"
             data = load("datasets", "dataset", name, Dataset, config_dir, where)
             found[name] = _resolved(data, [config_dir / "datasets"])
-        found[name] = _extended(found[name], additions_file(config_dir, name))
+        own = Path(where) if isinstance(datasets, dict) else None
+        found[name] = _extended(found[name], additions_file(config_dir, name), own)
     return found, places
 
 
@@ -69,15 +70,27 @@ def additions_file(config_dir: Path, dataset: str) -> Path:
 
 
 class Additions(Strict):
-    """Such a file: tasks that come after those that the dataset's own config says."""
+    """Such a file: tasks that come after those that the dataset's own config says.
+
+    ``experiment`` is the YAML that writes the dataset out, as seen from the file's folder.
+    """
+
+    experiment: str | None = None
 
     additions: Annotated[list[Addition], Field(min_length=1)]
 
 
-def _extended(data: Dataset, path: Path) -> Dataset:
+def _extended(data: Dataset, path: Path, experiment: Path | None) -> Dataset:
     if not path.is_file():
         return data
-    more = validate(Additions, read_yaml(path), str(path)).additions
+    file = validate(Additions, read_yaml(path), str(path))
+    meant = (path.parent / file.experiment).resolve() if file.experiment else None
+    if meant is not None and meant != (experiment.resolve() if experiment else None):
+        raise UserError(
+            f"{path}: adds to the dataset of {meant}, not to this one of its name: give one of "
+            "them another name (if the file was moved: correct the key experiment)"
+        )
+    more = file.additions
     return data.model_copy(
         update={"additions": [*data.additions, *(_beside(part, [path.parent]) for part in more)]}
     )

@@ -13,7 +13,9 @@ def _seen(name: str) -> str:
 
     NFKC makes one of a letter with its accent and a letter followed by it (Unicode Annex 15).
     """
-    drawn = "".join(c for c in unicodedata.normalize("NFKC", name) if unicodedata.category(c) != "Cf")
+    drawn = "".join(
+        c for c in unicodedata.normalize("NFKC", name) if unicodedata.category(c) != "Cf"
+    )
     return " ".join(drawn.casefold().split())
 
 

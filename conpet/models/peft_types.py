@@ -93,6 +93,28 @@ def peft_config(tuning: Tuning, targets: list[str] | str) -> Any:
         raise UserError(f"tuning.config: {tuning.type} refuses it: {reason(error)}") from None
 
 
+def check_names(model: Any, name: str, config: Any) -> None:
+    """Refuse names of modules that are none: PEFT leaves them out and says nothing.
+
+    (Of ``target_modules`` it does say so.)
+
+    Raises:
+        UserError: a field names what is no module of the model, which is called ``name``.
+    """
+    modules = [found for found, _ in model.named_modules() if found]
+    for field in ("modules_to_save", "exclude_modules", "alpha_pattern"):
+        value: Any = getattr(config, field, None) or []
+        whole = isinstance(value, str)  # then it is one expression for whole names
+        for wanted in [value] if whole else value:
+            # names end in it (PEFT's rule for lists), or match it (its rule for patterns)
+            pattern = re.compile(wanted if whole else rf"(.*\.)?({wanted})")
+            ending = "\n" if whole else wanted
+            if not any(found.endswith(ending) or pattern.fullmatch(found) for found in modules):
+                raise UserError(
+                    f"tuning.config: {field}: {wanted!r} is no module of {name}: mend it"
+                )
+
+
 def check_type(name: str, own: list[str]) -> None:
     """Check that a type was tried, or is one of our ``own``, and that PEFT has it.
 
@@ -129,6 +151,9 @@ def _check_values(make: type, tuning: Tuning) -> None:
             raise UserError(f"{where}: {first[0].lower()}{first[1:]}, found {value!r}") from None
         except PydanticSchemaGenerationError:
             continue  # a type of torch's: what does not fit fails where it is used
+    for key in ("lora_alpha", "alpha"):
+        if isinstance(scale := tuning.config.get(key), int | float) and scale <= 0:
+            raise UserError(f"tuning.config: {key}: a scale is more than 0, found {scale}")
     rank = tuning.config.get("r")
     if isinstance(rank, int) and not 1 <= rank <= MAX_RANK:
         raise UserError(f"tuning.config: r: a rank is 1 to {MAX_RANK}, found {rank}")

@@ -16,7 +16,7 @@ from typing import Any
 
 from conpet.config.settings import Tuning
 from conpet.errors import UserError, reason
-from conpet.models.peft_types import check_type, peft_config
+from conpet.models.peft_types import check_names, check_type, peft_config
 
 #: tuning.type -> whether the parameter of a name is tuned
 OWN: dict[str, Callable[[str], bool]] = {
@@ -63,6 +63,7 @@ def tune(model: Any, name: str, tuning: Tuning, targets: list[str] | str) -> Any
 def _with_module(model: Any, name: str, config: Any) -> Any:
     from peft import get_peft_model
 
+    check_names(model, name, config)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:

@@ -13,8 +13,7 @@ from conpet.data.twins import twins
 )
 def test_two_that_look_alike(one: str, other: str) -> None:
     assert twins(["sport", one, other]) == (
-        f"classes look alike: {ascii(one)} and {ascii(other)}: where they are one class, "
-        "write them alike"
+        f"classes look alike: {one!a} and {other!a}: where they are one class, write them alike"
     )
 
 

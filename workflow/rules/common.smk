@@ -23,6 +23,7 @@ import stale
 from checked import facts_of
 from conpet.commands.checks import DataChecks, open_experiment
 from conpet import names
+from conpet.commands.owner import check_owner, claim
 from conpet.config.loading import additions_file
 from conpet.config.strict import choose
 from conpet.errors import UserError
@@ -74,11 +75,12 @@ def experiment_names():
 try:
     asked.check(config)
     TOLERANCE = asked.tolerance(config)
-    MIRROR = asked.text(config, "mirror", "")
+    MIRROR = asked.mirror(config)
     STORE = asked.text(config, "store", "sqlite:///results/mlflow.db")
     ARTIFACTS = asked.text(config, "artifacts", "results/mlartifacts")
     typed = asked.experiment(config, experiment_names())
     named = open_experiment(typed, Path("config"), DataChecks())
+    check_owner(named, Path("results"))
     FACTS = {named.name: facts_of(named, workflow.is_main_process)}
 except UserError as error:
     stop(error)
@@ -272,6 +274,7 @@ def kept_files(wildcards):
 def local_files(wildcards):
     """Return the raw files of a part that lie on this machine: fetched again when they change."""
     part = chosen(wildcards).datasets[wildcards.dataset].part(wildcards.part)
+    stale.check_raw(workflow, part.sources(), "results/data/{dataset}/{part}/raw".format(**wildcards))
     found = [file.local_path() for file in part.sources()]
     return [str(path) for path in found if path and path.is_file()]
 
@@ -461,6 +464,7 @@ def lock():
     _lock_file.truncate(0)
     _lock_file.write(f"process {os.getpid()} on {socket.gethostname()}\n")
     _lock_file.flush()
+    claim(named, Path("results"))
     if not workflow.local_exec:
         leftovers.cancel(Path.cwd())
 

@@ -31,7 +31,10 @@ def test_two_files_in_one_have_two_headers(tmp_path: Path) -> None:
     ("content", "kind"),
     [
         (gzip.compress(ROWS.encode()), "is packed (gzip): unpack it first"),
-        (b"PK\x03\x04\x14\x00\x00", "is packed (zip, or a workbook): unpack it, or save it as text"),
+        (
+            b"PK\x03\x04\x14\x00\x00",
+            "is packed (zip, or a workbook): unpack it, or save it as text",
+        ),
         (ROWS.encode("utf-16"), "not UTF-8 but UTF-16: convert the file to UTF-8"),
     ],
 )
