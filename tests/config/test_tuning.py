@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import torch
 
 from conpet.config.settings import Tuning
+from conpet.errors import UserError
+from conpet.models.peft_types import check_names
+from conpet.models.tuning import check
 from tests.config.conftest import Project
 
 E = "experiments/e.yaml"
@@ -97,3 +102,30 @@ def test_reading_a_config_imports_neither_torch_nor_peft(project: Project) -> No
         "sys.exit(bool({'peft', 'torch', 'conpet.learners'} & set(sys.modules)))"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.parametrize("value", [0, -8])
+def test_a_scale_is_more_than_nothing(value: int) -> None:
+    with pytest.raises(UserError, match="lora_alpha: a scale is more than 0, found"):
+        check(Tuning(config={"lora_alpha": value}), ["query"])
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "wrong"),
+    [
+        ("modules_to_save", ["nosuch"], "nosuch"),
+        ("exclude_modules", ["0", "nosuch"], "nosuch"),
+        ("exclude_modules", ".*nosuch", r"\.\*nosuch"),
+        ("alpha_pattern", {"deep.0": 3, "nosuch": 64}, "nosuch"),
+    ],
+)
+def test_a_module_that_is_none(field: str, value: Any, wrong: str) -> None:
+    model = torch.nn.ModuleDict({"deep": torch.nn.ModuleList([torch.nn.Linear(2, 2)])})
+    with pytest.raises(UserError, match=f"{field}: '{wrong}' is no module of tiny"):
+        check_names(model, "tiny", SimpleNamespace(**{field: value}))
+
+
+def test_modules_that_are_there() -> None:
+    model = torch.nn.ModuleDict({"deep": torch.nn.ModuleList([torch.nn.Linear(2, 2)])})
+    fields = {"modules_to_save": ["0"], "exclude_modules": r"deep\.\d", "alpha_pattern": {"0": 3}}
+    check_names(model, "tiny", SimpleNamespace(**fields))
