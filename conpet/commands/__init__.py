@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -14,6 +15,7 @@ import typer
 from conpet import __version__
 from conpet.commands import data, keeping, learning, publishing, tracking, using
 from conpet.commands.failures import in_one_line
+from conpet.commands.outputs import guarded
 from conpet.environment import quiet
 from conpet.errors import UserError
 
@@ -27,6 +29,8 @@ app = typer.Typer(
 )
 for group in (data, learning, publishing, keeping, tracking, using):
     app.registered_commands += group.app.registered_commands
+for command in app.registered_commands:
+    command.callback = guarded(command.callback) if command.callback else None
 
 
 def _version(wanted: bool) -> None:
@@ -60,6 +64,14 @@ def main(argv: Sequence[str] | None = None) -> None:
         os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
     with contextlib.suppress(ValueError):  # not in the main thread: nobody stops it there
         signal.signal(signal.SIGTERM, _stop)
+    for stream in (sys.stdout, sys.stderr):
+        # a terminal of another encoding may lack letters that a class or a text has
+        if (stream.encoding or "").lower() != "utf-8" and hasattr(stream, "reconfigure"):
+            stream.reconfigure(encoding="utf-8")
+    try:
+        Path.cwd()
+    except OSError:
+        sys.exit("conpet: error: the folder that this runs in is gone: go to another")
     try:
         app(argv, prog_name="conpet", standalone_mode=False)
     except BrokenPipeError:

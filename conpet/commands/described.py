@@ -9,17 +9,24 @@ from conpet.commands.checks import LibraryChecks
 from conpet.config import Dataset, Experiment
 from conpet.config.experiment import load_data
 from conpet.config.strict import read_yaml, validate
+from conpet.data import readers
 from conpet.errors import UserError
 from conpet.names import name_of
 
+MODELS = ["minilm"]
+
+
+def _kind(format: str) -> dict[str, str]:
+    return {"kind": readers.KINDS[format]} if format in readers.KINDS else {}
+
 
 def open_dataset(
-    name: str, models: list[str], config_dir: Path, max_length: int | None = None
+    name: str, models: list[str] | None, config_dir: Path, max_length: int | None = None
 ) -> list[tuple[Experiment, str]]:
     """Return each dataset that ``name`` means, in an experiment with the given models.
 
     ``name`` is one of config/datasets, or a YAML: a dataset's own, or an experiment's, whose
-    datasets and encoding are meant.
+    datasets, models and encoding are meant. Without ``models`` and an experiment it is minilm.
     """
     path = Path(name)
     settings: dict[str, Any] = {}
@@ -29,6 +36,7 @@ def open_dataset(
         where = name
         value = read_yaml(path)
         if "datasets" in value:
+            models = models or value.get("models")
             datasets = value["datasets"]
             encoding = (value.get("settings") or {}).get("encoding")
             settings = {"encoding": encoding} if encoding else {}
@@ -36,7 +44,9 @@ def open_dataset(
             validate(Dataset, value, where)
             # what its own file leaves unsaid has the defaults of such a file
             datasets = {path.stem: {"split": {"scheme": "official"}, **value}}
-    return _opened(datasets, models, config_dir, where, settings, max_length)
+    elif path.is_file():
+        raise UserError(f"{name}: a data file: say how it reads: --format table, marked, ...")
+    return _opened(datasets, models or MODELS, config_dir, where, settings, max_length)
 
 
 def open_file(
@@ -48,7 +58,10 @@ def open_file(
 ) -> list[tuple[Experiment, str]]:
     """Return one local file as a dataset; ``about`` is what else its YAML would say."""
     if not path.is_file():
-        raise UserError(f"{path}: no such file: give the path of a data file")
+        what = "is a folder" if path.is_dir() else "no such file"
+        raise UserError(f"{path}: {what}: give the path of a data file")
+    if about["format"] in readers.FORMATS and "kind" not in {**about, **_kind(about["format"])}:
+        raise UserError(f"--kind: {about['format']} leaves it open: give relation or entity")
     name = name_of(path.stem)
     value = {**about, "files": [str(path.absolute())]}
     return _opened({name: value}, models, config_dir, str(path), {}, max_length)

@@ -13,6 +13,7 @@ from conpet.config.raw import MANIFEST, RawFile
 from conpet.data import steps
 from conpet.data.duplicates import count_duplicates
 from conpet.data.encoding import SPLITS, read_part
+from conpet.data.readers import has_marks
 from conpet.data.samples import read_samples
 from conpet.data.schema import Sample
 from conpet.data.shortage import shortages
@@ -20,6 +21,7 @@ from conpet.data.sources import read_manifest
 from conpet.data.stream import Stream, open_stream
 from conpet.data.template import Vocabulary
 from conpet.data.tokenizer import open_tokenizer
+from conpet.data.twins import twins
 from conpet.errors import UserError
 from conpet.files import read_json
 from conpet.temporary import scratch
@@ -145,7 +147,22 @@ class _Work:
                     f"{own} of {len(samples)} samples have a split of their own, which split: "
                     f"{partition.scheme} does not keep: official does"
                 )
+        tasks = [task for part in self.parts for task in self.splits[part]["tasks"]]
+        lines += filter(None, [twins(name for task in tasks for name in task["classes"])])
+        if marked := self._marked():
+            lines.append(
+                f"{marked} of {sum(map(len, self.samples.values()))} texts hold marks like <e1> or "
+                f"<e>, read as letters: format: marked reads them as mentions"
+            )
         return lines
+
+    def _marked(self) -> int:
+        """Return how many texts without mentions hold the marks of format ``marked``."""
+        return sum(
+            not sample.mentions and has_marks(sample.text)
+            for samples in self.samples.values()
+            for sample in samples
+        )
 
     def _put(self) -> Iterable[tuple[Sample, str]]:
         """Yield every sample with the split that it was put into, empty where no task has it."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -21,6 +20,7 @@ from conpet.data.report import Report
 from conpet.data.schema import Sample
 from conpet.data.shortage import remedy, shortages, untrainable
 from conpet.data.split import split_samples
+from conpet.data.twins import twins
 from conpet.errors import UserError
 from conpet.files import read_json, sha256, write_text
 
@@ -62,7 +62,7 @@ def extend(
     raw = validate(RawFile, {"name": file.name}, str(file))
     samples = readers.read(form, file.parent, [raw], options or {}, report)
     classes = list(dict.fromkeys(s.label for s in samples))
-    _refuse_old(classes, data, dataset, results, file)
+    _refuse_old(classes, data, results / "data" / dataset, file, report)
     scheme = "official" if any(s.split for s in samples) else "per_class"
     with within(str(file)):
         _check_size(samples, classes, validate(Partition, {"scheme": scheme}, "split"), report)
@@ -104,9 +104,11 @@ def _find(dataset: str, config_dir: Path, experiment: str) -> Dataset:
     return load_datasets([dataset], config_dir, "extend", DataChecks())[0][dataset]
 
 
-def _refuse_old(classes: list[str], data: Dataset, dataset: str, results: Path, file: Path) -> None:
+def _refuse_old(
+    classes: list[str], data: Dataset, results: Path, file: Path, report: Report
+) -> None:
     taken = {name for addition in data.additions for name in addition.classes}
-    prepared = results / "data" / dataset / "base" / "prepare.json"
+    prepared = results / "base" / "prepare.json"
     if prepared.is_file():
         known = read_json(prepared)
         if not isinstance(known, dict) or not isinstance(known.get("labels"), dict):
@@ -117,6 +119,8 @@ def _refuse_old(classes: list[str], data: Dataset, dataset: str, results: Path, 
         raise UserError(
             f"{file}: class {twice[0]}: the stream has it: a task brings new classes only"
         )
+    if alike := twins([*sorted(taken), *classes]):
+        report.note("names", alike)
 
 
 def _check_size(

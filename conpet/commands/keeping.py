@@ -21,7 +21,7 @@ _KINDS = ("tables", "figures")
 @app.command()
 def publish(experiment: o.Name, out: o.Out, results: o.Results = o.RESULTS) -> None:
     """Keep an experiment's tables and figures for good."""
-    here = results / experiment
+    here = results / Path(experiment).stem
     for kind in _KINDS:
         if not (here / kind).is_dir():
             raise UserError(f"{here / kind}: no such folder: snakemake publish makes it first")
@@ -45,7 +45,7 @@ def verify(
     """Compare an experiment's tables with the published ones."""
     from conpet.commands.verification import compare_published
 
-    matrix = matrix_of(settings, experiment, config_dir)
+    matrix = matrix_of(settings, experiment, config_dir, results)
     found = compare_published(matrix, results, published, tolerance)
     for line in found.platform:
         print(f"another platform: {line}")

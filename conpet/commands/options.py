@@ -70,6 +70,8 @@ def told(
         return read_settings(kind, settings)
     from conpet.commands.checks import open_experiment
 
+    if not experiment[0]:
+        raise UserError("--experiment: give a name in config/experiments, or a YAML file")
     return resolve(open_experiment(*experiment, checks))
 
 

@@ -11,6 +11,8 @@ from typer import Option
 
 from conpet.commands import options as o
 from conpet.commands.checks import DataChecks
+from conpet.commands.owner import check_owner, outdated
+from conpet.config import Experiment
 from conpet.config.matrix import Matrix
 from conpet.config.strict import choose, read_yaml
 from conpet.errors import UserError
@@ -37,9 +39,18 @@ TARGETS = {
 }
 
 
-def matrix_of(settings: Path | None, experiment: str, config_dir: Path) -> Matrix:
+def matrix_of(settings: Path | None, experiment: str, config_dir: Path, results: Path) -> Matrix:
     """Return the matrix that a command was handed, or that of an experiment."""
-    return o.told(Matrix, settings, (experiment, config_dir), lambda e: e.matrix(), DataChecks())
+
+    def resolve(found: Experiment) -> Matrix:
+        check_owner(found, results)
+        if not results.is_dir():
+            raise UserError(f"--results {results}: no such folder")
+        if old := outdated(found, results):
+            print(f"conpet: note: {old}", file=sys.stderr)
+        return found.matrix()
+
+    return o.told(Matrix, settings, (experiment, config_dir), resolve, DataChecks())
 
 
 def _collected(matrix: Matrix, results: Path, reported: Path) -> Results:
@@ -60,7 +71,7 @@ def table(
     from conpet.reporting.tables import TABLES, write_table
 
     choose("table", name, list(TABLES), "table")
-    matrix = matrix_of(settings, experiment, config_dir)
+    matrix = matrix_of(settings, experiment, config_dir, results)
     made = TABLES[name][0](_collected(matrix, results, reported))
     write_table(made, out, matrix.config_sha256)
 
@@ -78,7 +89,7 @@ def plot(
     from conpet.reporting.figures import FIGURES, write_figure
 
     choose("figure", name, list(FIGURES), "plot")
-    matrix = matrix_of(settings, experiment, config_dir)
+    matrix = matrix_of(settings, experiment, config_dir, results)
     write_figure(FIGURES[name][0](_collected(matrix, results, REPORTED)), out)
 
 
@@ -93,7 +104,7 @@ def report(
     config_dir: o.ConfigDir = o.CONFIG,
 ) -> None:
     """Make the page that shows everything."""
-    matrix = matrix_of(settings, experiment, config_dir)
+    matrix = matrix_of(settings, experiment, config_dir, results)
     _write_page(matrix, _collected(matrix, results, reported), out, store)
 
 
@@ -125,7 +136,7 @@ def tables(
     from conpet.reporting.figures import FIGURES, write_figure
     from conpet.reporting.tables import TABLES, terminal, write_table
 
-    matrix = matrix_of(settings, experiment, config_dir)
+    matrix = matrix_of(settings, experiment, config_dir, results)
     found = _collected(matrix, results, reported)
     folder = out or results / matrix.name / "partial"
     for name, (make_table, _) in TABLES.items():
@@ -147,7 +158,7 @@ def show(
     """Print the main table and where the rest lies."""
     from conpet.reporting.tables import TABLES, terminal
 
-    matrix = matrix_of(None, experiment, config_dir)
+    matrix = matrix_of(None, experiment, config_dir, results)
     found = _collected(matrix, results, reported)
     here = results / matrix.name
     if not any(run.metrics for run in found.runs):

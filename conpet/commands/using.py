@@ -28,6 +28,15 @@ def _reader_options(pairs: list[str] | None) -> dict[str, Any]:
     return dict(pair.split("=", 1) for pair in pairs or [])
 
 
+def _check_options(file: Path | None, options: dict[str, Any]) -> None:
+    """Refuse options that a question would not heed."""
+    if file is None or file.suffix.lower() == ".txt":
+        if options != {"text": "text"}:
+            raise UserError("--column, --option: there are no columns here: leave them out")
+    elif unheeded := [name for name in ("label", "split", "id") if name in options]:
+        raise UserError(f"--option {unheeded[0]}: texts alone are read: leave it out")
+
+
 @app.command()
 def package(
     snapshot: o.Snapshot,
@@ -94,8 +103,11 @@ def predict(
 
     if bool(text) == bool(file):
         raise UserError("predict: give either --text (once or more) or a file")
+    if threshold is not None and refuse:
+        raise UserError("--threshold and --refuse: each says a threshold: give one")
     report = Report()
     options = {"text": column, **_reader_options(option)}
+    _check_options(file, options)
     texts = list(text) if text else read_texts(file or Path(), options, report)
     for about, note in report.as_dict()["notes"].items():
         print(f"conpet: {about}: {note}", file=sys.stderr)
@@ -166,7 +178,10 @@ def describe(
     dataset: Annotated[
         str, Argument(help="a name in config/datasets, a YAML, or with --format a data file")
     ],
-    model: Annotated[list[str] | None, Option(help="a model; again for each")] = None,
+    model: Annotated[
+        list[str] | None,
+        Option(help="a model (default: the experiment's, or minilm); again for each"),
+    ] = None,
     mirror: o.Mirror = None,
     format: Annotated[
         str | None, Option(help="the file's format: fewrel, crossner, table, ...")
@@ -184,11 +199,10 @@ def describe(
     config_dir: o.ConfigDir = o.CONFIG,
 ) -> None:
     """Show a dataset: sizes, lengths, samples, what was dropped."""
-    from conpet.commands.described import open_dataset, open_file
+    from conpet.commands.described import MODELS, open_dataset, open_file
     from conpet.commands.description import describe
     from conpet.commands.description_text import as_text
 
-    models = model or ["minilm"]
     if format:
         about: dict[str, Any] = {
             "format": format,
@@ -198,11 +212,11 @@ def describe(
             },
             **({"kind": kind} if kind else {}),
         }
-        opened = open_file(Path(dataset), about, models, config_dir, max_length)
+        opened = open_file(Path(dataset), about, model or MODELS, config_dir, max_length)
     elif (kind, tasks, seed) != (None, None, None):
         raise UserError("--kind, --tasks, --seed: the YAML says them: they go with --format only")
     else:
-        opened = open_dataset(dataset, models, config_dir, max_length)
+        opened = open_dataset(dataset, model, config_dir, max_length)
     reports = [describe(*pair, results, mirror) for pair in opened]
     print("\n".join(as_text(report) for report in reports), end="")
     if json:

@@ -37,7 +37,7 @@ from conpet.files import read_json
 
 
 class Experiment:
-    """One experiment's whole config, checked. ``tasks`` cuts every stream after its first tasks."""
+    """One experiment's whole config, checked; ``path`` is its file."""
 
     def __init__(
         self, name: str, file: ExperimentFile, config_dir: Path, where: str, checks: Checks
@@ -46,6 +46,7 @@ class Experiment:
         self.title = file.title
         self.seeds = file.seeds
         self.config_dir = config_dir
+        self.path = Path(where)
         self._file = file
         self._where = where
         self._checks = checks

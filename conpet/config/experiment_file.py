@@ -20,6 +20,13 @@ class Override(Strict):
     methods: list[str] = []
     settings: dict[str, Any]
 
+    @field_validator("datasets", "models", "methods")
+    @classmethod
+    def _name_some(cls, value: list[str]) -> list[str]:
+        if not value:  # a default is not looked at
+            raise ValueError("expected a list of at least 1: one left out means all, found []")
+        return value
+
     def applies(self, dataset: str, model: str, method: str) -> bool:
         """Say whether this override is for that cell of the matrix."""
         pairs = ((self.datasets, dataset), (self.models, model), (self.methods, method))

@@ -68,6 +68,8 @@ def remedy(partition: Partition) -> str:
     need = least_rows(partition.shares)
     if need is None:
         return f"none of split.shares {partition.shares} may be 0"
+    if partition.most is not None and partition.most < need:
+        return f"say split.most: {need} or more"
     few = least_rows(_FEW) or need
     other = f", or say split.shares {_FEW}: then {few}" if need > few else ""
     return f"give each class {need} samples or more{other}"

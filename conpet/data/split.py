@@ -95,6 +95,10 @@ def _class_rows(
     for row in rows:
         name = samples[row].split
         if name not in by_split:
+            if any(sample.split for sample in samples):
+                raise UserError(
+                    f"sample {samples[row].id}: no split, where others have one: add it"
+                )
             raise UserError(
                 f"sample {samples[row].id}: no official split: set split.scheme to per_class"
             )

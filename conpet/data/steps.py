@@ -20,6 +20,7 @@ from conpet.data.sources import fetch_files, read_manifest
 from conpet.data.split import split_samples
 from conpet.data.tasks import Groups, check_rows, read_tasks
 from conpet.data.tokenizer import longest, open_tokenizer
+from conpet.data.twins import twins
 from conpet.errors import UserError
 from conpet.files import atomic_folder, read_json, sha256, write_json
 
@@ -107,6 +108,8 @@ def split(
             raise UserError(f"{part[0]} ({part[1]}): {untrained}")
         for line in shortages(stream["tasks"], [s.label for s in found], about.split):
             print(f"{part[0]} ({part[1]}): {line}")
+        if alike := twins([*seen, *(name for task in stream["tasks"] for name in task["classes"])]):
+            print(f"{part[0]} ({part[1]}): {alike}")
     write_json(out, {"dataset": part[0], "part": part[1], "order": order, **stream})
 
 

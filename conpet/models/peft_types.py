@@ -129,6 +129,9 @@ def _check_values(make: type, tuning: Tuning) -> None:
             raise UserError(f"{where}: {first[0].lower()}{first[1:]}, found {value!r}") from None
         except PydanticSchemaGenerationError:
             continue  # a type of torch's: what does not fit fails where it is used
+    for key in ("lora_alpha", "alpha"):
+        if isinstance(scale := tuning.config.get(key), int | float) and scale <= 0:
+            raise UserError(f"tuning.config: {key}: a scale is more than 0, found {scale}")
     rank = tuning.config.get("r")
     if isinstance(rank, int) and not 1 <= rank <= MAX_RANK:
         raise UserError(f"tuning.config: r: a rank is 1 to {MAX_RANK}, found {rank}")

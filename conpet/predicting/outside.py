@@ -45,6 +45,10 @@ def read_texts(
         UserError: no such file, a kind that is not read, or what training would refuse too.
     """
     if not path.is_file():
+        if path.is_dir():
+            raise UserError(f"{path}: is a folder: give a file")
+        if str(path) == "-" or path.exists():
+            raise UserError(f"{path}: only files are read: write the texts into one")
         raise UserError(f"{path}: no such file")
     if path.suffix.lower() not in KINDS:
         raise UserError(f"{path}: give {', '.join(KINDS[:-1])} or {KINDS[-1]}")

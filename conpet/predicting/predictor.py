@@ -214,7 +214,10 @@ class Predictor:
     def _said(self, parts: list[Prediction], least: float) -> Predictions:
         if not parts:
             none = np.zeros(0)
-            return Predictions([], np.zeros((0, len(self.classes))), none, none, None, self.classes)
+            ranked = np.zeros((0, 1)) if self.about.selector else None
+            return Predictions(
+                [], np.zeros((0, len(self.classes))), none, none, ranked, self.classes
+            )
         probabilities = np.concatenate([self.probabilities(part) for part in parts])
         # the same rule as in evaluation, which the mixture of experts need not agree with
         best = np.concatenate([part.labels() for part in parts])
@@ -222,13 +225,13 @@ class Predictor:
         labels = [
             self.classes[b] if c >= least else NONE for b, c in zip(best, confidence, strict=True)
         ]
-        ranked = [part.selected for part in parts if part.selected is not None]
+        selected = [part.selected for part in parts if part.selected is not None]
         return Predictions(
             labels,
             probabilities,
             confidence,
             self.class_task[best],
-            np.concatenate(ranked) if ranked else None,
+            np.concatenate(selected) if selected else None,
             self.classes,
         )
 

@@ -132,6 +132,8 @@ def live(key: RunKey, task: int, what: str) -> Live | None:
     """
     address = LIVE.get()
     if not address.startswith("http"):
+        if address:
+            print(f"{LIVE.name}={address}: no server's address (http://...): nothing is streamed")
         return None
     name = f"{what} · {key.dataset} {key.model} {key.method} seed {key.seed} task {task}"
     return Live(address, key.experiment, f"{key.child(task)}/{what}", name)

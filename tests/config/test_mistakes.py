@@ -6,6 +6,9 @@ from typing import Any
 
 import pytest
 
+from conpet.config.experiment_file import Override
+from conpet.config.strict import validate
+from conpet.errors import UserError
 from tests.config.conftest import DELETED, Project
 
 E = "experiments/e.yaml"
@@ -254,3 +257,9 @@ def test_a_class_order_file_of_another_form(project: Project, text: str, expecte
     message = project.mistake()
     assert message.startswith("class_orders/given.json: ")
     assert expected in message
+
+
+@pytest.mark.parametrize("key", ["datasets", "models", "methods"])
+def test_an_override_for_nothing_is_not_one_for_all(key: str) -> None:
+    with pytest.raises(UserError, match=f"{key}: expected a list of at least 1: one left"):
+        validate(Override, {key: [], "settings": {}}, "overrides")

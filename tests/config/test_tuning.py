@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 
 from conpet.config.settings import Tuning
+from conpet.errors import UserError
+from conpet.models.tuning import check
 from tests.config.conftest import Project
 
 E = "experiments/e.yaml"
@@ -97,3 +99,9 @@ def test_reading_a_config_imports_neither_torch_nor_peft(project: Project) -> No
         "sys.exit(bool({'peft', 'torch', 'conpet.learners'} & set(sys.modules)))"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.parametrize("value", [0, -8])
+def test_a_scale_is_more_than_nothing(value: int) -> None:
+    with pytest.raises(UserError, match="lora_alpha: a scale is more than 0, found"):
+        check(Tuning(config={"lora_alpha": value}), ["query"])

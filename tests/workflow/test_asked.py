@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -42,7 +43,7 @@ def test_a_number_that_may_mean_two_names_is_one_line() -> None:
     assert asked.experiment({"experiment": snakemakes(path)}, there) == path
 
 
-@pytest.mark.parametrize("value", [5, 1.5, True, ["a"], {"a": "b"}, None])
+@pytest.mark.parametrize("value", [5, 1.5, True, ["a"], {"a": "b"}])
 def test_what_is_no_name_is_one_line(value: Any) -> None:
     with pytest.raises(UserError, match=r"^--config experiment=.*: not a name") as caught:
         asked.experiment({"experiment": value}, ["demo"])
@@ -93,3 +94,16 @@ def test_all_that_reaches_the_shell_is_quoted() -> None:
             found |= set(re.findall(r"\{([\w.]+(?::q)?)\}", words.replace("{{", "{")))
     assert {"log:q", "output:q", "wildcards.method:q", "params.store:q"} <= found
     assert {name for name in found if not name.endswith(":q")} <= {*QUOTED, "JOB", "KEYS", "TOLD"}
+
+
+def test_a_mirror_is_a_folder(tmp_path: Path) -> None:
+    assert asked.mirror({}) == ""
+    assert asked.mirror({"mirror": str(tmp_path)}) == str(tmp_path)
+    with pytest.raises(UserError, match="mirror=/nosuch: no such folder"):
+        asked.mirror({"mirror": "/nosuch"})
+
+
+@pytest.mark.parametrize("value", [None, ""])
+def test_an_experiment_without_a_name_is_one_line(value: Any) -> None:
+    with pytest.raises(UserError, match="experiment=: empty: give a name"):
+        asked.experiment({"experiment": value}, ["demo"])

@@ -180,3 +180,13 @@ def test_a_config_edited_meanwhile_does_not_reach_the_jobs(
     assert len(fresh.planned("tables")["train"]) == 3  # the config says another rate now
     path.write_text(before)
     assert fresh.planned("tables") == {}
+
+
+def test_what_was_made_of_a_failed_jobs_old_output_is_not_up_to_date(finished: Workspace) -> None:
+    """Snakemake removes the old output first: without a mark nothing asks for it any more."""
+    path = finished.folder / "config/datasets/tiny.yaml"
+    path.write_text(path.read_text().replace("{seed: 1}", "{seed: 2}", 1))
+    assert finished.run("tables", env={"FAKE_FAIL": "fetch-dataset"}).returncode == 1
+    jobs = finished.planned("tables")
+    assert jobs["fetch"] == ["dataset tiny (base)"]
+    assert {"prepare", "split", "encode", "train", "evaluate", "table"} <= set(jobs)

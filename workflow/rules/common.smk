@@ -25,10 +25,12 @@ import console
 import forkserver
 import leftovers
 import written_out
+import stale
 from checked import facts_of
 from conpet.commands.checks import DataChecks, open_experiment
 from conpet.commands.failures import in_one_line
 from conpet import names
+from conpet.commands.owner import check_owner, claim
 from conpet.config.loading import additions_file
 from conpet.config.strict import choose
 from conpet.errors import UserError
@@ -80,12 +82,13 @@ def experiment_names():
 try:
     asked.check(config)
     TOLERANCE = asked.tolerance(config)
-    MIRROR = asked.text(config, "mirror", "")
+    MIRROR = asked.mirror(config)
     STORE = asked.text(config, "store", "sqlite:///results/mlflow.db")
     ARTIFACTS = asked.text(config, "artifacts", "results/mlartifacts")
     typed = asked.experiment(config, experiment_names())
     named = open_experiment(typed, Path("config"), DataChecks())
     written_out.check(named, Path("results"))
+    check_owner(named, Path("results"))
     FACTS = {named.name: facts_of(named, workflow.is_main_process)}
 except UserError as error:
     stop(error)
@@ -106,6 +109,8 @@ os.environ.update(
 if STORE.startswith("http"):
     os.environ.setdefault("CONPET_LIVE", STORE)  # training streams its loss curves there
 console.install(logger)
+if workflow.is_main_process:
+    logger.addHandler(stale.Stale(workflow))
 
 
 wildcard_constraints:
@@ -282,6 +287,7 @@ def kept_files(wildcards):
 def local_files(wildcards):
     """Return the raw files of a part that lie on this machine: fetched again when they change."""
     part = chosen(wildcards).datasets[wildcards.dataset].part(wildcards.part)
+    stale.check_raw(workflow, part.sources(), "results/data/{dataset}/{part}/raw".format(**wildcards))
     found = [file.local_path() for file in part.sources()]
     return [str(path) for path in found if path and path.is_file()]
 
@@ -488,6 +494,7 @@ def lock():
     _lock_file.truncate(0)
     _lock_file.write(f"process {os.getpid()} on {socket.gethostname()}\n")
     _lock_file.flush()
+    claim(named, Path("results"))
     if not workflow.local_exec:
         leftovers.cancel(Path.cwd())
 

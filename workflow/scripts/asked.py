@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 from conpet.config.strict import choose
@@ -37,6 +38,8 @@ def experiment(config: dict[str, Any], known: Iterable[str]) -> str:
         UserError: a number that several names are read as, or a list.
     """
     value = config.get("experiment", "demo")
+    if value in (None, ""):
+        raise UserError("--config experiment=: empty: give a name or a YAML file, or leave it out")
     if isinstance(value, str):
         return value
     # compared as text: nan equals nothing, and 1 equals true
@@ -61,6 +64,18 @@ def text(config: dict[str, Any], option: str, default: str) -> str:
         return value
     example = _EXAMPLES[option].format(value)
     raise UserError(f"--config {option}={value}: not text: write {option}={example}")
+
+
+def mirror(config: dict[str, Any]) -> str:
+    """Return the mirror's folder, '' where none is asked for.
+
+    Raises:
+        UserError: no such folder: what it should hold would be downloaded and nothing said.
+    """
+    folder = text(config, "mirror", "")
+    if folder and not Path(folder).is_dir():
+        raise UserError(f"--config mirror={folder}: no such folder")
+    return folder
 
 
 def tolerance(config: dict[str, Any]) -> str:

@@ -25,7 +25,7 @@ from conpet.data.readers import (
 )
 from conpet.data.readers._common import Options, Record, as_mentions, build
 from conpet.data.readers._files import at_line, read_lines
-from conpet.data.readers.marked import parse_marked
+from conpet.data.readers.marked import has_marks, parse_marked
 from conpet.data.report import Report
 from conpet.data.schema import Sample
 from conpet.errors import UserError
@@ -35,6 +35,7 @@ __all__ = [
     "KINDS",
     "as_mentions",
     "check_options",
+    "has_marks",
     "parse_marked",
     "read",
     "read_texts",
@@ -109,7 +110,11 @@ def read(
         raise UserError(" ".join(str(error).splitlines())) from None
     if not samples:
         names = ", ".join(file.name for file in files)
-        raise UserError(f"{names}: no sample left ({report.dropped} dropped): check the format")
+        dropped = report.as_dict()["dropped"].items()
+        why = "".join(f"{d['count']} {reason}, first {d['first'][0]}: " for reason, d in dropped)
+        raise UserError(
+            f"{names}: no sample left ({report.dropped} dropped): {why}check the format"
+        )
     return samples
 
 

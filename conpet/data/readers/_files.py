@@ -13,6 +13,18 @@ from conpet.data.report import Report
 from conpet.errors import UserError
 
 NO_LINE_END = "last line without line end"  # perhaps cut off inside its last value
+_UNPACK = "is packed ({}): unpack it first"
+#: how files begin that are no text
+_OTHERS = {
+    b"\x1f\x8b": _UNPACK.format("gzip"),
+    b"BZh": _UNPACK.format("bzip2"),
+    b"\xfd7zXZ\x00": _UNPACK.format("xz"),
+    b"\x28\xb5\x2f\xfd": _UNPACK.format("zstd"),
+    b"PK\x03\x04": "is packed (zip, or a workbook): unpack it, or save it as text",
+    b"PAR1": "is a Parquet file: call it .parquet",
+    b"\xff\xfe": "not UTF-8 but UTF-16: convert the file to UTF-8",
+    b"\xfe\xff": "not UTF-8 but UTF-16: convert the file to UTF-8",
+}
 _LINE_END = re.compile(r"\r\n|\n|\r")
 
 
@@ -36,16 +48,24 @@ def read_text(raw: Path, file: RawFile, mixed_line_ends: bool = False) -> str:
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
+        _refuse_others(data, file)
         line = error.object.count(b"\n", 0, error.start) + 1
         raise UserError(
             f"{at_line(file, line)}: not UTF-8 ({error.reason}): convert the file to UTF-8"
         ) from None
     if (zero := text.find("\0")) >= 0:
+        _refuse_others(data, file)
         line = text.count("\n", 0, zero) + 1
         raise UserError(f"{at_line(file, line)}: zero byte: the file is damaged: get it again")
     if "\r" in text and not mixed_line_ends:
         _check_line_ends(text, file)
     return text
+
+
+def _refuse_others(data: bytes, file: RawFile) -> None:
+    """Say what kind of file it is, if it is no text."""
+    if kind := next((kind for magic, kind in _OTHERS.items() if data.startswith(magic)), ""):
+        raise UserError(f"{file.name}: {kind}")
 
 
 def _check_line_ends(text: str, file: RawFile) -> None:

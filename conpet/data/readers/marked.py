@@ -90,6 +90,12 @@ def parse_marked(marked: str) -> tuple[str, tuple[tuple[str, int, int], ...]] | 
     return text + marked[position:], tuple((role, *_trim(text, a, b)) for role, a, b in spans)
 
 
+def has_marks(text: str) -> bool:
+    """Say whether a text holds an opening marker and its closing one."""
+    found = _TAG.findall(text)
+    return any(("", name) in found for slash, name in found if slash)
+
+
 def _trim(text: str, start: int, end: int) -> tuple[int, int]:
     inner = text[start:end]
     if not inner.strip():

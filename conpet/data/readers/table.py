@@ -142,6 +142,8 @@ def _csv_rows(
             if header is None:
                 header = values
                 _check_columns(header, file, columns)
+            elif values == header and len(header) > 1:
+                raise UserError(f"{place}: the header once more: of two files in one, take it out")
             elif values:
                 _check_width(header, values, place)
                 if reader.line_num > number:
@@ -221,6 +223,6 @@ def _value(row: _Row, column: str) -> str:
     value = row.values[column]
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return ""
-    if not isinstance(value, str | int):
+    if isinstance(value, bool) or not isinstance(value, str | int):
         raise UserError(f"{row.place}: {column}: {value!r} is neither text nor a whole number")
     return str(value)

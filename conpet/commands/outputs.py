@@ -1,0 +1,81 @@
+"""What a command may write: never over what it reads, nor over a folder that it did not make."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterator
+from itertools import combinations
+from pathlib import Path
+from typing import Any
+
+from conpet.errors import UserError
+
+_OUTPUTS = ("out", "metrics", "predictions", "report", "json")
+#: commands whose output is a folder that replaces an older one, and a file that each such has
+_FOLDERS = {
+    "fetch_model": "source.json",
+    "fetch_dataset": "manifest.json",
+    "train": "state.json",
+    "select": "state.json",
+    "package": "model.json",
+    "publish": "tables/main.json",
+}
+# folders that outputs lie in
+_AROUND = ("results", "config_dir", "artifacts", "published", "mirror", "run")
+_NAMED = 3
+
+
+def guarded(command: Callable[..., None]) -> Callable[..., None]:
+    """Return the command with a look at its paths before it does anything.
+
+    Raises:
+        UserError: an output is an input, holds one, or is another output; or a folder would be
+            replaced that holds other things than such an output.
+    """
+
+    @functools.wraps(command)
+    def run(**given: Any) -> None:
+        outputs = {name: given[name] for name in _OUTPUTS if isinstance(given.get(name), Path)}
+        for (a, path), (b, other) in combinations(outputs.items(), 2):
+            if path.resolve() == other.resolve():
+                raise UserError(f"--{a} and --{b}: both are {path}: give each a file of its own")
+        for output, path in outputs.items():
+            for name, source in _inputs(given):
+                if path.resolve() in (source.resolve(), *source.resolve().parents):
+                    raise UserError(
+                        f"--{output} {path}: would replace what {name} reads ({source}): "
+                        "give another path"
+                    )
+        if isinstance(mirror := given.get("mirror"), Path) and not mirror.is_dir():
+            raise UserError(f"--mirror {mirror}: no such folder")
+        if mark := _FOLDERS.get(command.__name__):
+            _check_folder(given["out"], mark)
+        command(**given)
+
+    return run
+
+
+def _inputs(given: dict[str, Any]) -> Iterator[tuple[str, Path]]:
+    for name, value in given.items():
+        if name in (*_OUTPUTS, *_AROUND):
+            continue
+        values = value if isinstance(value, list) else [value]
+        label = name if name in ("file", "dataset") else f"--{name.replace('_', '-')}"
+        # what `describe` is asked about may be a file
+        texts = [Path(one) for one in values if isinstance(one, str)] if name == "dataset" else []
+        yield from ((label, path) for path in texts if path.is_file())
+        yield from ((label, one) for one in values if isinstance(one, Path))
+
+
+def _check_folder(out: Path, mark: str) -> None:
+    if out.is_symlink() or not out.exists():
+        return
+    if not out.is_dir():
+        raise UserError(f"--out {out}: is a file: a folder is written: give another path")
+    found = sorted(path.name for path in out.iterdir() if not path.name.startswith("."))
+    if found and not (out / mark).exists():
+        more = ", ..." if len(found) > _NAMED else ""
+        raise UserError(
+            f"--out {out}: holds other things ({', '.join(found[:_NAMED])}{more}), and would be "
+            "replaced: give a folder of its own"
+        )

@@ -1,0 +1,131 @@
+"""What would be left out, or taken for something else, without a word is one line."""
+
+from __future__ import annotations
+
+import io
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from conpet.commands import main
+from conpet.commands.checks import DataChecks, open_experiment
+from conpet.commands.owner import check_owner, claim, outdated
+from conpet.errors import UserError
+from conpet.files import write_json
+from conpet.run import RunKey
+from conpet.tracking.live import live
+from tests.chain import Chain, write_yaml
+
+
+def said(*argv: str) -> str:
+    with pytest.raises(SystemExit) as end:
+        main(list(argv))
+    return str(end.value)
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a.txt").write_text("a text\n")
+    (tmp_path / "a.csv").write_text("text,id\na text,7\n")
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("argv", "line"),
+    [
+        (["a.txt", "--column", "body"], "there are no columns here"),
+        (["--text", "x", "--option", "delimiter=;"], "there are no columns here"),
+        (["a.csv", "--option", "label=id"], "--option label: texts alone are read"),
+        (["a.csv", "--threshold", "0.5", "--refuse"], "--threshold and --refuse: each says a"),
+        (["."], ".: is a folder: give a file"),
+        (["-"], "-: only files are read: write the texts into one"),
+        (["a.csv", "--mirror", "none"], "--mirror none: no such folder"),
+    ],
+)
+def test_what_a_question_would_not_heed(argv: list[str], line: str, here: Path) -> None:
+    assert line in said("predict", "--run", "none", *argv)
+
+
+@pytest.mark.parametrize(
+    ("argv", "line"),
+    [
+        (["table", "main", "--out", "x"], "--experiment: give a name in config/experiments"),
+        (["fetch-model", "--model", "m", "--out", "x"], "--experiment: give a name in config"),
+        (["publish", "--experiment", "a/mine.yaml", "--out", "x"], "results/mine/tables: no such"),
+        (["describe", "a.csv"], "a.csv: a data file: say how it reads: --format table"),
+        (["describe", ".", "--format", "table"], ".: is a folder: give the path of a data file"),
+    ],
+)
+def test_what_is_missing_is_named(argv: list[str], line: str, here: Path) -> None:
+    (here / "config").mkdir()
+    assert line in said(*argv)
+
+
+def test_a_folder_that_is_gone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+    assert "the folder that this runs in is gone" in said("targets")
+
+
+def test_a_terminal_without_the_letters(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_yaml(here / "config/experiments/a.yaml", {"title": "caf\u00e9 \u4f60"})
+    raw = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(raw, encoding="ascii"))
+    main(["targets"])
+    sys.stdout.flush()
+    assert "caf\u00e9 \u4f60" in raw.getvalue().decode("utf-8")
+
+
+def test_an_address_that_is_none(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("CONPET_LIVE", "garbage")
+    assert live(RunKey("e", "d", "m", "x", 1), 1, "train") is None
+    assert capsys.readouterr().out.startswith("CONPET_LIVE=garbage: no server's address")
+
+
+def test_results_of_another_file_with_the_same_name(tmp_path: Path) -> None:
+    def file(folder: str) -> Any:
+        path = tmp_path / folder / "mine.yaml"
+        path.parent.mkdir(exist_ok=True)
+        path.touch()
+        return SimpleNamespace(name="mine", path=path)
+
+    results = tmp_path / "results"
+    check_owner(file("a"), results)  # nobody's yet
+    claim(file("a"), results)
+    check_owner(file("a"), results)
+    with pytest.raises(UserError, match=r"b/mine\.yaml: .*results/mine holds what was made of"):
+        check_owner(file("b"), results)
+    (tmp_path / "a/mine.yaml").unlink()  # moved
+    check_owner(file("b"), results)
+
+
+def mine(chain: Chain, **more: Any) -> Path:
+    path = chain.folder / "mine.yaml"
+    write_yaml(path, {
+        "title": "Mine", "datasets": {"topics": {"files": ["tiny.csv"]}}, "models": ["tiny"],
+        "methods": ["finetune"], **more,
+    })  # fmt: skip
+    return path
+
+
+def test_runs_of_other_settings_are_told(tmp_path: Path) -> None:
+    chain = Chain(tmp_path)
+    path = str(mine(chain))
+    experiment = open_experiment(path, chain.config, DataChecks())
+    cell = ("topics", "tiny", "finetune")
+    state = tmp_path / "results" / RunKey("mine", *cell, 100).path / "task01/state/state.json"
+    write_json(state, {"settings": experiment.learn(*cell, 1).model_dump(mode="json")})
+    assert outdated(experiment, tmp_path / "results") == ""
+    mine(chain, settings={"training": {"lr": 0.5}})
+    edited = open_experiment(path, chain.config, DataChecks())
+    assert outdated(edited, tmp_path / "results") == (
+        f"1 runs were learnt with other settings than {path} has now: topics tiny finetune "
+        "seed 100: snakemake makes them again"
+    )

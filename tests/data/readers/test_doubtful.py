@@ -1,0 +1,61 @@
+"""What a file holds that is not what it seems: refused with the reason, never taken for data."""
+
+from __future__ import annotations
+
+import gzip
+from pathlib import Path
+
+import pytest
+
+from conpet.config.raw import RawFile
+from conpet.data.readers import has_marks, read
+from conpet.data.report import Report
+from conpet.errors import UserError
+
+ROWS = "text,label\n" + "".join(f"a text {n},{'ab'[n % 2]}\n" for n in range(6))
+
+
+def refused(folder: Path, name: str, content: bytes, format: str = "table") -> str:
+    (folder / name).write_bytes(content)
+    with pytest.raises(UserError) as said:
+        read(format, folder, [RawFile(name=name)], {}, Report())
+    return str(said.value)
+
+
+def test_two_files_in_one_have_two_headers(tmp_path: Path) -> None:
+    line = refused(tmp_path, "a.csv", (ROWS + ROWS).encode())
+    assert line == "a.csv: line 8: the header once more: of two files in one, take it out"
+
+
+@pytest.mark.parametrize(
+    ("content", "kind"),
+    [
+        (gzip.compress(ROWS.encode()), "is packed (gzip): unpack it first"),
+        (
+            b"PK\x03\x04\x14\x00\x00",
+            "is packed (zip, or a workbook): unpack it, or save it as text",
+        ),
+        (ROWS.encode("utf-16"), "not UTF-8 but UTF-16: convert the file to UTF-8"),
+    ],
+)
+def test_a_file_of_another_kind_is_called_so(content: bytes, kind: str, tmp_path: Path) -> None:
+    assert refused(tmp_path, "a.csv", content) == f"a.csv: {kind}"
+
+
+def test_truth_values_are_no_labels(tmp_path: Path) -> None:
+    line = refused(tmp_path, "a.jsonl", b'{"text": "x", "label": true}\n')
+    assert line == "a.jsonl: line 1: label: True is neither text nor a whole number"
+
+
+@pytest.mark.parametrize("text", ["<E1>x</E1> y", "&lt;e1&gt;x&lt;/e1&gt;", "x"])
+def test_marks_that_are_none_are_told(text: str, tmp_path: Path) -> None:
+    line = refused(tmp_path, "a.jsonl", f'{{"text": "{text}", "label": "a"}}\n'.encode(), "marked")
+    assert "(1 dropped): 1 marker missing, first a.jsonl: line 1: check the format" in line
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [("a <e1>b</e1>", True), ("<e>b</e>", True), ("a < b <e> c", False), ("</e>", False)],
+)
+def test_marks_are_known_by_their_pair(text: str, found: bool) -> None:
+    assert has_marks(text) is found

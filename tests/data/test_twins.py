@@ -1,0 +1,21 @@
+"""Class names that look alike are told, never taken for one or for two without a word."""
+
+from __future__ import annotations
+
+import pytest
+
+from conpet.data.twins import twins
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [("Food", "food"), ("food", "food\u200b"), ("caf\u00e9", "cafe\u0301"), ("a  b", "a\u00a0b")],
+)
+def test_two_that_look_alike(one: str, other: str) -> None:
+    assert twins(["sport", one, other]) == (
+        f"classes look alike: {one!a} and {other!a}: where they are one class, write them alike"
+    )
+
+
+def test_what_differs_is_no_twin() -> None:
+    assert twins(["1", "01", "1.0", "a_b", "a b", "a-b", "sport", "sports", "sport"]) == ""
