@@ -185,8 +185,8 @@ def test_a_rehearsal_holds_some_of_every_class() -> None:
 
 
 def test_a_rehearsal_without_old_places_is_none() -> None:
-    for stream, keys in ((make_stream([30]), {}), (make_stream([30, 30]), {"new_share": 1.0})):
-        epochs, old = rehearsal(stream, **keys)
+    for tasks, share in ((1, 0.5), (2, 1.0)):
+        epochs, old = rehearsal(make_stream([30] * tasks), new_share=share)
         assert epochs == []
         assert len(old) == 0
     with pytest.raises(UserError, match=r"training\.batch_size: dynamic replay needs 2 or more"):
