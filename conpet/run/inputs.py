@@ -47,12 +47,12 @@ class Inputs:
             UserError: the state's folder, and what is not its own.
         """
         for folder, state in states:
-            if state.snapshot_sha256 not in ("", self.snapshot_sha256):
+            if state.snapshot_sha256 and state.snapshot_sha256 != self.snapshot_sha256:
                 raise UserError(
                     f"{folder}: learnt on another model than {self.snapshot} now holds: give the "
                     "snapshot that it was learnt on"
                 )
-            if state.encoded_sha256 not in ("", *self._heads):
+            if state.encoded_sha256 and state.encoded_sha256 not in self._heads:
                 raise UserError(
                     f"{folder}: learnt from other encoded files than "
                     f"{', '.join(map(str, self.encoded))}: give those that it was learnt from"
