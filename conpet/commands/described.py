@@ -60,8 +60,9 @@ def open_file(
     if not path.is_file():
         what = "is a folder" if path.is_dir() else "no such file"
         raise UserError(f"{path}: {what}: give the path of a data file")
-    if about["format"] in readers.FORMATS and "kind" not in {**about, **_kind(about["format"])}:
-        raise UserError(f"--kind: {about['format']} leaves it open: give relation or entity")
+    form = str(about.get("format", "table"))
+    if form in readers.FORMATS and "kind" not in {**about, **_kind(form)}:
+        raise UserError(f"--kind: {form} leaves it open: give relation or entity")
     name = name_of(path.stem)
     value = {**about, "files": [str(path.absolute())]}
     return _opened({name: value}, models, config_dir, str(path), {}, max_length)

@@ -37,8 +37,8 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.mark.parametrize(
     ("argv", "line"),
     [
-        (["a.txt", "--column", "body"], "there are no columns here"),
-        (["--text", "x", "--option", "delimiter=;"], "there are no columns here"),
+        (["a.txt", "--option", "quotes=false"], "there is no table here"),
+        (["--text", "x", "--option", "delimiter=;"], "there is no table here"),
         (["a.csv", "--option", "label=id"], "--option label: texts alone are read"),
         (["a.csv", "--threshold", "0.5", "--refuse"], "--threshold and --refuse: each says a"),
         (["."], ".: is a folder: give a file"),
