@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -16,16 +17,24 @@ from conpet.errors import UserError
 from conpet.files import write_json, write_text
 
 app = typer.Typer()
+TABLES = (".csv", ".tsv", ".txt", ".json", ".jsonl", ".parquet")
 ReaderOption = Annotated[
     list[str] | None, Option(help="KEY=VALUE of the reader, like quotes=false; again for each")
 ]
 
 
 def _reader_options(pairs: list[str] | None) -> dict[str, Any]:
-    """Return KEY=VALUE pairs as a dictionary."""
+    """Return KEY=VALUE pairs as a dictionary; a list or a mapping is JSON."""
     if wrong := [pair for pair in pairs or [] if "=" not in pair]:
         raise UserError(f"--option {wrong[0]}: give KEY=VALUE")
-    return dict(pair.split("=", 1) for pair in pairs or [])
+    found: dict[str, Any] = dict(pair.split("=", 1) for pair in pairs or [])
+    for key, value in found.items():
+        if value.startswith(("[", "{")):
+            try:
+                found[key] = json.loads(value)
+            except ValueError as error:
+                raise UserError(f"--option {key}: not JSON: {error}") from None
+    return found
 
 
 @app.command()
@@ -67,7 +76,9 @@ def predict(
         Path | None, Argument(help=".csv, .tsv, .jsonl, .parquet or .txt (a line a text)")
     ] = None,
     text: Annotated[list[str] | None, Option(help="a text; may be given again")] = None,
-    column: Annotated[str, Option(help="the file's column")] = "text",
+    column: Annotated[
+        list[str] | None, Option(help="the file's column (default: text); again for each field")
+    ] = None,
     option: ReaderOption = None,
     out: Annotated[
         Path | None, Option(help="CSV to write (default: print)", dir_okay=False)
@@ -95,8 +106,9 @@ def predict(
     if bool(text) == bool(file):
         raise UserError("predict: give either --text (once or more) or a file")
     report = Report()
-    options = {"text": column, **_reader_options(option)}
-    texts = list(text) if text else read_texts(file or Path(), options, report)
+    named = {"text": column if len(column) > 1 else column[0]} if column else {}
+    options = {**named, **_reader_options(option)}
+    texts = [*text] if text else read_texts(file or Path(), options, report)
     for about, note in report.as_dict()["notes"].items():
         print(f"conpet: {about}: {note}", file=sys.stderr)
     predictor = load(
@@ -104,7 +116,8 @@ def predict(
     )
     wanted = threshold if threshold is not None else refuse
     frame = predictor.predict(texts, wanted).frame(probabilities)
-    frame.insert(0, "text", texts)
+    for place, name in enumerate(texts[0] if isinstance(texts[0], dict) else ["text"]):
+        frame.insert(place, name, [t[name] if isinstance(t, dict) else t for t in texts])
     written = frame.to_csv(index=False, lineterminator="\n")
     if out:
         write_text(out, written)
@@ -149,8 +162,9 @@ def describe(
     model: Annotated[list[str] | None, Option(help="a model; again for each")] = None,
     mirror: o.Mirror = None,
     format: Annotated[
-        str | None, Option(help="the file's format: fewrel, crossner, table, ...")
+        str | None, Option(help="a file's format: table (default), fewrel, crossner, ...")
     ] = None,
+    option: ReaderOption = None,
     kind: Annotated[
         str | None, Option(help="where the format leaves it open: relation, entity or sentence")
     ] = None,
@@ -169,9 +183,12 @@ def describe(
     from conpet.commands.description_text import as_text
 
     models = model or ["minilm"]
+    if format is None and Path(dataset).suffix.lower() in TABLES and Path(dataset).is_file():
+        format = "table"
     if format:
         about: dict[str, Any] = {
             "format": format,
+            "options": _reader_options(option),
             "order": {
                 "seed": 100 if seed is None else seed,
                 "tasks": 5 if tasks is None else tasks,
@@ -179,8 +196,10 @@ def describe(
             **({"kind": kind} if kind else {}),
         }
         opened = open_file(Path(dataset), about, models, config_dir, max_length)
-    elif (kind, tasks, seed) != (None, None, None):
-        raise UserError("--kind, --tasks, --seed: the YAML says them: they go with --format only")
+    elif (kind, tasks, seed, option) != (None, None, None, None):
+        raise UserError(
+            "--kind, --tasks, --seed, --option: the YAML says them: they go with a data file only"
+        )
     else:
         opened = open_dataset(dataset, models, config_dir, max_length)
     reports = [describe(*pair, results, mirror) for pair in opened]

@@ -10,12 +10,15 @@ from pydantic import BeforeValidator, Field, field_validator, model_validator
 from conpet.config.raw import RawFile, named_apart
 from conpet.config.settings import Count, Seed
 from conpet.config.strict import Strict
+from conpet.errors import UserError
 
 Files = Annotated[list[RawFile], BeforeValidator(named_apart)]
 # more tasks than any stream has: a mistyped number would plan for hours
 Tasks = Annotated[int, Field(ge=1, le=10_000)]
 Generated = Annotated[int, Field(ge=1, le=100_000)]
 _NAMES = {"relation": ("head", "tail"), "entity": ("entity",), "sentence": ()}
+#: ``fields``: a text has several named parts, like a premise and a hypothesis
+Kind = Literal["relation", "entity", "sentence", "fields"]
 
 
 class Generator(Strict):
@@ -129,7 +132,7 @@ class Dataset(Strict):
     licence: str
     citation: str = ""
     homepage: str = ""
-    kind: Literal["relation", "entity", "sentence"]
+    kind: Kind
     format: str
     options: dict[str, Any] = {}
     duplicates: Literal["keep", "drop"] = "keep"
@@ -150,7 +153,7 @@ class Dataset(Strict):
     @model_validator(mode="after")
     def _has_a_cloze(self) -> Dataset:
         found = re.findall(r"\{(\w*)\}", self.template)
-        unknown = [name for name in found if name not in ("mask", *_NAMES[self.kind])]
+        unknown = [name for name in found if name not in ("mask", *_NAMES.get(self.kind, found))]
         if unknown:
             known = ", ".join(f"{{{name}}}" for name in ("mask", *_NAMES[self.kind]))
             raise ValueError(f"template: unknown {{{unknown[0]}}}: kind {self.kind} has {known}")
@@ -158,7 +161,25 @@ class Dataset(Strict):
             raise ValueError("template: must contain {mask} once")
         if set(re.sub(r"\{\w+\}", "", self.template)) & set("{}"):
             raise ValueError("template: a brace stands alone: braces are for names only")
+        if self.kind == "fields" and (set(found) == {"mask"} or "" in found):
+            raise ValueError("template: name the fields of a text, like {premise} {hypothesis}")
         return self
+
+    def check_fields(self, found: list[str] | None) -> None:
+        """Hold the template against the fields that a part's texts have, where they are known.
+
+        Raises:
+            UserError: the template names another, or the kind is not that of such texts.
+        """
+        if found is None:
+            return
+        if bool(found) != (self.kind == "fields"):
+            what = f"has fields ({', '.join(found)})" if found else "is of one part"
+            raise UserError(f"kind: {self.kind}, but options: a text {what}")
+        named = re.findall(r"\{(\w+)\}", self.template) if found else []
+        if unknown := [name for name in named if name not in ("mask", *found)]:
+            fields = ", ".join(f"{{{name}}}" for name in ("mask", *found))
+            raise UserError(f"template: unknown {{{unknown[0]}}}: a text has {fields}")
 
     def part(self, name: str) -> Dataset | Addition:
         """Return the dataset itself for ``base``, its first addition for ``add1``, and so on."""

@@ -77,6 +77,7 @@ class Experiment:
             with within(self._places[name]):
                 for part in data.parts():
                     self._checks.reading(*data.reading(part))
+                    data.check_fields(self._checks.fields(*data.reading(part)))
             for model in self.models:
                 for method in self.methods:
                     self.settings(name, model, method)

@@ -154,10 +154,15 @@ def _based(
 def _with_defaults(name: str, value: dict[str, Any], place: str, checks: Checks) -> dict[str, Any]:
     """Fill in what a dataset does not say: a table of texts and labels, cut into five tasks."""
     format = value.get("format", "table")
-    kind = value.get("kind", checks.kind(str(format), place))
+    options = value.get("options", {})
+    options = options if isinstance(options, dict) else {}
+    kind = value.get("kind", checks.kind(str(format), options, place))
     defaults: dict[str, Any] = {"title": name, "licence": "unknown", "format": format}
     if isinstance(kind, str) and kind in _TEMPLATES:
         defaults |= {"kind": kind, "template": _TEMPLATES[kind]}
+    elif kind == "fields":
+        named = "".join(f"{{{field}}} " for field in checks.fields(str(format), options) or [])
+        defaults |= {"kind": kind, "template": f"{named}{_TEMPLATES['sentence']}"}
     return defaults | {"order": {"seed": 100, "tasks": 5}} | value
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from typing import Any, Literal
 
-from conpet.config.dataset import Generator, GroupOrder, Outside, Partition, SeedOrder
+from conpet.config.dataset import Generator, GroupOrder, Kind, Outside, Partition, SeedOrder
 from conpet.config.method import Look
 from conpet.config.model_source import ModelSource
 from conpet.config.raw import RawFile
@@ -69,7 +69,7 @@ class Split(Stage):
 class Encode(Stage):
     """How a part's samples become token ids."""
 
-    kind: Literal["relation", "entity", "sentence"]
+    kind: Kind
     template: str
     pooling: Literal["mask", "last", "mean"] = "mask"
     max_length: int
@@ -98,7 +98,7 @@ class Package(Stage):
     """What is written beside a run's states, so that it can be opened elsewhere."""
 
     compute: Compute = Compute()
-    kind: Literal["relation", "entity", "sentence"]
+    kind: Kind
     template: str
     max_length: int
     outside: Outside | None = None

@@ -42,7 +42,7 @@ def encode_part(
     dropped: Counter[str] = Counter()
     for task, (s, name) in itertools.product(tasks, enumerate(SPLITS)):
         for r in task[name]:
-            words = len(" ".join(cloze(samples[r], about.template)).split())
+            words = 0 if samples[r].has_fields else _cloze_words(samples[r], about.template)
             if name == "train" and words > about.max_cloze_words:
                 dropped["training text whose cloze is too long"] += 1
                 continue
@@ -61,6 +61,10 @@ def encode_part(
     with atomic(out) as temporary:
         save_file(rows.arrays(), temporary, metadata={"conpet": json.dumps(metadata)})
     return dict(dropped)
+
+
+def _cloze_words(sample: Sample, template: str) -> int:
+    return len(" ".join(cloze(sample, template)).split())
 
 
 class _Rows:

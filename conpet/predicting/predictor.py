@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 CHUNK = 2048  # texts tokenised and scored at a time: bounds memory, however many are asked
+Text = str | Mapping[str, str]
 NONE = "none of the seen classes"
 
 
@@ -138,12 +139,13 @@ class Predictor:
         stream = as_stream(texts, self.about, self._tokenizer, self._vocabulary, first)
         return stream, np.arange(len(texts))
 
-    def predict(self, texts: Sequence[str], threshold: float | bool = False) -> Predictions:
+    def predict(self, texts: Sequence[Text], threshold: float | bool = False) -> Predictions:
         """Classify texts among all classes seen.
 
         Args:
             texts: plain texts, or marked ones (``<e1>``, ``<e2>`` or ``<e>``) where the learner
-                was trained on relations or entities.
+                was trained on relations or entities; of texts of several fields, mappings of
+                their names.
             threshold: confidence below which a text is given none of the classes; True takes
                 the one found on validation data.
 
