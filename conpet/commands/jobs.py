@@ -7,7 +7,7 @@ import resource
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -75,6 +75,9 @@ def make_learner(
     memory = read_memory(states[-1] / MEMORY_FILE, len(stream.label)) if keeps else None
     progress = Progress(f"{what} {job.name}", listener=_listener(job, what))
     seeds = Seeds(job.key.seed, job.key.dataset)
+    stream = replace(stream, validation=job.about.validation)
+    if job.about.shots is not None:
+        stream = stream.drawn(job.about.shots, seeds.of)
     return assemble(job.about, (job.key.model, snapshot), stream, seeds, memory, progress)
 
 

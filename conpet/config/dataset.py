@@ -63,18 +63,36 @@ class GroupOrder(Strict):
     tasks: Tasks
 
 
+class NamedOrder(Strict):
+    """The tasks that the data name themselves (a table's option ``task``), in this order."""
+
+    names: Annotated[list[str], Field(min_length=1)]
+
+    @field_validator("names")
+    @classmethod
+    def _once_each(cls, value: list[str]) -> list[str]:
+        if len(set(value)) < len(value):
+            raise ValueError("each task may stand there only once")
+        return value
+
+
 class Partition(Strict):
     """How samples are cut into train, valid and test.
 
     ``official`` keeps the files' own split; ``per_class`` cuts each label's samples by ``shares``;
     ``pooled`` shuffles everything first and cuts once (the authors' OntoNotes). ``most``: so many
-    of each label's samples at most, drawn by the seed, before they are cut (``per_class`` alone).
+    of each label's samples at most, drawn by the seed, before they are cut (``per_class``), or so
+    many to train on. ``least``: labels with fewer samples are dropped, and counted (with an
+    official split: fewer to train on). ``validation: false``: those that would serve validation
+    are trained on, and the state after the last epoch is kept.
     """
 
     scheme: Literal["official", "per_class", "pooled"] = "official"
     seed: Seed = 100
     shares: list[Annotated[float, Field(ge=0)]] = [0.8, 0.1, 0.1]
     most: Count | None = None
+    least: Count | None = None
+    validation: bool = True
 
     @field_validator("shares")
     @classmethod
@@ -83,18 +101,17 @@ class Partition(Strict):
             raise ValueError("expected three shares that sum to 1, like [0.8, 0.1, 0.1]")
         return value
 
-    @model_validator(mode="after")
-    def _most_needs_classes(self) -> Partition:
-        if self.most is not None and self.scheme != "per_class":
-            raise ValueError("most goes with scheme per_class only")
-        return self
+
+Labels = Annotated[dict[str, str], Field(min_length=1)]
 
 
-class Addition(Strict):
-    """New classes that arrived later: their own files become the stream's next task.
+class Source(Strict):
+    """One task with files of its own.
 
     ``format``, ``options`` and ``split`` are the dataset's own where they are not said here; with a
-    ``format`` of its own, it has the options that it says, and no others.
+    ``format`` of its own, it has the options that it says, and no others. ``labels`` renames those
+    of the files, ``prefix`` is put before all of them; ``classes`` are those that the task has, of
+    the new names, else all. ``shared``: classes of earlier tasks may come again, and are the same.
     """
 
     files: Files = []
@@ -102,17 +119,26 @@ class Addition(Strict):
     format: str | None = None
     options: dict[str, Any] | None = None
     split: Partition | None = None
-    classes: Annotated[list[str], Field(min_length=1)]
+    labels: Labels | None = None
+    prefix: str = ""
+    shared: bool | None = None
+    classes: Annotated[list[str], Field(min_length=1)] | None = None
 
     @model_validator(mode="after")
-    def _has_one_source(self) -> Addition:
+    def _has_one_source(self) -> Source:
         if bool(self.files) == bool(self.generator):
             raise ValueError("give either files or generator")
         return self
 
     def sources(self) -> list[RawFile]:
-        """Return the raw files of this addition."""
+        """Return the raw files of this task."""
         return self.generator.files() if self.generator else self.files
+
+
+class Addition(Source):
+    """A task that arrived later: its classes are named, so that the stream cannot change."""
+
+    classes: Annotated[list[str], Field(min_length=1)]
 
 
 class Outside(Strict):
@@ -125,7 +151,10 @@ class Outside(Strict):
 class Dataset(Strict):
     """One dataset: where it comes from, how it reads, how it becomes a stream of tasks.
 
+    The tasks are cut from its files by ``order``, or each has files of its own (``tasks``).
     ``duplicates: drop`` keeps one of equal texts with one label, and none with several labels.
+    ``shared``: classes of earlier tasks may come again, and are the same. ``shots``: so many
+    samples of each class and task are trained on, drawn by the run's seed.
     """
 
     title: str
@@ -139,15 +168,31 @@ class Dataset(Strict):
     template: str
     files: Files = []
     generator: Generator | None = None
-    order: SeedOrder | FileOrder | GroupOrder
+    tasks: list[Source] = []
+    order: SeedOrder | FileOrder | GroupOrder | NamedOrder | None = None
     split: Partition = Partition()
+    labels: Labels | None = None
+    shared: bool = False
+    shots: Count | None = None
     additions: list[Addition] = []
     outside: Outside | None = None
 
     @model_validator(mode="after")
     def _has_one_source(self) -> Dataset:
+        if self.tasks:
+            if self.files or self.generator or self.order or self.labels:
+                raise ValueError(
+                    "tasks: say files, generator, order and labels in each, not beside"
+                )
+            return self
         if bool(self.files) == bool(self.generator):
             raise ValueError("give either files or generator")
+        if self.order is None:
+            raise ValueError("order: this key is required")
+        if ("task" in self.options) != isinstance(self.order, NamedOrder):
+            raise ValueError(
+                "options.task, a column of names, and order: {names: [...]} go together"
+            )
         return self
 
     @model_validator(mode="after")
@@ -181,9 +226,20 @@ class Dataset(Strict):
             fields = ", ".join(f"{{{name}}}" for name in ("mask", *found))
             raise UserError(f"template: unknown {{{unknown[0]}}}: a text has {fields}")
 
-    def part(self, name: str) -> Dataset | Addition:
-        """Return the dataset itself for ``base``, its first addition for ``add1``, and so on."""
-        return self if name == "base" else self.additions[int(name.removeprefix("add")) - 1]
+    def part(self, name: str) -> Dataset | Source:
+        """Return a part: ``base`` is the dataset itself, or its first task where each has files.
+
+        ``add1`` is the next: the second such task, or the first addition.
+        """
+        number = 0 if name == "base" else int(name.removeprefix("add"))
+        first: list[Dataset] | list[Source] = self.tasks or [self]
+        parts: list[Dataset | Source] = [*first, *self.additions]
+        return parts[number]
+
+    def parts(self) -> list[str]:
+        """Return the names of all parts, in the order of their tasks."""
+        count = len(self.tasks or [self]) + len(self.additions)
+        return ["base", *(f"add{i}" for i in range(1, count))]
 
     def reading(self, part: str) -> tuple[str, dict[str, Any]]:
         """Return the format of a part's files, and the reader's options."""
@@ -194,17 +250,21 @@ class Dataset(Strict):
 
     def partition(self, part: str) -> Partition:
         """Return how a part's samples are cut into train, valid and test."""
-        return self.part(part).split or self.split
+        found = self.part(part).split or self.split
+        # the whole stream has validation samples, or none of it
+        return found.model_copy(update={"validation": self.split.validation})
+
+    def shares_classes(self, part: str) -> bool:
+        """Say whether classes of earlier tasks may come again in a part."""
+        return bool(self.shared if (own := self.part(part).shared) is None else own)
 
     def sources(self) -> list[RawFile]:
         """Return the raw files of the base part."""
+        if self.tasks:
+            return self.tasks[0].sources()
         return self.generator.files() if self.generator else self.files
 
     def sample_files(self, part: str) -> list[RawFile]:
         """Return the raw files of a part that hold samples: all but the order's group file."""
         groups = self.order.groups if isinstance(self.order, GroupOrder) else None
         return [f for f in self.part(part).sources() if f.name != groups]
-
-    def parts(self) -> list[str]:
-        """Return the names of all parts, in the order of their tasks."""
-        return ["base", *(f"add{i + 1}" for i in range(len(self.additions)))]

@@ -9,7 +9,7 @@ from typing import Annotated, Any, TypeVar
 from pydantic import Field
 
 from conpet.config.checks import Checks
-from conpet.config.dataset import Addition, Dataset, Partition
+from conpet.config.dataset import Addition, Dataset, Source
 from conpet.config.method import Method
 from conpet.config.raw import RawFile
 from conpet.config.strict import Strict, choose, merge, read_yaml, validate
@@ -21,7 +21,7 @@ _TEMPLATES = {
     "entity": "In this sentence, {entity} is a {mask}.",
     "sentence": "The topic is {mask}.",
 }
-P = TypeVar("P", Dataset, Addition)
+P = TypeVar("P", Dataset, Source, Addition)
 
 
 def load(folder: str, kind: str, name: str, schema: Any, config_dir: Path, where: str) -> Any:
@@ -96,17 +96,26 @@ def _written_out(
         # the paths of its base lie beside the base; its split is what the base has
         return _resolved(data, [*folders, config_dir / "datasets"])
     data = _resolved(data, folders, by_name=True)
-    if "split" in given or _has_splits(data, checks):
+    if "split" in given and (not given["split"] or "scheme" in given["split"]):
         return data
-    return data.model_copy(update={"split": Partition(scheme="per_class")})
+    tasks = []
+    for part, source in zip(data.parts(), data.tasks, strict=False):
+        own = source.split or data.split
+        if source.split is None or "scheme" not in source.split.model_fields_set:
+            own = own.model_copy(update={"scheme": _scheme(data, part, checks)})
+        tasks.append(source.model_copy(update={"split": own}))
+    scheme = "official" if data.tasks else _scheme(data, "base", checks)
+    split = data.split.model_copy(update={"scheme": scheme})
+    return data.model_copy(update={"tasks": tasks, "split": split})
 
 
-def _has_splits(data: Dataset, checks: Checks) -> bool:
-    """Say whether samples come with an official split: by file, in a column, or by the format."""
-    if any("split" in file.model_fields_set for file in data.sources()):
-        return True
-    paths = [path for file in data.files if (path := file.local_path())]
-    return "split" in data.options or checks.says_split(data.format, paths)
+def _scheme(data: Dataset, part: str, checks: Checks) -> str:
+    """Return ``official`` where samples come with a split: by file, in a column, by the format."""
+    files, (format, options) = data.part(part).sources(), data.reading(part)
+    if any("split" in file.model_fields_set for file in files) or "split" in options:
+        return "official"
+    paths = [path for file in files if (path := file.local_path())]
+    return "official" if checks.says_split(format, paths) else "per_class"
 
 
 def load_methods(
@@ -163,7 +172,8 @@ def _with_defaults(name: str, value: dict[str, Any], place: str, checks: Checks)
     elif kind == "fields":
         named = "".join(f"{{{field}}} " for field in checks.fields(str(format), options) or [])
         defaults |= {"kind": kind, "template": f"{named}{_TEMPLATES['sentence']}"}
-    return defaults | {"order": {"seed": 100, "tasks": 5}} | value
+    order = {} if "tasks" in value else {"order": {"seed": 100, "tasks": 5}}
+    return defaults | order | value
 
 
 def check_names(file: Path, datasets: Sequence[str] | dict[str, Any], config_dir: Path) -> None:
@@ -184,7 +194,10 @@ def _resolved(data: Dataset, folders: list[Path], by_name: bool = False) -> Data
     ``by_name``: a file without an address is looked for there by its name.
     """
     return _beside(data, folders, by_name).model_copy(
-        update={"additions": [_beside(part, folders, by_name) for part in data.additions]}
+        update={
+            "tasks": [_beside(part, folders, by_name) for part in data.tasks],
+            "additions": [_beside(part, folders, by_name) for part in data.additions],
+        }
     )
 
 

@@ -10,7 +10,15 @@ from __future__ import annotations
 import json
 from typing import Any, Literal
 
-from conpet.config.dataset import Generator, GroupOrder, Kind, Outside, Partition, SeedOrder
+from conpet.config.dataset import (
+    Generator,
+    GroupOrder,
+    Kind,
+    NamedOrder,
+    Outside,
+    Partition,
+    SeedOrder,
+)
 from conpet.config.method import Look
 from conpet.config.model_source import ModelSource
 from conpet.config.raw import RawFile
@@ -50,6 +58,8 @@ class Prepare(Stage):
     options: dict[str, Any] = {}
     files: list[RawFile]
     duplicates: Literal["keep", "drop"] = "keep"
+    labels: dict[str, str] = {}
+    prefix: str = ""
 
 
 class PublishedOrder(Strict):
@@ -59,10 +69,14 @@ class PublishedOrder(Strict):
 
 
 class Split(Stage):
-    """How a part's samples become tasks; ``classes`` are those of an addition."""
+    """How a part's samples become tasks.
 
-    order: SeedOrder | GroupOrder | PublishedOrder | None = None
+    Without ``order`` they are one task, of ``classes`` or else of all that there are.
+    """
+
+    order: SeedOrder | GroupOrder | PublishedOrder | NamedOrder | None = None
     classes: list[str] | None = None
+    shared: bool = False
     split: Partition
 
 
@@ -86,6 +100,8 @@ class Learn(Stage):
     pooling: Literal["mask", "last", "mean"] = "mask"
     lora_targets: list[str] | str
     settings: Settings = Settings()
+    shots: int | None = None
+    validation: bool = True
 
 
 class Evaluate(Stage):

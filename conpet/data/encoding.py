@@ -14,6 +14,7 @@ from safetensors import safe_open
 from safetensors.numpy import save_file
 
 from conpet.config.stages import Encode
+from conpet.data.classes import arrival
 from conpet.data.schema import Sample
 from conpet.data.template import CannotFitError, cloze, encode, vocabulary
 from conpet.errors import UserError
@@ -38,7 +39,8 @@ def encode_part(
     classes of each task, the pad id, and the counts of what could not be used, which is returned.
     """
     vocab = vocabulary(tokenizer)
-    rows = _Rows({name: i for i, name in enumerate(n for t in tasks for n in t["classes"])})
+    names = arrival([task["classes"] for task in tasks])
+    rows = _Rows({name: i for i, name in enumerate(names)})
     dropped: Counter[str] = Counter()
     for task, (s, name) in itertools.product(tasks, enumerate(SPLITS)):
         for r in task[name]:

@@ -208,8 +208,8 @@ def encode(
 ) -> tuple[list[int], int]:
     """Return a sample's token ids and the position of its mask.
 
-    A text of several fields fills the template, and the longest field is cut. Other longer texts are
-    cut around the mentions (at the end without any); markers, mentions and cloze always stay.
+    A text of several fields fills the template, and the longest field is cut. Other longer texts
+    are cut around the mentions (at the end without any); markers, mentions and cloze always stay.
     Further mentions of a role give way to the first when all do not fit.
 
     Raises:

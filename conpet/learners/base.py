@@ -148,6 +148,15 @@ class Learner(ABC):
     def predict(self, indices: np.ndarray) -> Prediction:
         """Score samples over all seen classes."""
 
+    def predict_in_task(self, indices: np.ndarray, found: Prediction) -> np.ndarray:
+        """Return the class number of each sample where its task is given (task-incremental).
+
+        Args:
+            found: what :meth:`predict` says of them, of which the scores of the task's own classes
+                are compared; a learner that would have answered otherwise asks again.
+        """
+        return best_in_task(found.scores, self.stream, indices)
+
     @abstractmethod
     def tensors(self) -> dict[str, Tensor]:
         """Return what the state keeps beside the adapter."""
@@ -223,6 +232,16 @@ def mean_by_task(right: np.ndarray, tasks: np.ndarray) -> float:
     return float(np.mean([right[tasks == t].mean() for t in np.unique(tasks)]))
 
 
+def best_in_task(scores: Tensor, stream: Stream, indices: np.ndarray) -> np.ndarray:
+    """Return the class of the highest score among those of each sample's own task, shape (n,)."""
+    best = np.zeros(len(indices), np.int64)
+    tasks = stream.task[indices]
+    for task in np.unique(tasks):
+        rows, own = np.flatnonzero(tasks == task), stream.columns(int(task))
+        best[rows] = own[scores.numpy()[rows][:, own].argmax(1)]
+    return best
+
+
 class Classifier(Learner):
     """One adapter and one linear head over the seen classes, tuned on and on.
 
@@ -232,9 +251,8 @@ class Classifier(Learner):
 
     def __init__(self, context: Context) -> None:
         super().__init__(context)
-        later = sum(len(names) for names in context.stream.later)
         fixed = context.settings.head == "fixed"
-        rows = context.stream.seen + (later if fixed else 0)
+        rows = context.stream.seen + (context.stream.coming if fixed else 0)
         self.head = Head(self.backbone.width, rows, context.seed.of("init"))
         self.head.to(self.backbone.device)
 

@@ -112,9 +112,10 @@ class Contrastive(Learner):
             bank = np.unique(np.concatenate([b for batches in second for b in batches]))
             self._contrast(second, bank, optimizer, old, similar)
         self._set_prototypes(np.union1d(old, new))
-        score = self.accuracy(first.valid[0])
         self.history.best_epoch = len(first.epochs) + len(second) - 1
-        self.history.epochs[-1]["valid_accuracy"] = round(score, 6)
+        if len(first.valid[0]):
+            score = self.accuracy(first.valid[0])
+            self.history.epochs[-1]["valid_accuracy"] = round(score, 6)
         return Plan([*first.epochs, *second], first.valid)
 
     def parameters(self) -> list[nn.Parameter]:
@@ -129,8 +130,8 @@ class Contrastive(Learner):
 
     def _log_similar(self, z: Tensor) -> Tensor:
         """Return log-softmax over old class prototypes of z's similarities, (n, old classes)."""
-        start, _ = self.stream.class_range(self.context.task)
-        old = self._project(self.prototypes[:start].to(z.device))
+        known = self.stream.known(self.context.task - 1)
+        old = self._project(self.prototypes[:known].to(z.device))
         return F.log_softmax(z @ old.T / self.options.distillation_temperature, dim=1)
 
     @torch.no_grad()

@@ -18,7 +18,14 @@ from torch import Tensor, nn
 from conpet.config.settings import Count, Positive
 from conpet.config.strict import Strict
 from conpet.errors import UserError
-from conpet.learners.base import Context, Learner, Prediction, kept_tensors, mean_by_task
+from conpet.learners.base import (
+    Context,
+    Learner,
+    Prediction,
+    best_in_task,
+    kept_tensors,
+    mean_by_task,
+)
 from conpet.learners.head import Head
 from conpet.models.backbone import State
 from conpet.replay.base import Plan
@@ -182,9 +189,20 @@ class Experts(Learner):
                 continue
             self.backbone.load_state(self.adapters[task])
             features = self.backbone.features(self.stream, indices[rows]).to(self.backbone.device)
-            start, end = self.stream.class_range(task)
-            scores[torch.from_numpy(rows), start:end] = self.heads[task](features).cpu()
+            scores[torch.from_numpy(rows)] = self._joined(
+                scores[torch.from_numpy(rows)], task, self.heads[task](features).cpu()
+            )
         return scores
+
+    def _joined(self, scores: Tensor, task: int, own: Tensor) -> Tensor:
+        """Return scores (n, seen) with an expert's own (n, its classes) at their places.
+
+        Of two experts that both know a class the surer counts.
+        """
+        places = torch.from_numpy(self.stream.columns(task)).to(own.device)
+        if self.stream.shared:
+            own = torch.maximum(own, scores[:, places])
+        return scores.index_copy(1, places, own)
 
     def _chosen_in_training(self, trained: np.ndarray) -> np.ndarray:
         """Return the experts of training samples, shape (n, k)."""
@@ -213,7 +231,6 @@ class Experts(Learner):
         else:
             self.backbone.reset()
         head = self.heads[self.task] = self._expert_head(self.task)
-        start, end = self.stream.class_range(self.task)
         mine_valid = np.flatnonzero((chosen_valid == self.task).any(axis=1))
 
         def loss(batch: np.ndarray) -> Tensor | None:
@@ -223,7 +240,7 @@ class Experts(Learner):
                 return None  # nothing in the batch asks this expert: no gradient, no pass
             scores = base[torch.from_numpy(places[here])].to(self.backbone.device)
             own = head(self.hidden(batch[here]))
-            scores = torch.cat([scores[:, :start], own, scores[:, end:]], dim=1)
+            scores = self._joined(scores, self.task, own)
             # averaged over the whole batch, as if the others had passed too
             return F.cross_entropy(scores, self.targets(batch[here]), reduction="sum") / len(batch)
 
@@ -233,7 +250,8 @@ class Experts(Learner):
                 with torch.no_grad():
                     features = self.backbone.features(self.stream, validated[mine_valid])
                     own = head(features.to(self.backbone.device)).cpu()
-                scores[torch.from_numpy(mine_valid), start:end] = own
+                rows = torch.from_numpy(mine_valid)
+                scores[rows] = self._joined(scores[rows], self.task, own)
             right = scores.argmax(1).numpy() == self.stream.label[validated]
             return mean_by_task(right[np.searchsorted(validated, drawn)], self.stream.task[drawn])
 
@@ -257,6 +275,12 @@ class Experts(Learner):
         return Prediction(
             F.log_softmax(scores, dim=1), ranked[:, :RANKS], F.log_softmax(task_scores, dim=1)
         )
+
+    def predict_in_task(self, indices: np.ndarray, found: Prediction) -> np.ndarray:
+        """Ask each sample's own expert, whomever the selector would have asked."""
+        true = self.stream.task[indices]
+        scores = self.frozen_scores(indices, true[:, None], sorted(self.adapters))
+        return best_in_task(scores, self.stream, indices)
 
 
 LEARNER = Experts

@@ -11,6 +11,7 @@ import numpy as np
 
 from conpet.card import CARD_FILE, Card, read_card
 from conpet.config.settings import Compute
+from conpet.data.classes import arrival, columns, first_task
 from conpet.data.stream import Stream
 from conpet.data.template import vocabulary
 from conpet.data.tokenizer import open_tokenizer
@@ -38,7 +39,7 @@ class Predictions:
         labels: the likeliest class of each text, or :data:`NONE` below a threshold.
         probabilities: over ``classes``, calibrated, shape (n, classes).
         confidence: probability of the class that was found likeliest, shape (n,).
-        task: number of that class's task, shape (n,).
+        task: number of the task that brought that class, shape (n,).
         selected: the tasks as the selector ranks them, best first, shape (n, k), or None.
         classes: names of all classes seen, in order of arrival.
     """
@@ -104,10 +105,9 @@ class Predictor:
         self._vocabulary = vocabulary(self._tokenizer)
         self._compute = Compute(device=device, precision=precision, threads=threads)
         self.learner = self._open(package, found)
-        self.classes = [name for names in self.about.classes for name in names]
-        self.class_task = np.repeat(
-            np.arange(1, self.about.task + 1), [len(names) for names in self.about.classes]
-        )
+        self.classes = arrival(self.about.classes)
+        self.class_task = first_task(self.about.classes)
+        self.columns = columns(self.about.classes)
 
     def _open(self, package: Path, snapshot: Path) -> Learner:
         """Return the learner of a package, with its states.
@@ -169,7 +169,7 @@ class Predictor:
         """Return calibrated probabilities over classes, shape (n, classes)."""
         calibration = self.about.calibration
         temperature = calibration.temperature if calibration else 1.0
-        return np.exp(log_probabilities(found, self.class_task, temperature))
+        return np.exp(log_probabilities(found, self.columns, temperature))
 
     def _threshold(self, wanted: float | bool) -> float:
         if wanted is False:

@@ -71,7 +71,10 @@ def test_the_longest_is_cut(lengths: list[int], room: int, kept: list[int] | Non
 
 def sample(premise: str, hypothesis: str) -> Sample:
     end = len(premise)
-    mentions = (Mention("premise", 0, end), Mention("hypothesis", end + 1, end + 1 + len(hypothesis)))
+    mentions = (
+        Mention("premise", 0, end),
+        Mention("hypothesis", end + 1, end + 1 + len(hypothesis)),
+    )
     return Sample("x", f"{premise}\n{hypothesis}", "yes", mentions=mentions)
 
 
