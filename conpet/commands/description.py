@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import numpy as np
 from conpet.config import Experiment
 from conpet.config.raw import MANIFEST, RawFile
 from conpet.data import steps
+from conpet.data.classes import scenario
 from conpet.data.duplicates import count_duplicates
 from conpet.data.encoding import SPLITS, read_part
 from conpet.data.samples import read_samples
@@ -19,7 +21,7 @@ from conpet.data.shortage import shortages
 from conpet.data.sources import read_manifest
 from conpet.data.stream import Stream, open_stream
 from conpet.data.template import Vocabulary
-from conpet.data.tokenizer import open_tokenizer
+from conpet.data.tokenizer import longest, open_tokenizer
 from conpet.errors import UserError
 from conpet.files import read_json
 from conpet.temporary import scratch
@@ -27,6 +29,7 @@ from conpet.temporary import scratch
 PERCENTILES = (5, 25, 50, 75, 95, 99, 100)
 RENDERED = 5
 _ANY_LENGTH = 1 << 30
+_NAMED = 5
 
 
 def describe(
@@ -107,7 +110,8 @@ class _Work:
             "kind": data.kind,
             "format": data.format,
             "template": data.template,
-            "split": data.split.scheme,
+            "split": ", ".join(dict.fromkeys(data.partition(part).scheme for part in self.parts)),
+            "scenario": scenario([task["classes"] for task in self._all_tasks()]),
             "files": [
                 {"part": part, "name": f.name, "bytes": f.bytes, "source": f.source}
                 for part, raw in self.raw.items()
@@ -115,6 +119,10 @@ class _Work:
             ],
             "samples": sum(len(found) for found in self.samples.values()),
             "samples_without_task": sum(v["samples_without_task"] for v in self.splits.values()),
+            "samples_beyond_most": sum(
+                v.get("samples_beyond_most", 0) for v in self.splits.values()
+            ),
+            "rare_classes": _sum(v.get("rare_classes", {}) for v in self.splits.values()),
             "dropped": {part: value for part, value in dropped.items() if value},
             "notes": {part: v["notes"] for part, v in self.reports.items() if v["notes"]},
             "warnings": self._warnings(),
@@ -122,6 +130,9 @@ class _Work:
             "tasks": [task for part in self.parts for task in self._tasks(part)],
             "models": {model: self._model(model) for model in self.experiment.models},
         }
+
+    def _all_tasks(self) -> list[dict[str, Any]]:
+        return [task for part in self.parts for task in self.splits[part]["tasks"]]
 
     def _tasks(self, part: str) -> Iterable[dict[str, Any]]:
         labels = np.array([sample.label for sample in self.samples[part]])
@@ -134,7 +145,7 @@ class _Work:
 
     def _warnings(self) -> list[str]:
         """Return what a user should know before anything is trained: a line each."""
-        lines: list[str] = []
+        lines: list[str] = list(self._stream_warnings())
         for part in self.parts:
             partition, samples = self.data.partition(part), self.samples[part]
             labels = [sample.label for sample in samples]
@@ -146,6 +157,38 @@ class _Work:
                     f"{partition.scheme} does not keep: official does"
                 )
         return lines
+
+    def _stream_warnings(self) -> Iterable[str]:
+        """Yield what concerns the stream as a whole."""
+        tasks = self._all_tasks()
+        first: dict[str, int] = {}
+        again: dict[str, list[int]] = {}
+        for task in tasks:
+            for name in task["classes"]:
+                if first.setdefault(name, task["task"]) != task["task"]:
+                    again.setdefault(name, [first[name]]).append(task["task"])
+        if again and len(again) < len(first):
+            name, at = next(iter(again.items()))
+            yield (
+                f"{len(again)} of {len(first)} classes stand in several tasks ({name} in "
+                f"{_listed(at)}) and are taken for the same: give a prefix where they are not"
+            )
+        if (shots := self.data.shots) is None:
+            return
+        labels = {part: [s.label for s in self.samples[part]] for part in self.parts}
+        few = [
+            f"{name} in task {task['task']}"
+            for part in self.parts
+            for task in self.splits[part]["tasks"]
+            for name in task["classes"]
+            if sum(labels[part][row] == name for row in task["train"]) < shots
+        ]
+        if few:
+            more = ", ..." if len(few) > _NAMED else ""
+            yield (
+                f"{len(few)} classes ({', '.join(few[:_NAMED])}{more}) have fewer samples to train "
+                f"on than the {shots} of shots: all of them are taken"
+            )
 
     def _put(self) -> Iterable[tuple[Sample, str]]:
         """Yield every sample with the split that it was put into, empty where no task has it."""
@@ -164,7 +207,10 @@ class _Work:
         paths = [self.folder / model / f"{part}.safetensors" for part in self.parts]
         for part, path in zip(self.parts, paths, strict=True):
             encode_part(self.samples[part], self.splits[part]["tasks"], about, tokenizer, path)
-        stream = open_stream(paths, self.experiment.tasks(self.name))
+        stream = replace(
+            open_stream(paths, self.experiment.tasks(self.name)),
+            validation=self.data.split.validation,
+        )
 
         def sample(index: int) -> Sample:
             return self.samples[self.parts[stream.part[index]]][stream.row[index]]
@@ -174,6 +220,7 @@ class _Work:
             return len(text)
 
         lengths = stream.lengths.copy()
+        warnings = list(_unreadable(stream, about.max_length, longest(self._snapshot(model))))
         # a text that was cut fills all the room there is
         for index in np.flatnonzero(lengths == about.max_length).tolist():
             lengths[index] = whole(index)
@@ -184,6 +231,7 @@ class _Work:
             "encoded": len(lengths),
             "percentiles": dict(zip(map(str, PERCENTILES), values, strict=True)),
             "cut": int((lengths > about.max_length).sum()),
+            "warnings": warnings,
             "unknown": _unknown(stream, tokenizer, vocab),
             "dropped": _sum(read_part(path).about["dropped"] for path in paths),
             "rendered": [
@@ -221,6 +269,26 @@ def _is_current(raw: Path, files: Sequence[RawFile], mirror: Path | None) -> boo
         and (file.member is not None or file.sha256 in (None, found[file.name].sha256))
         for file in files
     )
+
+
+def _unreadable(stream: Stream, wanted: int, most: int) -> Iterable[str]:
+    """Yield why training would stop, or miss something, with the texts as they are encoded."""
+    if stream.lengths.max(initial=0) > most:
+        yield (
+            f"a text has {int(stream.lengths.max())} tokens, and it reads {most} at most: training "
+            f"will not start: lower settings.encoding.max_length ({wanted})"
+        )
+    for task in range(1, stream.tasks + 1):
+        for split in SPLITS if stream.validation else SPLITS[::2]:
+            if not len(stream.of(split, [task])):
+                yield (
+                    f"task {task} keeps no {split} sample that fits into {wanted} tokens: raise "
+                    "settings.encoding.max_length, or see Dropped"
+                )
+
+
+def _listed(tasks: Sequence[int]) -> str:
+    return f"tasks {', '.join(map(str, tasks[:-1]))} and {tasks[-1]}"
 
 
 def _unknown(stream: Stream, tokenizer: Any, vocab: Vocabulary) -> dict[str, Any]:

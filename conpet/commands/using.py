@@ -135,6 +135,9 @@ def extend(
         str | None, Option(help="a reader (default: table, or marked for relations, entities)")
     ] = None,
     option: ReaderOption = None,
+    shared: Annotated[
+        bool, Option("--shared", help="classes of earlier tasks come again, and are the same")
+    ] = False,
     experiment: o.Name = "",
     results: o.Results = o.RESULTS,
     config_dir: o.ConfigDir = o.CONFIG,
@@ -144,8 +147,10 @@ def extend(
     from conpet.data.report import Report
 
     report = Report()
-    options = _reader_options(option)
-    classes = extend(dataset, file, config_dir, results, format, options, report, experiment)
+    options = _reader_options(option) if option else None
+    classes = extend(
+        dataset, file, config_dir, results, format, options, report, experiment, shared
+    )
     print(f"{dataset}: a new task of {len(classes)} classes: {', '.join(classes)}")
     for reason, dropped in report.as_dict()["dropped"].items():
         print(f"left out: {dropped['count']} rows, {reason}: {', '.join(dropped['first'])}")

@@ -12,6 +12,7 @@ from conpet.evaluation import TOP_K
 from conpet.reporting.collect import Results
 from conpet.reporting.numbers import DASH, percent, spread, waiting
 from conpet.reporting.reported import METRICS, reported_facts, reported_note, reported_rows
+from conpet.reporting.scenarios import stream_notes
 from conpet.reporting.significance import main_notes
 from conpet.reporting.table import Table
 from conpet.reporting.table_parts import (
@@ -66,6 +67,7 @@ def main(results: Results) -> Table:
             "Whole: correct / all test samples. Average: mean over tasks of the accuracy on the "
             "task's test set.",
             *notes,
+            *stream_notes(results),
             *bound_note(results),
             *(reported_note(reported)),
             *pending_note(results),

@@ -18,7 +18,7 @@ from conpet.learners import learner_class, names
 from tests.tiny import CLASSES, ENCODE, World, make_samples, make_snapshot
 
 NAMES = ["even", "odd"]
-QUICK: dict[str, Any] = {"training": {"epochs": 1}, "memory": {"per_class": 2}}
+QUICK: dict[str, Any] = {"training": {"epochs": 1}}
 
 
 class Domains(World):
@@ -93,8 +93,8 @@ def test_exemplars_all_serve_training_where_nothing_is_validated(
 ) -> None:
     domains.run("linear", tmp_path, tasks=2, replay="memory", **QUICK)
     memory = domains.newest.keep()
-    # two of each class and task: a class that comes again is kept of both
-    assert (len(memory.train), len(memory.valid)) == (8, 0)
+    # four of each class and task: a class that comes again is kept of both
+    assert (len(memory.train), len(memory.valid)) == (16, 0)
 
 
 def test_what_lacks_validation_by_accident_is_refused(
