@@ -26,7 +26,7 @@ from conpet.errors import UserError
 
 SUFFIXES = (".csv", ".tsv", ".txt", ".json", ".jsonl", ".parquet")
 _SHOWN = 60  # letters of a cell
-_DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
+DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
 _LOOKED_AT = 5  # rows that must agree on a delimiter where no header says it
 csv.field_size_limit(2**31 - 1)  # else a long document is "larger than field limit (131072)"
 
@@ -131,7 +131,7 @@ def _delimiter(lines: list[str], file: RawFile, form: Form, columns: Sequence[st
 
     if fits(usual):
         return usual
-    others = [delimiter for delimiter in _DELIMITERS if delimiter != usual and fits(delimiter)]
+    others = [delimiter for delimiter in DELIMITERS if delimiter != usual and fits(delimiter)]
     return others[0] if len(others) == 1 else usual
 
 
@@ -143,7 +143,7 @@ def _csv_rows(
     ends = [line[len(line.rstrip("\r\n")) :] for line in lines]
     delimiter = _delimiter(lines, file, form, columns)
     if form.delimiter is None and delimiter not in (",", "\t"):
-        report.note(f"{file.name}: delimiter", _DELIMITERS[delimiter])
+        report.note(f"{file.name}: delimiter", DELIMITERS[delimiter])
     reader = csv.reader(lines, strict=True, **form.dialect(delimiter))
     header: list[str] | None = None
     number, blanks, first_end = 1, 0, ""
@@ -208,7 +208,7 @@ def _check_columns(
         if list(found).count(name) == 1:
             continue
         what = "twice in" if name in found else "not among"
-        cut = f", cut at each {_DELIMITERS.get(delimiter, delimiter)}" if delimiter else ""
+        cut = f", cut at each {DELIMITERS.get(delimiter, delimiter)}" if delimiter else ""
         shown = ", ".join(
             value if len(value) <= _SHOWN else f"{value[:_SHOWN]}..." for value in found
         )
