@@ -23,6 +23,7 @@ from conpet.temporary import scratch
 
 _METHODS = "[finetune, emr, static_emr, dynamic, joint]"
 _MANY = 50  # classes that ten tasks are cut of
+_TO_TRAIN = 2  # samples of a label, of which one serves validation
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,7 @@ class _Group:
     files: list[Path]
     look: Look
     labels: Counter[str]
+    trained: Counter[str]
 
     @property
     def has_split(self) -> bool:
@@ -89,11 +91,12 @@ def _grouped(files: Sequence[Path]) -> list[_Group]:
             if (other.format, other.options) != (looks[0].format, looks[0].options):
                 raise UserError(f"{file}: reads otherwise than {members[0]}: give them alone")
         name = name_of(base or Path(parent).name)
-        groups.append(_Group(name, members, looks[0], _labels(members, looks[0])))
+        groups.append(_Group(name, members, looks[0], *_labels(members, looks[0])))
     return groups
 
 
-def _labels(files: Sequence[Path], about: Look) -> Counter[str]:
+def _labels(files: Sequence[Path], about: Look) -> tuple[Counter[str], Counter[str]]:
+    """Return how many samples each label has, in all and to train on."""
     root = Path(os.path.commonpath([file.absolute().parent for file in files]))
     raw = [
         RawFile(name=file.absolute().relative_to(root).as_posix(), split=split_of(file))
@@ -101,7 +104,8 @@ def _labels(files: Sequence[Path], about: Look) -> Counter[str]:
     ]
     options = {key: value for key, value in about.options.items() if key}
     samples = readers.read(about.format, root, raw, options, Report())
-    return Counter(sample.label for sample in samples)
+    trained = Counter(sample.label for sample in samples if sample.split in ("train", ""))
+    return Counter(sample.label for sample in samples), trained
 
 
 def _named(groups: Sequence[_Group]) -> str:
@@ -221,18 +225,23 @@ def _template(group: _Group) -> list[str]:
 
 
 def _split(groups: Sequence[_Group]) -> list[str]:
-    if all(group.has_split for group in groups):
-        return ["# the split is the files' own (guessed); a tenth validates where no part does",
-                "split: {scheme: official}"]  # fmt: skip
-    need = least_rows(Partition().shares) or 1
-    rare = sum(
-        count < need for group in groups if not group.has_split for count in group.labels.values()
-    )
-    least = f", least: {need}" if rare else ""
+    own = [group.has_split for group in groups]
+    need = _TO_TRAIN if all(own) else least_rows(Partition().shares) or 1
+    counts = [
+        (group.trained[label], _TO_TRAIN) if group.has_split else (group.labels[label], need)
+        for group in groups
+        for label in group.labels
+    ]
+    rare = sum(count < least for count, least in counts)
     lines = ["# each class is cut into training, validation and test"]
-    lines += [f"# {rare} labels with fewer than {need} samples are dropped"] if rare else []
-    scheme = "" if any(group.has_split for group in groups) else "scheme: per_class, "
-    return [*lines, f"split: {{{scheme}shares: [0.8, 0.1, 0.1]{least}}}"]
+    shares = "shares: [0.8, 0.1, 0.1]"
+    if all(own):
+        lines = ["# the split is the files' own (guessed); a tenth validates where no part does"]
+        shares = ""
+    lines += [f"# labels with fewer than {need} samples are dropped: {rare}"] if rare else []
+    scheme = "scheme: official" if all(own) else "" if any(own) else "scheme: per_class"
+    said = [word for word in (scheme, shares, f"least: {need}" if rare else "") if word]
+    return [*lines, f"split: {{{', '.join(said)}}}"]
 
 
 def _tasks(count: int) -> str:
