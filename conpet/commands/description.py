@@ -14,7 +14,7 @@ from conpet.config.raw import MANIFEST, RawFile
 from conpet.data import steps
 from conpet.data.classes import scenario
 from conpet.data.duplicates import count_duplicates
-from conpet.data.encoding import SPLITS, read_part
+from conpet.data.encoding import SPLITS, encode_part, read_part
 from conpet.data.samples import read_samples
 from conpet.data.schema import Sample
 from conpet.data.shortage import shortages
@@ -41,11 +41,11 @@ def describe(
     the config says; everything else is made in a folder that is removed again.
     """
     with scratch() as folder:
-        work = _Work(experiment, dataset, results, mirror, folder)
+        work = Work(experiment, dataset, results, mirror, folder)
         return work.report()
 
 
-class _Work:
+class Work:
     """One dataset's way from raw files to token ids, in a folder of its own."""
 
     def __init__(
@@ -85,7 +85,8 @@ class _Work:
         self.reports[part], self.splits[part] = read_json(report), read_json(tasks)
         self.samples[part] = read_samples(samples)
 
-    def _snapshot(self, model: str) -> Path:
+    def snapshot(self, model: str) -> Path:
+        """Return a model's folder: that of the results where it is the one, else fetched."""
         from conpet.models.fetching import fetch_model
 
         source = self.experiment.models[model].source
@@ -97,6 +98,15 @@ class _Work:
         fetched = self.folder / "models" / model
         fetch_model(source, fetched, self.mirror)
         return fetched
+
+    def encoded(self, model: str) -> list[Path]:
+        """Return the encoded parts, made for a model."""
+        about, tokenizer = self.experiment.encode(self.name, model), None
+        paths = [self.folder / model / f"{part}.safetensors" for part in self.parts]
+        for part, path in zip(self.parts, paths, strict=True):
+            tokenizer = tokenizer or open_tokenizer(self.snapshot(model))
+            encode_part(self.samples[part], self.splits[part]["tasks"], about, tokenizer, path)
+        return paths
 
     def report(self) -> dict[str, Any]:
         """Return the whole description."""
@@ -198,15 +208,12 @@ class _Work:
             yield from ((s, splits.get(row, "")) for row, s in enumerate(self.samples[part]))
 
     def _model(self, model: str) -> dict[str, Any]:
-        from conpet.data.encoding import encode_part
         from conpet.data.template import encode, render, vocabulary
 
         about = self.experiment.encode(self.name, model)
-        tokenizer = open_tokenizer(self._snapshot(model))
+        tokenizer = open_tokenizer(self.snapshot(model))
         vocab = vocabulary(tokenizer)
-        paths = [self.folder / model / f"{part}.safetensors" for part in self.parts]
-        for part, path in zip(self.parts, paths, strict=True):
-            encode_part(self.samples[part], self.splits[part]["tasks"], about, tokenizer, path)
+        paths = self.encoded(model)
         stream = replace(
             open_stream(paths, self.experiment.tasks(self.name)),
             validation=self.data.split.validation,
@@ -220,7 +227,7 @@ class _Work:
             return len(text)
 
         lengths = stream.lengths.copy()
-        warnings = list(_unreadable(stream, about.max_length, longest(self._snapshot(model))))
+        warnings = list(_unreadable(stream, about.max_length, longest(self.snapshot(model))))
         # a text that was cut fills all the room there is
         for index in np.flatnonzero(lengths == about.max_length).tolist():
             lengths[index] = whole(index)

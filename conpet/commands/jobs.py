@@ -75,10 +75,14 @@ def make_learner(
     memory = read_memory(states[-1] / MEMORY_FILE, len(stream.label)) if keeps else None
     progress = Progress(f"{what} {job.name}", listener=_listener(job, what))
     seeds = Seeds(job.key.seed, job.key.dataset)
-    stream = replace(stream, validation=job.about.validation)
-    if job.about.shots is not None:
-        stream = stream.drawn(job.about.shots, seeds.of)
+    stream = as_told(job.about, stream, seeds)
     return assemble(job.about, (job.key.model, snapshot), stream, seeds, memory, progress)
+
+
+def as_told(about: Learn, stream: Stream, seeds: Seeds) -> Stream:
+    """Return a stream with the validation samples and the shots that a run is to have."""
+    stream = replace(stream, validation=about.validation)
+    return stream if about.shots is None else stream.drawn(about.shots, seeds.of)
 
 
 def _listener(job: Job, what: str) -> Listener | None:

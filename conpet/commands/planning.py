@@ -1,4 +1,4 @@
-"""Before anything is learnt: a first YAML for one's own files."""
+"""Before anything is learnt: a first YAML for one's own files, and what an experiment will cost."""
 
 from __future__ import annotations
 
@@ -29,3 +29,32 @@ def init(
     for line in said:
         print(f"guessed: {line}")
     print(f"{written}: read it, then: conpet describe {written}")
+
+
+@app.command()
+def estimate(
+    experiment: o.Name,
+    results: o.Results = o.RESULTS,
+    mirror: o.Mirror = None,
+    config_dir: o.ConfigDir = o.CONFIG,
+) -> None:
+    """Say what an experiment will cost: jobs, samples, tokens, TFLOP, bytes, hours here."""
+    from conpet.commands.checks import open_experiment
+    from conpet.commands.description_text import columns
+    from conpet.commands.estimation import estimate, keep
+
+    about = open_experiment(experiment, config_dir)
+    rows, machine = estimate(about, results, mirror)
+    head = ["method", "jobs", "samples", "tokens", "TFLOP", "MB kept", "hours", "seconds from"]
+    for dataset, model in dict.fromkeys((row["dataset"], row["model"]) for row in rows):
+        mine = [row for row in rows if (row["dataset"], row["model"]) == (dataset, model)]
+        cells = [
+            [r["method"], r["jobs"], r["samples"], r["tokens"], f"{r['tflop']:,.1f}",
+             f"{r['bytes'] / 1e6:,.1f}", f"{r['hours']:.2f}", r["from"]]
+            for r in mine
+        ]  # fmt: skip
+        print(f"{dataset} with {model}, {mine[0]['seeds']} seed{'s'[: mine[0]['seeds'] > 1]}")
+        print("\n".join(f"  {line}" for line in columns([head, *cells], 1)))
+    hours = sum(row["hours"] for row in rows)
+    print(f"in all {hours:.1f} hours, one job at a time, on {machine} as busy as it is now")
+    keep(rows, machine, results / about.name / "estimate.json")
