@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from conpet.commands import main
+from conpet.commands import estimation, main
 from conpet.commands.checks import open_experiment
 from conpet.files import read_json
 from tests.chain import write_yaml
@@ -192,7 +192,22 @@ def asked(place: Place, run: Path, *words: str) -> pd.DataFrame:
     return pd.read_csv(out)
 
 
-def test_shared_labels_from_files_to_answers(place: Place) -> None:
+def check_estimate(place: Place, path: Path, found: Path, methods: list[str]) -> None:
+    """What a dry run counts is what passed."""
+    main(["estimate", "--experiment", str(path), "--config-dir", str(place.config), "--results",
+          str(place.folder / "results")])  # fmt: skip
+    rows = {row["method"]: row for row in read_json(found.parents[1] / "estimate.json")["rows"]}
+    for method in methods:
+        states = [read_json(state) for state in (found / method).rglob("state.json")]
+        for key, of in (("samples", "samples_passed"), ("tokens", "tokens_passed")):
+            assert rows[method][key] == sum(state[of] for state in states)
+        assert rows[method]["bytes"] == sum(state["stored_bytes"] for state in states)
+        assert rows[method]["from"] == "results"
+    assert rows["static_emr"]["from"] == "a few steps"
+    assert rows["static_emr"]["hours"] > 0
+
+
+def test_shared_labels_from_files_to_answers(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     path = place.write("shared", examples()["Shared labels"])
     found = place.run(path, ["finetune", "dynamic"])
     for method in ("finetune", "dynamic"):
@@ -201,6 +216,9 @@ def test_shared_labels_from_files_to_answers(place: Place) -> None:
         # where all tasks have all classes, to be given the task helps a single head nothing
         if method != "dynamic":
             assert metrics["task_incremental_accuracy"] == metrics["whole_accuracy"]
+    monkeypatch.setattr(estimation, "_start_seconds", lambda: 1.0)
+    monkeypatch.setattr(estimation, "TIMED_SECONDS", 0.0)
+    check_estimate(place, path, found, ["finetune", "dynamic"])
     shown = place.table(path, "scenarios")
     assert "domain-incremental" in shown
     assert "Task given" in shown

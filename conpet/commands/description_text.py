@@ -78,6 +78,8 @@ def _dropped(report: dict[str, Any]) -> str:
         lines.append(f"  {report['samples_without_task']:,} of classes that no task names")
     if report["samples_beyond_most"]:
         lines.append(f"  {report['samples_beyond_most']:,} beyond split.most of their class")
+    if report["test_samples_left_out"]:
+        lines.append(f"  {report['test_samples_left_out']:,} of the test part (split.without_test)")
     if rare := report["rare_classes"]:
         named = ", ".join(list(rare)[:_NAMED]) + (", ..." if len(rare) > _NAMED else "")
         lines.append(

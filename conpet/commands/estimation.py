@@ -19,11 +19,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from conpet.commands.description import Work
+from conpet.commands.described_work import Work
 from conpet.commands.jobs import as_told, open_encoded
 from conpet.config import Experiment
 from conpet.data.stream import Stream
-from conpet.files import write_json
 from conpet.learners import learner_class
 from conpet.learners.assembly import assemble, needed_states
 from conpet.learners.base import Learner, Seeds
@@ -213,12 +212,11 @@ def _row(cell: _Cell, cost: Cost, speed: Speed, results: Path) -> dict[str, Any]
 
 
 def _flop(cell: _Cell, passed: Passed) -> float:
-    """Return 2 a weight and token forward, and as many back to what is tuned (4 if that is all)."""
+    """Return it as the cost table does: 4 N a trained token and 2 a tuned weight, 2 N forward."""
     backbone = cell.learner(1, DryBackbone).backbone
-    embedded = backbone.model.get_input_embeddings().weight.numel()
-    weights = backbone.total_parameters - embedded
-    full = sum(p.numel() for p in backbone.parameters()) >= weights
-    return weights * (passed.trained_tokens * (6 if full else 4) + 2 * passed.forward_tokens)
+    tuned = sum(p.numel() for p in backbone.parameters())
+    every = backbone.total_parameters
+    return (4 * every + 2 * tuned) * passed.trained_tokens + 2 * every * passed.forward_tokens
 
 
 def _known_rate(cell: _Cell, results: Path) -> float | None:
@@ -232,9 +230,3 @@ def _known_rate(cell: _Cell, results: Path) -> float | None:
                 seconds += training.seconds
                 tokens += int(training.state.get("tokens_passed", 0))
     return seconds / tokens if tokens else None
-
-
-def keep(rows: Sequence[dict[str, Any]], machine: str, path: Path) -> None:
-    """Write an estimate where `conpet targets` finds it."""
-    hours = round(sum(row["hours"] for row in rows), 3)
-    write_json(path, {"hours": hours, "cpu": machine, "rows": list(rows)})

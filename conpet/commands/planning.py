@@ -41,7 +41,9 @@ def estimate(
     """Say what an experiment will cost: jobs, samples, tokens, TFLOP, bytes, hours here."""
     from conpet.commands.checks import open_experiment
     from conpet.commands.description_text import columns
-    from conpet.commands.estimation import estimate, keep
+    from conpet.commands.estimation import estimate
+    from conpet.commands.estimation_file import FILE
+    from conpet.files import write_json
 
     about = open_experiment(experiment, config_dir)
     rows, machine = estimate(about, results, mirror)
@@ -55,6 +57,7 @@ def estimate(
         ]  # fmt: skip
         print(f"{dataset} with {model}, {mine[0]['seeds']} seed{'s'[: mine[0]['seeds'] > 1]}")
         print("\n".join(f"  {line}" for line in columns([head, *cells], 1)))
-    hours = sum(row["hours"] for row in rows)
+    hours = round(sum(row["hours"] for row in rows), 3)
     print(f"in all {hours:.1f} hours, one job at a time, on {machine} as busy as it is now")
-    keep(rows, machine, results / about.name / "estimate.json")
+    # where `conpet targets` finds it
+    write_json(results / about.name / FILE, {"hours": hours, "cpu": machine, "rows": rows})

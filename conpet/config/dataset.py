@@ -84,7 +84,8 @@ class Partition(Strict):
     of each label's samples at most, drawn by the seed, before they are cut (``per_class``), or so
     many to train on. ``least``: labels with fewer samples are dropped, and counted (with an
     official split: fewer to train on). ``validation: false``: those that would serve validation
-    are trained on, and the state after the last epoch is kept.
+    are trained on, and the state after the last epoch is kept. ``without_test``: the test samples
+    are left out, and the others are cut anew: to choose settings by, not to report.
     """
 
     scheme: Literal["official", "per_class", "pooled"] = "official"
@@ -93,6 +94,7 @@ class Partition(Strict):
     most: Count | None = None
     least: Count | None = None
     validation: bool = True
+    without_test: bool = False
 
     @field_validator("shares")
     @classmethod

@@ -15,6 +15,7 @@ from conpet.errors import UserError
 Rows = dict[str, list[int]]
 ByLabel = dict[str, list[int]]
 _SPLITS = ("train", "valid", "test")
+_ANEW = (0.8, 0.1, 0.1)  # shares where the test samples are left out
 
 
 def cut_labels(labels: Sequence[str], tasks: int) -> list[list[str]]:
@@ -112,7 +113,9 @@ class _Cutter:
     def __init__(self, samples: Sequence[Sample], partition: Partition) -> None:
         self.samples, self.partition = samples, partition
         self.rng = random.Random(partition.seed)
-        self.beyond_most = 0
+        # of its own, so that the samples left out are those of the test that is reported
+        self._own_rng = random.Random(f"without test {partition.seed}")
+        self.beyond_most = self.left_out = 0
         pooled = partition.scheme == "pooled"
         self._pooled = _pooled(samples, partition, self.rng) if pooled else None
 
@@ -128,6 +131,11 @@ class _Cutter:
             found = {k: [r for r in rows if self._pooled[r] == k] for k in _SPLITS}
         else:
             found = _official(rows, self.samples, partition, self.rng)
+        if partition.without_test:
+            rest = [*found["train"], *found["valid"]]
+            self._own_rng.shuffle(rest)
+            self.left_out += len(found["test"])
+            found = _shares(rest, _ANEW)
         if not partition.validation:
             found |= {"train": found["train"] + found["valid"], "valid": []}
         if most is not None and len(found["train"]) > most:
@@ -256,6 +264,8 @@ def split_samples(
     }
     if partition.most is not None:
         about["samples_beyond_most"] = cutter.beyond_most
+    if partition.without_test:
+        about["test_samples_left_out"] = cutter.left_out
     if partition.least is not None:
         about["rare_classes"] = dict(sorted(rare.items()))
     return {"tasks": result, **about}

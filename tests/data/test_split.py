@@ -362,3 +362,24 @@ def test_tasks_that_the_data_name_may_share_classes() -> None:
         split_samples(given, {"names": ["film", "shop"]}, partition)
     with pytest.raises(UserError, match=r"order\.names: 'book': no sample is of it: the tasks are"):
         split_samples(given, {"names": ["book"]}, partition, shared=True)
+
+
+def test_without_the_test_part_the_rest_is_cut_anew() -> None:
+    for scheme, split in (("per_class", [""]), ("official", ["train"] * 4 + ["test"])):
+        given = [
+            Sample(f"{name}{i}", "t", name, split[i % len(split)])
+            for name in "ab"
+            for i in range(50)
+        ]
+        parts = [
+            Partition(scheme=scheme, seed=5, without_test=without)  # type: ignore[arg-type]
+            for without in (False, True)
+        ]
+        (reported,), (chosen_on,) = (split_samples(given, None, part)["tasks"] for part in parts)
+        used = {row for name in ("train", "valid", "test") for row in chosen_on[name]}
+        assert not used & set(reported["test"])
+        assert used == set(reported["train"]) | set(reported["valid"])
+        assert all(chosen_on[name] for name in ("train", "valid", "test"))
+        assert split_samples(given, None, parts[1])["test_samples_left_out"] == len(
+            reported["test"]
+        )
