@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
@@ -242,6 +243,20 @@ class Dataset(Strict):
         """Return the names of all parts, in the order of their tasks."""
         count = len(self.tasks or [self]) + len(self.additions)
         return ["base", *(f"add{i}" for i in range(1, count))]
+
+    def base_tasks(self, published: Sequence[Sequence[str]]) -> int:
+        """Return how many tasks the base part holds, given those of its published order."""
+        if isinstance(self.order, NamedOrder):
+            return len(self.order.names)
+        if self.order is None:
+            return 1  # each task has files of its own, and so is a part
+        return len(published) if isinstance(self.order, FileOrder) else self.order.tasks
+
+    def renaming(self, part: str) -> dict[str, Any]:
+        """Return how a part's labels become those of the stream: ``labels`` and ``prefix``."""
+        source = self.part(part)
+        prefix = source.prefix if isinstance(source, Source) else ""
+        return {"labels": source.labels or {}, "prefix": prefix}
 
     def reading(self, part: str) -> tuple[str, dict[str, Any]]:
         """Return the format of a part's files, and the reader's options."""

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from conpet.config.checks import Checks
-from conpet.config.dataset import ClassOrder, FileOrder, NamedOrder, Source
+from conpet.config.dataset import ClassOrder, FileOrder, Source
 from conpet.config.experiment_file import DataFile, ExperimentFile
 from conpet.config.loading import check_names, load, load_datasets, load_methods
 from conpet.config.matrix import Matrix
@@ -123,12 +123,7 @@ class Experiment:
 
     def base_tasks(self, dataset: str) -> int:
         """Return how many tasks the dataset's base part holds."""
-        order = self.datasets[dataset].order
-        if isinstance(order, NamedOrder):
-            return len(order.names)
-        if order is None:
-            return 1  # each task has files of its own, and so is a part
-        return len(self._orders[dataset]) if isinstance(order, FileOrder) else order.tasks
+        return self.datasets[dataset].base_tasks(self._orders[dataset])
 
     def tasks(self, dataset: str) -> int:
         """Return how many tasks a run of this experiment on the dataset has."""
@@ -159,10 +154,9 @@ class Experiment:
         data = self.datasets[dataset]
         files = [RawFile(name=f.name, split=f.split) for f in data.sample_files(part)]
         form, options = data.reading(part)
-        source = data.part(part)
         return Prepare(
             format=form, options=options, files=files, duplicates=data.duplicates,
-            labels=source.labels or {}, prefix=source.prefix if isinstance(source, Source) else "",
+            **data.renaming(part),
         )  # fmt: skip
 
     def split(self, dataset: str, part: str) -> Split:
@@ -172,10 +166,9 @@ class Experiment:
         shared = data.shares_classes(part)
         if isinstance(source, Source):
             return Split(classes=source.classes, split=partition, shared=shared)
-        if isinstance(data.order, FileOrder):
-            order = PublishedOrder(tasks=self._orders[dataset])
-            return Split(order=order, split=partition, shared=shared)
-        return Split(order=data.order, split=partition, shared=shared)
+        published = PublishedOrder(tasks=self._orders[dataset])
+        order = published if isinstance(data.order, FileOrder) else data.order
+        return Split(order=order, split=partition, shared=shared)
 
     def encode(self, dataset: str, model: str) -> Encode:
         """Return what the token ids depend on: one file serves all methods.

@@ -128,6 +128,19 @@ class Stream:
                 split[rng.permutation(mine)[shots:]] = -1
         return replace(self, split=split)
 
+    def best_in_task(self, scores: np.ndarray, indices: Indices) -> np.ndarray:
+        """Return the class of the highest score among those of each sample's own task, (n,).
+
+        Args:
+            scores: of the samples ``indices`` over all classes, shape (n, seen).
+        """
+        best = np.zeros(len(indices), np.int64)
+        tasks = self.task[indices]
+        for task in np.unique(tasks):
+            rows, own = np.flatnonzero(tasks == task), self.columns(int(task))
+            best[rows] = own[scores[rows][:, own].argmax(1)]
+        return best
+
     def of(self, split: str, tasks: Sequence[int]) -> Indices:
         """Return the indices of a split's samples of the given tasks, in stream order."""
         wanted = np.isin(self.task, np.asarray(tasks))

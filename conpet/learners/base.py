@@ -149,13 +149,8 @@ class Learner(ABC):
         """Score samples over all seen classes."""
 
     def predict_in_task(self, indices: np.ndarray, found: Prediction) -> np.ndarray:
-        """Return the class number of each sample where its task is given (task-incremental).
-
-        Args:
-            found: what :meth:`predict` says of them, of which the scores of the task's own classes
-                are compared; a learner that would have answered otherwise asks again.
-        """
-        return best_in_task(found.scores, self.stream, indices)
+        """Return class numbers (n,) where each sample's task is given; ``found`` is the answer."""
+        return self.stream.best_in_task(found.scores.numpy(), indices)
 
     @abstractmethod
     def tensors(self) -> dict[str, Tensor]:
@@ -230,16 +225,6 @@ class Learner(ABC):
 def mean_by_task(right: np.ndarray, tasks: np.ndarray) -> float:
     """Return the mean over the tasks present of the share that is right."""
     return float(np.mean([right[tasks == t].mean() for t in np.unique(tasks)]))
-
-
-def best_in_task(scores: Tensor, stream: Stream, indices: np.ndarray) -> np.ndarray:
-    """Return the class of the highest score among those of each sample's own task, shape (n,)."""
-    best = np.zeros(len(indices), np.int64)
-    tasks = stream.task[indices]
-    for task in np.unique(tasks):
-        rows, own = np.flatnonzero(tasks == task), stream.columns(int(task))
-        best[rows] = own[scores.numpy()[rows][:, own].argmax(1)]
-    return best
 
 
 class Classifier(Learner):

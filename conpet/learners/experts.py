@@ -22,7 +22,6 @@ from conpet.learners.base import (
     Context,
     Learner,
     Prediction,
-    best_in_task,
     kept_tensors,
     mean_by_task,
 )
@@ -280,7 +279,7 @@ class Experts(Learner):
         """Ask each sample's own expert, whomever the selector would have asked."""
         true = self.stream.task[indices]
         scores = self.frozen_scores(indices, true[:, None], sorted(self.adapters))
-        return best_in_task(scores, self.stream, indices)
+        return self.stream.best_in_task(scores.numpy(), indices)
 
 
 LEARNER = Experts
