@@ -73,7 +73,7 @@ def package(
 def predict(
     run: Annotated[str, Option(help="a run's or package's folder, or an MLflow address")],
     file: Annotated[
-        Path | None, Argument(help=".csv, .tsv, .jsonl, .parquet or .txt (a line a text)")
+        Path | None, Argument(help=".csv, .tsv, .json, .jsonl, .parquet or .txt (a line a text)")
     ] = None,
     text: Annotated[list[str] | None, Option(help="a text; may be given again")] = None,
     column: Annotated[
