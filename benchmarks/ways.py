@@ -47,7 +47,7 @@ def package_of(run: Path) -> Path:
 
 def choose(path: Path, count: int) -> list[str]:
     """Return different texts of a file in an order that is always the same."""
-    texts = list(dict.fromkeys(read_texts(path)))
+    texts = list(dict.fromkeys(map(str, read_texts(path))))
     random.Random(0).shuffle(texts)
     return texts[:count]
 

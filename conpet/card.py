@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
+from conpet.config.dataset import Kind
 from conpet.config.head import Head
 from conpet.config.model_source import ModelSource, Sha256
 from conpet.config.settings import Compute, Settings, Tuning
@@ -78,7 +79,7 @@ class Card(Strict):
     options: dict[str, Any]
     head: Head
     tuning: Tuning
-    kind: Literal["relation", "entity", "sentence"]
+    kind: Kind
     template: str
     max_length: Annotated[int, Field(ge=1)]
     classes: list[list[str]]

@@ -17,6 +17,7 @@ def task_metrics(
     tasks: ArrayLike,
     selected: ArrayLike | None,
     n_tasks: int,
+    in_task: ArrayLike | None = None,
 ) -> dict[str, Any]:
     """Measure one evaluation after task ``n_tasks`` on the test samples of tasks 1 to ``n_tasks``.
 
@@ -26,12 +27,15 @@ def task_metrics(
         tasks: (n,) the task the true class came with, 1-based.
         selected: (n, k) tasks as the selector ranks them, best first, 1-based; None without one.
         n_tasks: tasks seen so far, t.
+        in_task: (n,) predicted class where each sample's task is given.
 
     Returns:
         Fractions 0..1 under the names of metrics.json: ``whole_accuracy`` (correct / all),
         ``average_accuracy`` (mean over tasks of the accuracy on the task's samples), ``macro_f1``
         (mean over the classes with a test sample), ``task_accuracy`` and ``task_samples`` (length
         t; the accuracy is None, and left out of the mean, where a task has no test sample),
+        ``task_incremental_accuracy`` (correct / all where the task is given; only with
+        ``in_task``),
         ``selector_accuracy`` ({"k": share whose task is among the first k}, k up to 3, t and the
         width of ``selected``) and ``selector_confusion`` (t x t counts, rows the true task).
 
@@ -50,10 +54,12 @@ def task_metrics(
     hits = np.bincount(task - 1, weights=correct, minlength=n_tasks)
     accuracy = [float(h / n) if n else None for h, n in zip(hits, samples, strict=True)]
     ranked = None if selected is None else np.asarray(selected, dtype=np.int64)
+    given = {} if in_task is None else {"task_incremental_accuracy": _share(truth, in_task)}
     return {
         "whole_accuracy": float(correct.mean()),
         "average_accuracy": _mean([a for a in accuracy if a is not None]),
         "macro_f1": _macro_f1(truth, guess),
+        **given,
         "task_accuracy": accuracy,
         "task_samples": [int(n) for n in samples],
         "selector_accuracy": None if ranked is None else _top_k(task, ranked, n_tasks),
@@ -91,6 +97,7 @@ def summarise(history: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         "backward_transfer": transfer,
         "mean_whole_accuracy": _mean([entry["whole_accuracy"] for entry in history]),
         "macro_f1": final["macro_f1"],
+        "task_incremental_accuracy": final.get("task_incremental_accuracy"),
         "selector_accuracy": final["selector_accuracy"],
     }
 
@@ -102,6 +109,13 @@ def accuracy_matrix(history: Sequence[Mapping[str, Any]]) -> NDArray[np.float64]
         for i, value in enumerate(entry["task_accuracy"]):
             matrix[t, i] = np.nan if value is None else value
     return matrix
+
+
+def _share(truth: NDArray[Any], guess: ArrayLike) -> float:
+    found = np.asarray(guess)
+    if found.shape != truth.shape:
+        raise ValueError(f"shapes differ: {truth.shape}, {found.shape}")
+    return float((truth == found).mean())
 
 
 def _mean(values: Sequence[Any]) -> float:

@@ -100,15 +100,19 @@ def fit(
 ) -> None:
     """Train by a plan and keep the best epoch by validation; the untrained state counts as -1.
 
+    Without validation samples the last epoch is kept.
+
     Args:
         untrained: whether the state before training may be kept.
         loss: batch indices -> scalar loss, or None without gradient.
         accuracy: drawn validation indices -> accuracy in 0..1.
     """
     optimizer = make_optimizer(parameters, training)
-    best = accuracy(plan.valid[0])
+    chosen = len(plan.valid[0]) > 0
+    best = accuracy(plan.valid[0]) if chosen else -math.inf
     history.best_epoch = -1
-    history.epochs.append({"epoch": -1, "loss": None, "valid_accuracy": round(best, 6)})
+    first = round(best, 6) if chosen else None
+    history.epochs.append({"epoch": -1, "loss": None, "valid_accuracy": first})
     kept = [p.detach().clone() for p in parameters]
     if not untrained:
         best = -math.inf
@@ -118,6 +122,11 @@ def fit(
         mean = run_epoch(
             batches, loss, parameters, optimizer, training.clip_norm, history, progress, where,
         )  # fmt: skip
+        if not chosen:
+            history.epochs.append({"epoch": epoch, "loss": round(mean, 6), "valid_accuracy": None})
+            progress.say(f"{where}: loss {mean:.3f}")
+            history.best_epoch = epoch
+            continue
         score = accuracy(plan.valid[epoch + 1])
         history.epochs.append(
             {"epoch": epoch, "loss": round(mean, 6), "valid_accuracy": round(score, 6)}
@@ -126,6 +135,8 @@ def fit(
         if score > best:
             best, history.best_epoch = score, epoch
             kept = [p.detach().clone() for p in parameters]
+    if not chosen:
+        return
     with torch.no_grad():
         for parameter, value in zip(parameters, kept, strict=True):
             parameter.copy_(value)

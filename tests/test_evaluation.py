@@ -46,6 +46,16 @@ def test_against_scikit_learn(seed: int) -> None:
     assert got["selector_accuracy"]["3"] == 1.0
 
 
+def test_where_the_task_is_given() -> None:
+    truth, guess, given = ["a", "b", "c", "d"], ["c", "b", "c", "c"], ["a", "b", "c", "c"]
+    got = task_metrics(truth, guess, [1, 1, 2, 2], None, 2, given)
+    assert (got["whole_accuracy"], got["task_incremental_accuracy"]) == (0.5, 0.75)
+    assert summarise([{**entry(0.5)}, {**got}])["task_incremental_accuracy"] == 0.75
+    assert "task_incremental_accuracy" not in task_metrics(truth, guess, [1, 1, 2, 2], None, 2)
+    with pytest.raises(ValueError, match="shapes differ"):
+        task_metrics(truth, guess, [1, 1, 2, 2], None, 2, ["a"])
+
+
 def test_macro_f1_is_over_classes_with_a_test_sample() -> None:
     # z is seen but has no test sample; guessing it costs its victim, and is not a class of its own
     truth, guess = ["a", "a", "b", "b"], ["a", "z", "b", "0"]

@@ -13,7 +13,7 @@ from typing import Annotated, Any
 import typer
 
 from conpet import __version__
-from conpet.commands import data, keeping, learning, publishing, tracking, using
+from conpet.commands import data, keeping, learning, planning, publishing, tracking, using
 from conpet.commands.failures import in_one_line
 from conpet.commands.outputs import guarded
 from conpet.environment import quiet
@@ -27,7 +27,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"max_content_width": 100, "help_option_names": ["-h", "--help"]},
 )
-for group in (data, learning, publishing, keeping, tracking, using):
+for group in (planning, data, learning, publishing, keeping, tracking, using):
     app.registered_commands += group.app.registered_commands
 for command in app.registered_commands:
     command.callback = guarded(command.callback) if command.callback else None

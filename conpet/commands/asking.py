@@ -77,7 +77,8 @@ def evaluate_state(asked: Asked, metrics: Path, predictions: Path) -> None:
     found = learner.predict(indices)
     guess = found.labels()
     tasks = stream.task[indices]
-    values = task_metrics(stream.label[indices], guess, tasks, found.selected, job.task)
+    in_task = learner.predict_in_task(indices, found)
+    values = task_metrics(stream.label[indices], guess, tasks, found.selected, job.task, in_task)
     names = stream.names
     frame = pd.DataFrame(
         {
@@ -93,7 +94,9 @@ def evaluate_state(asked: Asked, metrics: Path, predictions: Path) -> None:
     )
     with atomic(predictions) as temporary:
         frame.to_parquet(temporary, index=False, compression="zstd")
-    counts = {"classes_seen": stream.seen, "samples": len(indices)}
+    counts = {
+        "scenario": stream.scenario, "classes_seen": stream.seen, "samples": len(indices),
+    }  # fmt: skip
     write_json(metrics, {**job.keys(), **counts, **values})
     learner.context.progress.say(f"whole accuracy {100 * values['whole_accuracy']:.1f} %")
 

@@ -10,18 +10,25 @@ from conpet.config import Experiment, Method, load_experiment
 from conpet.config.checks import Checks
 from conpet.config.head import Head
 from conpet.config.settings import Settings, Tuning
-from conpet.config.strict import choose
+from conpet.config.strict import choose, within
 
 
 class LibraryChecks(Checks):
     """Asks this library; what concerns learners and tunings imports torch and PEFT: seconds."""
 
-    def kind(self, format: str, where: str) -> str | None:
-        """Return the kind of a format's texts where there is only one."""
-        from conpet.data.readers import FORMATS, KINDS
+    def kind(self, format: str, options: dict[str, Any], where: str) -> str | None:
+        """Return the kind of a format's texts with such options, where there is only one."""
+        from conpet.data.readers import FORMATS, kind_of
 
         choose("format", format, list(FORMATS), where)
-        return KINDS.get(format)
+        with within(where):
+            return kind_of(format, options)
+
+    def fields(self, format: str, options: dict[str, Any]) -> list[str] | None:
+        """Return the names of the fields of a format's texts."""
+        from conpet.data.readers import fields_of
+
+        return fields_of(format, options)
 
     def says_split(self, format: str, files: Sequence[Path]) -> bool:
         """Say whether files of a format hold each sample's split themselves."""
@@ -65,6 +72,10 @@ class LibraryChecks(Checks):
 
 class LearningChecks(LibraryChecks):
     """Asks all but the readers: where a task is learnt, neither pandas nor pyarrow is needed."""
+
+    def fields(self, format: str, options: dict[str, Any]) -> list[str] | None:
+        """Let all fields pass."""
+        return None
 
     def reading(self, format: str, options: dict[str, Any]) -> None:
         """Let all options pass."""

@@ -16,10 +16,6 @@ from conpet.names import name_of
 MODELS = ["minilm"]
 
 
-def _kind(format: str) -> dict[str, str]:
-    return {"kind": readers.KINDS[format]} if format in readers.KINDS else {}
-
-
 def open_dataset(
     name: str, models: list[str] | None, config_dir: Path, max_length: int | None = None
 ) -> list[tuple[Experiment, str]]:
@@ -61,7 +57,8 @@ def open_file(
         what = "is a folder" if path.is_dir() else "no such file"
         raise UserError(f"{path}: {what}: give the path of a data file")
     form = str(about.get("format", "table"))
-    if form in readers.FORMATS and "kind" not in {**about, **_kind(form)}:
+    kind = about.get("kind") or readers.kind_of(form, about.get("options") or {})
+    if form in readers.FORMATS and kind is None:
         raise UserError(f"--kind: {form} leaves it open: give relation or entity")
     name = name_of(path.stem)
     value = {**about, "files": [str(path.absolute())]}

@@ -3,32 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from conpet.commands.described_work import Work
 from conpet.config import Experiment
-from conpet.config.raw import MANIFEST, RawFile
-from conpet.data import steps
+from conpet.data.classes import scenario
 from conpet.data.duplicates import count_duplicates
 from conpet.data.encoding import SPLITS, read_part
 from conpet.data.readers import has_marks
-from conpet.data.samples import read_samples
 from conpet.data.schema import Sample
 from conpet.data.shortage import shortages
 from conpet.data.sources import read_manifest
 from conpet.data.stream import Stream, open_stream
 from conpet.data.template import Vocabulary
-from conpet.data.tokenizer import open_tokenizer
+from conpet.data.tokenizer import longest, open_tokenizer
 from conpet.data.twins import twins
-from conpet.errors import UserError
-from conpet.files import read_json
 from conpet.temporary import scratch
 
 PERCENTILES = (5, 25, 50, 75, 95, 99, 100)
 RENDERED = 5
 _ANY_LENGTH = 1 << 30
+_NAMED = 5
 
 
 def describe(
@@ -40,62 +39,12 @@ def describe(
     the config says; everything else is made in a folder that is removed again.
     """
     with scratch() as folder:
-        work = _Work(experiment, dataset, results, mirror, folder)
+        work = _Description(experiment, dataset, results, mirror, folder)
         return work.report()
 
 
-class _Work:
-    """One dataset's way from raw files to token ids, in a folder of its own."""
-
-    def __init__(
-        self, experiment: Experiment, dataset: str, results: Path, mirror: Path | None, folder: Path
-    ) -> None:
-        self.experiment = experiment
-        self.name = dataset
-        self.data = experiment.datasets[dataset]
-        self.results = results
-        self.mirror = mirror
-        self.folder = folder
-        self.parts = self.data.parts()
-        self.raw = {part: self._raw(part) for part in self.parts}
-        self.reports: dict[str, Any] = {}
-        self.samples: dict[str, list[Sample]] = {}
-        self.splits: dict[str, Any] = {}
-        for part in self.parts:
-            self._split(part)
-
-    def _raw(self, part: str) -> Path:
-        place = Path("data", self.name, part, "raw")
-        source = self.data.part(part)
-        found = self.results / place
-        if source.generator is None and _is_current(found, source.sources(), self.mirror):
-            return found
-        about = self.experiment.fetch_dataset(self.name, part)
-        steps.fetch_dataset(about, self.name, self.folder / place, self.mirror)
-        return self.folder / place
-
-    def _split(self, part: str) -> None:
-        here = self.folder / part
-        samples, report, tasks = here / "samples", here / "prepare.json", here / "tasks.json"
-        names, raw = (self.name, part), self.raw[part]
-        steps.prepare(self.experiment.prepare(*names), names, raw, samples, report)
-        before = [self.folder / p / "tasks.json" for p in self.splits]
-        steps.split(self.experiment.split(*names), names, samples, raw, before, tasks, False)
-        self.reports[part], self.splits[part] = read_json(report), read_json(tasks)
-        self.samples[part] = read_samples(samples)
-
-    def _snapshot(self, model: str) -> Path:
-        from conpet.models.fetching import fetch_model
-
-        source = self.experiment.models[model].source
-        found = self.results / "models" / model
-        if (found / "source.json").is_file():
-            record = read_json(found / "source.json")
-            if record.items() >= source.model_dump().items():
-                return found
-        fetched = self.folder / "models" / model
-        fetch_model(source, fetched, self.mirror)
-        return fetched
+class _Description(Work):
+    """What there is to say of one dataset."""
 
     def report(self) -> dict[str, Any]:
         """Return the whole description."""
@@ -109,7 +58,8 @@ class _Work:
             "kind": data.kind,
             "format": data.format,
             "template": data.template,
-            "split": data.split.scheme,
+            "split": ", ".join(dict.fromkeys(data.partition(part).scheme for part in self.parts)),
+            "scenario": scenario([task["classes"] for task in self._all_tasks()]),
             "files": [
                 {"part": part, "name": f.name, "bytes": f.bytes, "source": f.source}
                 for part, raw in self.raw.items()
@@ -117,6 +67,13 @@ class _Work:
             ],
             "samples": sum(len(found) for found in self.samples.values()),
             "samples_without_task": sum(v["samples_without_task"] for v in self.splits.values()),
+            "samples_beyond_most": sum(
+                v.get("samples_beyond_most", 0) for v in self.splits.values()
+            ),
+            "test_samples_left_out": sum(
+                v.get("test_samples_left_out", 0) for v in self.splits.values()
+            ),
+            "rare_classes": _sum(v.get("rare_classes", {}) for v in self.splits.values()),
             "dropped": {part: value for part, value in dropped.items() if value},
             "notes": {part: v["notes"] for part, v in self.reports.items() if v["notes"]},
             "warnings": self._warnings(),
@@ -124,6 +81,9 @@ class _Work:
             "tasks": [task for part in self.parts for task in self._tasks(part)],
             "models": {model: self._model(model) for model in self.experiment.models},
         }
+
+    def _all_tasks(self) -> list[dict[str, Any]]:
+        return [task for part in self.parts for task in self.splits[part]["tasks"]]
 
     def _tasks(self, part: str) -> Iterable[dict[str, Any]]:
         labels = np.array([sample.label for sample in self.samples[part]])
@@ -136,7 +96,7 @@ class _Work:
 
     def _warnings(self) -> list[str]:
         """Return what a user should know before anything is trained: a line each."""
-        lines: list[str] = []
+        lines: list[str] = list(self._stream_warnings())
         for part in self.parts:
             partition, samples = self.data.partition(part), self.samples[part]
             labels = [sample.label for sample in samples]
@@ -164,6 +124,38 @@ class _Work:
             for sample in samples
         )
 
+    def _stream_warnings(self) -> Iterable[str]:
+        """Yield what concerns the stream as a whole."""
+        tasks = self._all_tasks()
+        first: dict[str, int] = {}
+        again: dict[str, list[int]] = {}
+        for task in tasks:
+            for name in task["classes"]:
+                if first.setdefault(name, task["task"]) != task["task"]:
+                    again.setdefault(name, [first[name]]).append(task["task"])
+        if again and len(again) < len(first):
+            name, at = next(iter(again.items()))
+            yield (
+                f"{len(again)} of {len(first)} classes stand in several tasks ({name} in "
+                f"{_listed(at)}) and are taken for the same: give a prefix where they are not"
+            )
+        if (shots := self.data.shots) is None:
+            return
+        labels = {part: [s.label for s in self.samples[part]] for part in self.parts}
+        few = [
+            f"{name} in task {task['task']}"
+            for part in self.parts
+            for task in self.splits[part]["tasks"]
+            for name in task["classes"]
+            if sum(labels[part][row] == name for row in task["train"]) < shots
+        ]
+        if few:
+            more = ", ..." if len(few) > _NAMED else ""
+            yield (
+                f"{len(few)} classes ({', '.join(few[:_NAMED])}{more}) have fewer samples to train "
+                f"on than the {shots} of shots: all of them are taken"
+            )
+
     def _put(self) -> Iterable[tuple[Sample, str]]:
         """Yield every sample with the split that it was put into, empty where no task has it."""
         for part in self.parts:
@@ -172,16 +164,16 @@ class _Work:
             yield from ((s, splits.get(row, "")) for row, s in enumerate(self.samples[part]))
 
     def _model(self, model: str) -> dict[str, Any]:
-        from conpet.data.encoding import encode_part
         from conpet.data.template import encode, render, vocabulary
 
         about = self.experiment.encode(self.name, model)
-        tokenizer = open_tokenizer(self._snapshot(model))
+        tokenizer = open_tokenizer(self.snapshot(model))
         vocab = vocabulary(tokenizer)
-        paths = [self.folder / model / f"{part}.safetensors" for part in self.parts]
-        for part, path in zip(self.parts, paths, strict=True):
-            encode_part(self.samples[part], self.splits[part]["tasks"], about, tokenizer, path)
-        stream = open_stream(paths, self.experiment.tasks(self.name))
+        paths = self.encoded(model)
+        stream = replace(
+            open_stream(paths, self.experiment.tasks(self.name)),
+            validation=self.data.split.validation,
+        )
 
         def sample(index: int) -> Sample:
             return self.samples[self.parts[stream.part[index]]][stream.row[index]]
@@ -191,6 +183,7 @@ class _Work:
             return len(text)
 
         lengths = stream.lengths.copy()
+        warnings = list(_unreadable(stream, about.max_length, longest(self.snapshot(model))))
         # a text that was cut fills all the room there is
         for index in np.flatnonzero(lengths == about.max_length).tolist():
             lengths[index] = whole(index)
@@ -201,6 +194,7 @@ class _Work:
             "encoded": len(lengths),
             "percentiles": dict(zip(map(str, PERCENTILES), values, strict=True)),
             "cut": int((lengths > about.max_length).sum()),
+            "warnings": warnings,
             "unknown": _unknown(stream, tokenizer, vocab),
             "dropped": _sum(read_part(path).about["dropped"] for path in paths),
             "rendered": [
@@ -220,24 +214,24 @@ class _Work:
         }
 
 
-def _is_current(raw: Path, files: Sequence[RawFile], mirror: Path | None) -> bool:
-    """Say whether a raw folder surely holds what fetching would bring."""
-    if not (raw / MANIFEST).is_file():
-        return False
-    try:
-        found = {entry.name: entry for entry in read_manifest(raw)}
-    except UserError:
-        return False
-    if set(found) != {file.name for file in files}:
-        return False
-    # one's own files may have changed, and so may files that only the mirror vouches for
-    return all(
-        file.local_path() is None
-        and found[file.name].split == file.split
-        and (file.sha256 is not None or mirror is None)
-        and (file.member is not None or file.sha256 in (None, found[file.name].sha256))
-        for file in files
-    )
+def _unreadable(stream: Stream, wanted: int, most: int) -> Iterable[str]:
+    """Yield why training would stop, or miss something, with the texts as they are encoded."""
+    if stream.lengths.max(initial=0) > most:
+        yield (
+            f"a text has {int(stream.lengths.max())} tokens, and it reads {most} at most: training "
+            f"will not start: lower settings.encoding.max_length ({wanted})"
+        )
+    for task in range(1, stream.tasks + 1):
+        for split in SPLITS if stream.validation else SPLITS[::2]:
+            if not len(stream.of(split, [task])):
+                yield (
+                    f"task {task} keeps no {split} sample that fits into {wanted} tokens: raise "
+                    "settings.encoding.max_length, or see Dropped"
+                )
+
+
+def _listed(tasks: Sequence[int]) -> str:
+    return f"tasks {', '.join(map(str, tasks[:-1]))} and {tasks[-1]}"
 
 
 def _unknown(stream: Stream, tokenizer: Any, vocab: Vocabulary) -> dict[str, Any]:

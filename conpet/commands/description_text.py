@@ -9,6 +9,7 @@ from typing import Any
 from conpet.data.encoding import SPLITS
 
 WIDTH = 100
+_NAMED = 5
 
 
 def as_text(report: dict[str, Any]) -> str:
@@ -33,12 +34,12 @@ def columns(rows: Sequence[Sequence[Any]], left: int) -> list[str]:
 
 
 def _head(report: dict[str, Any]) -> str:
-    classes = sum(len(task["classes"]) for task in report["tasks"])
+    classes = len({name for task in report["tasks"] for name in task["classes"]})
     lines = [
         f"{report['title']} ({report['dataset']})",
         f"  kind      {report['kind']}, format {report['format']}, split {report['split']}",
         f"  size      {report['samples']:,} samples, {classes} classes, "
-        f"{len(report['tasks'])} tasks",
+        f"{len(report['tasks'])} tasks: {report['scenario']}",
         f"  template  {report['template']}",
         f"  licence   {report['licence']}",
     ]
@@ -62,7 +63,8 @@ def _sizes(tasks: list[dict[str, Any]]) -> str:
         rows.append([task["task"], f"all {len(every)}", *counts(every)])
         rows += [["", f"  {name}", *counts([value])] for name, value in task["classes"].items()]
     everything = [value for task in tasks for value in task["classes"].values()]
-    rows.append(["all", f"all {len(everything)}", *counts(everything)])
+    classes = {name for task in tasks for name in task["classes"]}
+    rows.append(["all", f"all {len(classes)}", *counts(everything)])
     return "\n".join(["Samples by task and class", *columns(rows, 2)])
 
 
@@ -74,6 +76,15 @@ def _dropped(report: dict[str, Any]) -> str:
             lines.append(f"  {found['count']:,} in reading ({part}): {reason}: first {places}")
     if report["samples_without_task"]:
         lines.append(f"  {report['samples_without_task']:,} of classes that no task names")
+    if report["samples_beyond_most"]:
+        lines.append(f"  {report['samples_beyond_most']:,} beyond split.most of their class")
+    if report["test_samples_left_out"]:
+        lines.append(f"  {report['test_samples_left_out']:,} of the test part (split.without_test)")
+    if rare := report["rare_classes"]:
+        named = ", ".join(list(rare)[:_NAMED]) + (", ..." if len(rare) > _NAMED else "")
+        lines.append(
+            f"  {sum(rare.values()):,} of {len(rare)} classes with fewer than split.least: {named}"
+        )
     for name, model in report["models"].items():
         lines += [f"  {n:,} in encoding for {name}: {why}" for why, n in model["dropped"].items()]
     for part, notes in report["notes"].items():
@@ -98,6 +109,7 @@ def _warnings(report: dict[str, Any]) -> str:
         remedy = "drop_near" if near else "drop"
         lines.append(f"  {text}: first {places}: duplicates: {remedy} leaves them out")
     for name, model in report["models"].items():
+        lines += [f"  {name}: {line}" for line in model["warnings"]]
         if (unknown := model["unknown"])["tokens"]:
             lines.append(
                 f"  {name} does not know {unknown['share']:.2%} of its tokens, in "

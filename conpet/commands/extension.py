@@ -11,7 +11,7 @@ from typing import Any
 from ruamel.yaml.scalarstring import SingleQuotedScalarString
 
 from conpet.commands.checks import DataChecks, open_experiment
-from conpet.config.dataset import Dataset, Partition
+from conpet.config.dataset import Dataset, Partition, Source
 from conpet.config.loading import additions_file, load_datasets
 from conpet.config.plain_yaml import editor
 from conpet.config.raw import RawFile
@@ -26,7 +26,7 @@ from conpet.errors import UserError
 from conpet.files import read_json, sha256, write_text
 
 KEY = "additions"
-_FORMATS = {"sentence": "table", "relation": "marked", "entity": "marked"}
+_FORMATS = {"sentence": "table", "relation": "marked", "entity": "marked", "fields": "table"}
 
 
 def extend(
@@ -38,6 +38,7 @@ def extend(
     options: dict[str, Any] | None = None,
     report: Report | None = None,
     experiment: str = "",
+    shared: bool = False,
 ) -> list[str]:
     """Append a labelled file to a dataset's stream; return the new classes.
 
@@ -50,6 +51,7 @@ def extend(
         results: where a class that was learnt already is looked for.
         report: is told of the rows that are dropped, and of what is worth knowing.
         experiment: one that writes the dataset out; else it is one of config/datasets.
+        shared: whether classes of earlier tasks may come again, and are the same.
 
     Raises:
         UserError: the file cannot be read, holds a class that the stream has, or too few samples
@@ -60,13 +62,18 @@ def extend(
         raise UserError(f"{file}: no such file")
     report = report or Report()
     form = format or _FORMATS[data.kind]
+    if options is None and data.kind == "fields" and form == data.format:
+        options = {key: value for key, value in data.options.items() if key != "task"}
     raw = validate(RawFile, {"name": file.name}, str(file))
     samples = readers.read(form, file.parent, [raw], options or {}, report)
     classes = list(dict.fromkeys(s.label for s in samples))
-    _refuse_old(classes, data, results / "data" / dataset, file, report)
+    if not shared and not data.shared:
+        _refuse_old(classes, data, results / "data" / dataset, file, report)
     scheme = "official" if any(s.split for s in samples) else "per_class"
+    said = {"scheme": scheme, "validation": data.split.validation}
+    partition = validate(Partition, said, "split")
     with within(str(file)):
-        _check_size(samples, classes, validate(Partition, {"scheme": scheme}, "split"), report)
+        _check_size(samples, classes, partition, report)
     path = additions_file(config_dir, dataset)
     entry: dict[str, Any] = {
         "files": [
@@ -82,6 +89,8 @@ def extend(
         "classes": [SingleQuotedScalarString(name) for name in classes],
         "split": {"scheme": scheme},
     }
+    if shared:
+        entry["shared"] = True
     _append(path, entry, _yaml_of(experiment, config_dir) if experiment else "")
     return classes
 
@@ -108,17 +117,23 @@ def _find(dataset: str, config_dir: Path, experiment: str) -> Dataset:
 def _refuse_old(
     classes: list[str], data: Dataset, results: Path, file: Path, report: Report
 ) -> None:
-    taken = {name for addition in data.additions for name in addition.classes}
-    prepared = results / "base" / "prepare.json"
-    if prepared.is_file():
-        known = read_json(prepared)
-        if not isinstance(known, dict) or not isinstance(known.get("labels"), dict):
-            raise UserError(f"{prepared}: says no labels: delete it and make it again")
-        taken |= set(known["labels"])
+    taken: set[str] = set()
+    for part in data.parts():
+        source = data.part(part)
+        if isinstance(source, Source) and source.classes:
+            taken |= set(source.classes)
+            continue
+        prepared = results / part / "prepare.json"
+        if prepared.is_file():
+            known = read_json(prepared)
+            if not isinstance(known, dict) or not isinstance(known.get("labels"), dict):
+                raise UserError(f"{prepared}: says no labels: delete it and make it again")
+            taken |= set(known["labels"])
     twice = [name for name in classes if name in taken]
     if twice:
         raise UserError(
-            f"{file}: class {twice[0]}: the stream has it: a task brings new classes only"
+            f"{file}: class {twice[0]}: the stream has it: a task brings new classes only, or say "
+            "--shared where they are the same"
         )
     if alike := twins([*sorted(taken), *classes]):
         report.note("names", alike)

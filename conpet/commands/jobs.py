@@ -6,7 +6,7 @@ import resource
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -82,7 +82,14 @@ def make_learner(
     memory = read_memory(states[-1] / MEMORY_FILE, len(stream.label)) if keeps else None
     progress = Progress(f"{what} {job.name}", listener=_listener(job, what))
     seeds = Seeds(job.key.seed, job.key.dataset)
+    stream = as_told(job.about, stream, seeds)
     return assemble(job.about, (job.key.model, snapshot), stream, seeds, memory, progress)
+
+
+def as_told(about: Learn, stream: Stream, seeds: Seeds) -> Stream:
+    """Return a stream with the validation samples and the shots that a run is to have."""
+    stream = replace(stream, validation=about.validation)
+    return stream if about.shots is None else stream.drawn(about.shots, seeds.of)
 
 
 def _listener(job: Job, what: str) -> Listener | None:

@@ -182,8 +182,9 @@ def show(
 
 
 @app.command()
-def targets(config_dir: o.ConfigDir = o.CONFIG) -> None:
+def targets(config_dir: o.ConfigDir = o.CONFIG, results: o.Results = o.RESULTS) -> None:
     """List experiments, tables and figures, a line each."""
+    from conpet.commands.estimation_file import known
     from conpet.reporting.figures import FIGURES
     from conpet.reporting.tables import TABLES
 
@@ -192,7 +193,8 @@ def targets(config_dir: o.ConfigDir = o.CONFIG) -> None:
         raise UserError(f"{config_dir / 'experiments'}: no experiments here: give --config-dir")
     print("experiments: snakemake --config experiment=NAME")
     for path in found:
-        print(f"  {path.stem:16} {read_yaml(path).get('title', '')}")
+        told = known(path, config_dir, results)
+        print(f"  {path.stem:16} {read_yaml(path).get('title', '')}{told}")
     print("targets")
     for name, meaning in TARGETS.items():
         print(f"  {name:16} {meaning}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -16,16 +17,24 @@ from conpet.errors import UserError
 from conpet.files import write_json, write_text
 
 app = typer.Typer()
+TABLES = (".csv", ".tsv", ".txt", ".json", ".jsonl", ".parquet")
 ReaderOption = Annotated[
     list[str] | None, Option(help="KEY=VALUE of the reader, like quotes=false; again for each")
 ]
 
 
 def _reader_options(pairs: list[str] | None) -> dict[str, Any]:
-    """Return KEY=VALUE pairs as a dictionary."""
+    """Return KEY=VALUE pairs as a dictionary; a list or a mapping is JSON."""
     if wrong := [pair for pair in pairs or [] if "=" not in pair]:
         raise UserError(f"--option {wrong[0]}: give KEY=VALUE")
-    return dict(pair.split("=", 1) for pair in pairs or [])
+    found: dict[str, Any] = dict(pair.split("=", 1) for pair in pairs or [])
+    for key, value in found.items():
+        if value.startswith(("[", "{")):
+            try:
+                found[key] = json.loads(value)
+            except ValueError as error:
+                raise UserError(f"--option {key}: not JSON: {error}") from None
+    return found
 
 
 def _check_options(file: Path | None, options: dict[str, Any]) -> None:
@@ -73,10 +82,12 @@ def package(
 def predict(
     run: Annotated[str, Option(help="a run's or package's folder, or an MLflow address")],
     file: Annotated[
-        Path | None, Argument(help=".csv, .tsv, .jsonl, .parquet or .txt (a line a text)")
+        Path | None, Argument(help=".csv, .tsv, .json, .jsonl, .parquet or .txt (a line a text)")
     ] = None,
     text: Annotated[list[str] | None, Option(help="a text; may be given again")] = None,
-    column: Annotated[str, Option(help="the file's column")] = "text",
+    column: Annotated[
+        list[str] | None, Option(help="the file's column (default: text); again for each field")
+    ] = None,
     option: ReaderOption = None,
     out: Annotated[
         Path | None, Option(help="CSV to write (default: print)", dir_okay=False)
@@ -106,9 +117,10 @@ def predict(
     if threshold is not None and refuse:
         raise UserError("--threshold and --refuse: each says a threshold: give one")
     report = Report()
-    options = {"text": column, **_reader_options(option)}
+    named = {"text": column if len(column) > 1 else column[0]} if column else {}
+    options = {**named, **_reader_options(option)}
     _check_options(file, options)
-    texts = list(text) if text else read_texts(file or Path(), options, report)
+    texts = [*text] if text else read_texts(file or Path(), options, report)
     for about, note in report.as_dict()["notes"].items():
         print(f"conpet: {about}: {note}", file=sys.stderr)
     predictor = load(
@@ -119,7 +131,8 @@ def predict(
         print(f"conpet: {run}: {said}: package the run again", file=sys.stderr)
     wanted = threshold if threshold is not None else refuse
     frame = predictor.predict(texts, wanted).frame(probabilities)
-    frame.insert(0, "text", texts)
+    for place, name in enumerate(texts[0] if isinstance(texts[0], dict) else ["text"]):
+        frame.insert(place, name, [t[name] if isinstance(t, dict) else t for t in texts])
     written = frame.to_csv(index=False, lineterminator="\n")
     if out:
         write_text(out, written)
@@ -154,6 +167,9 @@ def extend(
         str | None, Option(help="a reader (default: table, or marked for relations, entities)")
     ] = None,
     option: ReaderOption = None,
+    shared: Annotated[
+        bool, Option("--shared", help="classes of earlier tasks come again, and are the same")
+    ] = False,
     experiment: o.Name = "",
     results: o.Results = o.RESULTS,
     config_dir: o.ConfigDir = o.CONFIG,
@@ -163,8 +179,10 @@ def extend(
     from conpet.data.report import Report
 
     report = Report()
-    options = _reader_options(option)
-    classes = extend(dataset, file, config_dir, results, format, options, report, experiment)
+    options = _reader_options(option) if option else None
+    classes = extend(
+        dataset, file, config_dir, results, format, options, report, experiment, shared
+    )
     print(f"{dataset}: a new task of {len(classes)} classes: {', '.join(classes)}")
     for reason, dropped in report.as_dict()["dropped"].items():
         print(f"left out: {dropped['count']} rows, {reason}: {', '.join(dropped['first'])}")
@@ -184,8 +202,9 @@ def describe(
     ] = None,
     mirror: o.Mirror = None,
     format: Annotated[
-        str | None, Option(help="the file's format: fewrel, crossner, table, ...")
+        str | None, Option(help="a file's format: table (default), fewrel, crossner, ...")
     ] = None,
+    option: ReaderOption = None,
     kind: Annotated[
         str | None, Option(help="where the format leaves it open: relation, entity or sentence")
     ] = None,
@@ -203,9 +222,12 @@ def describe(
     from conpet.commands.description import describe
     from conpet.commands.description_text import as_text
 
+    if format is None and Path(dataset).suffix.lower() in TABLES and Path(dataset).is_file():
+        format = "table"
     if format:
         about: dict[str, Any] = {
             "format": format,
+            "options": _reader_options(option),
             "order": {
                 "seed": 100 if seed is None else seed,
                 "tasks": 5 if tasks is None else tasks,
@@ -213,8 +235,10 @@ def describe(
             **({"kind": kind} if kind else {}),
         }
         opened = open_file(Path(dataset), about, model or MODELS, config_dir, max_length)
-    elif (kind, tasks, seed) != (None, None, None):
-        raise UserError("--kind, --tasks, --seed: the YAML says them: they go with --format only")
+    elif (kind, tasks, seed, option) != (None, None, None, None):
+        raise UserError(
+            "--kind, --tasks, --seed, --option: the YAML says them: they go with a data file only"
+        )
     else:
         opened = open_dataset(dataset, model, config_dir, max_length)
     reports = [describe(*pair, results, mirror) for pair in opened]

@@ -17,12 +17,16 @@ class Checks:
     The config itself knows no reader, learner, replay or PEFT type: conpet.commands.checks does.
     """
 
-    def kind(self, format: str, where: str) -> str | None:
-        """Return the kind of a format's texts where there is only one.
+    def kind(self, format: str, options: dict[str, Any], where: str) -> str | None:
+        """Return the kind of a format's texts with such options, where there is only one.
 
         Raises:
-            UserError: there is no such format.
+            UserError: there is no such format, or it has no such options.
         """
+        return None
+
+    def fields(self, format: str, options: dict[str, Any]) -> list[str] | None:
+        """Return the names of the fields of a format's texts; None where that is not known."""
         return None
 
     def says_split(self, format: str, files: Sequence[Path]) -> bool:

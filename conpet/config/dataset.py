@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
@@ -10,12 +11,15 @@ from pydantic import BeforeValidator, Field, field_validator, model_validator
 from conpet.config.raw import RawFile, named_apart
 from conpet.config.settings import Count, Seed
 from conpet.config.strict import Strict
+from conpet.errors import UserError
 
 Files = Annotated[list[RawFile], BeforeValidator(named_apart)]
 # more tasks than any stream has: a mistyped number would plan for hours
 Tasks = Annotated[int, Field(ge=1, le=10_000)]
 Generated = Annotated[int, Field(ge=1, le=100_000)]
 _NAMES = {"relation": ("head", "tail"), "entity": ("entity",), "sentence": ()}
+#: ``fields``: a text has several named parts, like a premise and a hypothesis
+Kind = Literal["relation", "entity", "sentence", "fields"]
 
 
 class Generator(Strict):
@@ -60,18 +64,38 @@ class GroupOrder(Strict):
     tasks: Tasks
 
 
+class NamedOrder(Strict):
+    """The tasks that the data name themselves (a table's option ``task``), in this order."""
+
+    names: Annotated[list[str], Field(min_length=1)]
+
+    @field_validator("names")
+    @classmethod
+    def _once_each(cls, value: list[str]) -> list[str]:
+        if len(set(value)) < len(value):
+            raise ValueError("each task may stand there only once")
+        return value
+
+
 class Partition(Strict):
     """How samples are cut into train, valid and test.
 
     ``official`` keeps the files' own split; ``per_class`` cuts each label's samples by ``shares``;
     ``pooled`` shuffles everything first and cuts once (the authors' OntoNotes). ``most``: so many
-    of each label's samples at most, drawn by the seed, before they are cut (``per_class`` alone).
+    of each label's samples at most, drawn by the seed, before they are cut (``per_class``), or so
+    many to train on. ``least``: labels with fewer samples are dropped, and counted (with an
+    official split: fewer to train on). ``validation: false``: those that would serve validation
+    are trained on, and the state after the last epoch is kept. ``without_test``: the test samples
+    are left out, and the others are cut anew: to choose settings by, not to report.
     """
 
     scheme: Literal["official", "per_class", "pooled"] = "official"
     seed: Seed = 100
     shares: list[Annotated[float, Field(ge=0)]] = [0.8, 0.1, 0.1]
     most: Count | None = None
+    least: Count | None = None
+    validation: bool = True
+    without_test: bool = False
 
     @field_validator("shares")
     @classmethod
@@ -80,18 +104,17 @@ class Partition(Strict):
             raise ValueError("expected three shares that sum to 1, like [0.8, 0.1, 0.1]")
         return value
 
-    @model_validator(mode="after")
-    def _most_needs_classes(self) -> Partition:
-        if self.most is not None and self.scheme != "per_class":
-            raise ValueError("most goes with scheme per_class only")
-        return self
+
+Labels = Annotated[dict[str, str], Field(min_length=1)]
 
 
-class Addition(Strict):
-    """New classes that arrived later: their own files become the stream's next task.
+class Source(Strict):
+    """One task with files of its own.
 
     ``format``, ``options`` and ``split`` are the dataset's own where they are not said here; with a
-    ``format`` of its own, it has the options that it says, and no others.
+    ``format`` of its own, it has the options that it says, and no others. ``labels`` renames those
+    of the files, ``prefix`` is put before all of them; ``classes`` are those that the task has, of
+    the new names, else all. ``shared``: classes of earlier tasks may come again, and are the same.
     """
 
     files: Files = []
@@ -99,17 +122,26 @@ class Addition(Strict):
     format: str | None = None
     options: dict[str, Any] | None = None
     split: Partition | None = None
-    classes: Annotated[list[str], Field(min_length=1)]
+    labels: Labels | None = None
+    prefix: str = ""
+    shared: bool | None = None
+    classes: Annotated[list[str], Field(min_length=1)] | None = None
 
     @model_validator(mode="after")
-    def _has_one_source(self) -> Addition:
+    def _has_one_source(self) -> Source:
         if bool(self.files) == bool(self.generator):
             raise ValueError("give either files or generator")
         return self
 
     def sources(self) -> list[RawFile]:
-        """Return the raw files of this addition."""
+        """Return the raw files of this task."""
         return self.generator.files() if self.generator else self.files
+
+
+class Addition(Source):
+    """A task that arrived later: its classes are named, so that the stream cannot change."""
+
+    classes: Annotated[list[str], Field(min_length=1)]
 
 
 class Outside(Strict):
@@ -122,36 +154,55 @@ class Outside(Strict):
 class Dataset(Strict):
     """One dataset: where it comes from, how it reads, how it becomes a stream of tasks.
 
+    The tasks are cut from its files by ``order``, or each has files of its own (``tasks``).
     ``duplicates: drop`` keeps one of equal texts with one label, and none with several labels;
     ``drop_near`` takes for equal what differs in white space, case or Unicode form alone.
+    ``shared``: classes of earlier tasks may come again, and are the same. ``shots``: so many
+    samples of each class and task are trained on, drawn by the run's seed.
     """
 
     title: str
     licence: str
     citation: str = ""
     homepage: str = ""
-    kind: Literal["relation", "entity", "sentence"]
+    kind: Kind
     format: str
     options: dict[str, Any] = {}
     duplicates: Literal["keep", "drop", "drop_near"] = "keep"
     template: str
     files: Files = []
     generator: Generator | None = None
-    order: SeedOrder | FileOrder | GroupOrder
+    tasks: list[Source] = []
+    order: SeedOrder | FileOrder | GroupOrder | NamedOrder | None = None
     split: Partition = Partition()
+    labels: Labels | None = None
+    shared: bool = False
+    shots: Count | None = None
     additions: list[Addition] = []
     outside: Outside | None = None
 
     @model_validator(mode="after")
     def _has_one_source(self) -> Dataset:
+        if self.tasks:
+            if self.files or self.generator or self.order or self.labels:
+                raise ValueError(
+                    "tasks: say files, generator, order and labels in each, not beside"
+                )
+            return self
         if bool(self.files) == bool(self.generator):
             raise ValueError("give either files or generator")
+        if self.order is None:
+            raise ValueError("order: this key is required")
+        if ("task" in self.options) != isinstance(self.order, NamedOrder):
+            raise ValueError(
+                "options.task, a column of names, and order: {names: [...]} go together"
+            )
         return self
 
     @model_validator(mode="after")
     def _has_a_cloze(self) -> Dataset:
         found = re.findall(r"\{(\w*)\}", self.template)
-        unknown = [name for name in found if name not in ("mask", *_NAMES[self.kind])]
+        unknown = [name for name in found if name not in ("mask", *_NAMES.get(self.kind, found))]
         if unknown:
             known = ", ".join(f"{{{name}}}" for name in ("mask", *_NAMES[self.kind]))
             raise ValueError(f"template: unknown {{{unknown[0]}}}: kind {self.kind} has {known}")
@@ -159,11 +210,54 @@ class Dataset(Strict):
             raise ValueError("template: must contain {mask} once")
         if set(re.sub(r"\{\w+\}", "", self.template)) & set("{}"):
             raise ValueError("template: a brace stands alone: braces are for names only")
+        if self.kind == "fields" and (set(found) == {"mask"} or "" in found):
+            raise ValueError("template: name the fields of a text, like {premise} {hypothesis}")
         return self
 
-    def part(self, name: str) -> Dataset | Addition:
-        """Return the dataset itself for ``base``, its first addition for ``add1``, and so on."""
-        return self if name == "base" else self.additions[int(name.removeprefix("add")) - 1]
+    def check_fields(self, found: list[str] | None) -> None:
+        """Hold the template against the fields that a part's texts have, where they are known.
+
+        Raises:
+            UserError: the template names another, or the kind is not that of such texts.
+        """
+        if found is None:
+            return
+        if bool(found) != (self.kind == "fields"):
+            what = f"has fields ({', '.join(found)})" if found else "is of one part"
+            raise UserError(f"kind: {self.kind}, but options: a text {what}")
+        named = re.findall(r"\{(\w+)\}", self.template) if found else []
+        if unknown := [name for name in named if name not in ("mask", *found)]:
+            fields = ", ".join(f"{{{name}}}" for name in ("mask", *found))
+            raise UserError(f"template: unknown {{{unknown[0]}}}: a text has {fields}")
+
+    def part(self, name: str) -> Dataset | Source:
+        """Return a part: ``base`` is the dataset itself, or its first task where each has files.
+
+        ``add1`` is the next: the second such task, or the first addition.
+        """
+        number = 0 if name == "base" else int(name.removeprefix("add"))
+        first: list[Dataset] | list[Source] = self.tasks or [self]
+        parts: list[Dataset | Source] = [*first, *self.additions]
+        return parts[number]
+
+    def parts(self) -> list[str]:
+        """Return the names of all parts, in the order of their tasks."""
+        count = len(self.tasks or [self]) + len(self.additions)
+        return ["base", *(f"add{i}" for i in range(1, count))]
+
+    def base_tasks(self, published: Sequence[Sequence[str]]) -> int:
+        """Return how many tasks the base part holds, given those of its published order."""
+        if isinstance(self.order, NamedOrder):
+            return len(self.order.names)
+        if self.order is None:
+            return 1  # each task has files of its own, and so is a part
+        return len(published) if isinstance(self.order, FileOrder) else self.order.tasks
+
+    def renaming(self, part: str) -> dict[str, Any]:
+        """Return how a part's labels become those of the stream: ``labels`` and ``prefix``."""
+        source = self.part(part)
+        prefix = source.prefix if isinstance(source, Source) else ""
+        return {"labels": source.labels or {}, "prefix": prefix}
 
     def reading(self, part: str) -> tuple[str, dict[str, Any]]:
         """Return the format of a part's files, and the reader's options."""
@@ -174,17 +268,21 @@ class Dataset(Strict):
 
     def partition(self, part: str) -> Partition:
         """Return how a part's samples are cut into train, valid and test."""
-        return self.part(part).split or self.split
+        found = self.part(part).split or self.split
+        # the whole stream has validation samples, or none of it
+        return found.model_copy(update={"validation": self.split.validation})
+
+    def shares_classes(self, part: str) -> bool:
+        """Say whether classes of earlier tasks may come again in a part."""
+        return bool(self.shared if (own := self.part(part).shared) is None else own)
 
     def sources(self) -> list[RawFile]:
         """Return the raw files of the base part."""
+        if self.tasks:
+            return self.tasks[0].sources()
         return self.generator.files() if self.generator else self.files
 
     def sample_files(self, part: str) -> list[RawFile]:
         """Return the raw files of a part that hold samples: all but the order's group file."""
         groups = self.order.groups if isinstance(self.order, GroupOrder) else None
         return [f for f in self.part(part).sources() if f.name != groups]
-
-    def parts(self) -> list[str]:
-        """Return the names of all parts, in the order of their tasks."""
-        return ["base", *(f"add{i + 1}" for i in range(len(self.additions)))]

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from conpet.config.checks import Checks
-from conpet.config.dataset import Addition, ClassOrder, FileOrder
+from conpet.config.dataset import ClassOrder, FileOrder, Source
 from conpet.config.experiment_file import DataFile, ExperimentFile
 from conpet.config.layers import laid_over
 from conpet.config.loading import check_names, load, load_datasets, load_methods
@@ -79,6 +79,7 @@ class Experiment:
             with within(self.places[name]):
                 for part in data.parts():
                     self._checks.reading(*data.reading(part))
+                    data.check_fields(self._checks.fields(*data.reading(part)))
             for model in self.models:
                 for method in self.methods:
                     self.settings(name, model, method)
@@ -126,12 +127,11 @@ class Experiment:
 
     def base_tasks(self, dataset: str) -> int:
         """Return how many tasks the dataset's base part holds."""
-        order = self.datasets[dataset].order
-        return len(self._orders[dataset]) if isinstance(order, FileOrder) else order.tasks
+        return self.datasets[dataset].base_tasks(self._orders[dataset])
 
     def tasks(self, dataset: str) -> int:
         """Return how many tasks a run of this experiment on the dataset has."""
-        total = self.base_tasks(dataset) + len(self.datasets[dataset].additions)
+        total = self.base_tasks(dataset) + len(self.datasets[dataset].parts()) - 1
         return min(total, self._file.tasks) if self._file.tasks else total
 
     def part_of(self, dataset: str, task: int) -> str:
@@ -158,17 +158,21 @@ class Experiment:
         data = self.datasets[dataset]
         files = [RawFile(name=f.name, split=f.split) for f in data.sample_files(part)]
         form, options = data.reading(part)
-        return Prepare(format=form, options=options, files=files, duplicates=data.duplicates)
+        return Prepare(
+            format=form, options=options, files=files, duplicates=data.duplicates,
+            **data.renaming(part),
+        )  # fmt: skip
 
     def split(self, dataset: str, part: str) -> Split:
         """Return what cutting a part's samples into tasks depends on."""
         data = self.datasets[dataset]
         source, partition = data.part(part), data.partition(part)
-        if isinstance(source, Addition):
-            return Split(classes=source.classes, split=partition)
-        if isinstance(data.order, FileOrder):
-            return Split(order=PublishedOrder(tasks=self._orders[dataset]), split=partition)
-        return Split(order=data.order, split=partition)
+        shared = data.shares_classes(part)
+        if isinstance(source, Source):
+            return Split(classes=source.classes, split=partition, shared=shared)
+        published = PublishedOrder(tasks=self._orders[dataset])
+        order = published if isinstance(data.order, FileOrder) else data.order
+        return Split(order=order, split=partition, shared=shared)
 
     def encode(self, dataset: str, model: str) -> Encode:
         """Return what the token ids depend on: one file serves all methods.
@@ -195,7 +199,8 @@ class Experiment:
             learner=chosen.learner, options=chosen.options, replay=chosen.replay,
             replay_options=chosen.replay_options, pooling=self.models[model].pooling,
             lora_targets=self.models[model].lora_targets,
-            settings=settings.model_copy(update=update),
+            settings=settings.model_copy(update=update), shots=self.datasets[dataset].shots,
+            validation=self.datasets[dataset].split.validation,
         )  # fmt: skip
 
     def evaluate(self, dataset: str, model: str, method: str) -> Evaluate:

@@ -9,7 +9,7 @@ from typing import Annotated, Any, TypeVar
 from pydantic import Field
 
 from conpet.config.checks import Checks
-from conpet.config.dataset import Addition, Dataset, Partition
+from conpet.config.dataset import Addition, Dataset, Source
 from conpet.config.method import Method
 from conpet.config.raw import RawFile
 from conpet.config.shared import refuse_other_data
@@ -22,7 +22,7 @@ _TEMPLATES = {
     "entity": "In this sentence, {entity} is a {mask}.",
     "sentence": "The topic is {mask}.",
 }
-P = TypeVar("P", Dataset, Addition)
+P = TypeVar("P", Dataset, Source, Addition)
 
 
 def load(folder: str, kind: str, name: str, schema: Any, config_dir: Path, where: str) -> Any:
@@ -118,21 +118,30 @@ def _written_out(
     data = validate(Dataset, _with_defaults(name, given, place, checks), place)
     folders, shared = [Path(where).parent], config_dir / "datasets"
     if "base" in value:
-        # the files of its base lie beside the base; its split is what the base has
+        # the paths of its base lie beside the base; its split is what the base has
         by_name = [shared / name, shared / str(value["base"])]
         return _resolved(data, [*folders, shared], by_name)
     data = _resolved(data, folders, [*folders, shared / name])
-    if "split" in given or _has_splits(data, checks):
+    if "split" in given and (not given["split"] or "scheme" in given["split"]):
         return data
-    return data.model_copy(update={"split": Partition(scheme="per_class")})
+    tasks = []
+    for part, source in zip(data.parts(), data.tasks, strict=False):
+        own = source.split or data.split
+        if source.split is None or "scheme" not in source.split.model_fields_set:
+            own = own.model_copy(update={"scheme": _scheme(data, part, checks)})
+        tasks.append(source.model_copy(update={"split": own}))
+    scheme = "official" if data.tasks else _scheme(data, "base", checks)
+    split = data.split.model_copy(update={"scheme": scheme})
+    return data.model_copy(update={"tasks": tasks, "split": split})
 
 
-def _has_splits(data: Dataset, checks: Checks) -> bool:
-    """Say whether samples come with an official split: by file, in a column, or by the format."""
-    if any("split" in file.model_fields_set for file in data.sources()):
-        return True
-    paths = [path for file in data.files if (path := file.local_path())]
-    return "split" in data.options or checks.says_split(data.format, paths)
+def _scheme(data: Dataset, part: str, checks: Checks) -> str:
+    """Return ``official`` where samples come with a split: by file, in a column, by the format."""
+    files, (format, options) = data.part(part).sources(), data.reading(part)
+    if any("split" in file.model_fields_set for file in files) or "split" in options:
+        return "official"
+    paths = [path for file in files if (path := file.local_path())]
+    return "official" if checks.says_split(format, paths) else "per_class"
 
 
 def load_methods(
@@ -180,11 +189,17 @@ def _based(
 def _with_defaults(name: str, value: dict[str, Any], place: str, checks: Checks) -> dict[str, Any]:
     """Fill in what a dataset does not say: a table of texts and labels, cut into five tasks."""
     format = value.get("format", "table")
-    kind = value.get("kind", checks.kind(str(format), place))
+    options = value.get("options", {})
+    options = options if isinstance(options, dict) else {}
+    kind = value.get("kind", checks.kind(str(format), options, place))
     defaults: dict[str, Any] = {"title": name, "licence": "unknown", "format": format}
     if isinstance(kind, str) and kind in _TEMPLATES:
         defaults |= {"kind": kind, "template": _TEMPLATES[kind]}
-    return defaults | {"order": {"seed": 100, "tasks": 5}} | value
+    elif kind == "fields":
+        named = "".join(f"{{{field}}} " for field in checks.fields(str(format), options) or [])
+        defaults |= {"kind": kind, "template": f"{named}{_TEMPLATES['sentence']}"}
+    order = {} if "tasks" in value else {"order": {"seed": 100, "tasks": 5}}
+    return defaults | order | value
 
 
 def check_names(file: Path, datasets: Sequence[str] | dict[str, Any], config_dir: Path) -> None:
@@ -206,7 +221,10 @@ def _resolved(data: Dataset, folders: list[Path], by_name: list[Path]) -> Datase
         by_name: where a file without an address is looked for by its name.
     """
     return _beside(data, folders, by_name).model_copy(
-        update={"additions": [_beside(part, folders, by_name) for part in data.additions]}
+        update={
+            "tasks": [_beside(part, folders, by_name) for part in data.tasks],
+            "additions": [_beside(part, folders, by_name) for part in data.additions],
+        }
     )
 
 

@@ -10,7 +10,15 @@ from __future__ import annotations
 import json
 from typing import Any, Literal
 
-from conpet.config.dataset import Generator, GroupOrder, Outside, Partition, SeedOrder
+from conpet.config.dataset import (
+    Generator,
+    GroupOrder,
+    Kind,
+    NamedOrder,
+    Outside,
+    Partition,
+    SeedOrder,
+)
 from conpet.config.method import Look
 from conpet.config.model_source import ModelSource
 from conpet.config.raw import RawFile
@@ -50,6 +58,8 @@ class Prepare(Stage):
     options: dict[str, Any] = {}
     files: list[RawFile]
     duplicates: Literal["keep", "drop", "drop_near"] = "keep"
+    labels: dict[str, str] = {}
+    prefix: str = ""
 
 
 class PublishedOrder(Strict):
@@ -59,17 +69,21 @@ class PublishedOrder(Strict):
 
 
 class Split(Stage):
-    """How a part's samples become tasks; ``classes`` are those of an addition."""
+    """How a part's samples become tasks.
 
-    order: SeedOrder | GroupOrder | PublishedOrder | None = None
+    Without ``order`` they are one task, of ``classes`` or else of all that there are.
+    """
+
+    order: SeedOrder | GroupOrder | PublishedOrder | NamedOrder | None = None
     classes: list[str] | None = None
+    shared: bool = False
     split: Partition
 
 
 class Encode(Stage):
     """How a part's samples become token ids."""
 
-    kind: Literal["relation", "entity", "sentence"]
+    kind: Kind
     template: str
     pooling: Literal["mask", "last", "mean"] = "mask"
     max_length: int
@@ -86,6 +100,8 @@ class Learn(Stage):
     pooling: Literal["mask", "last", "mean"] = "mask"
     lora_targets: list[str] | str
     settings: Settings = Settings()
+    shots: int | None = None
+    validation: bool = True
 
 
 class Evaluate(Stage):
@@ -98,7 +114,7 @@ class Package(Stage):
     """What is written beside a run's states, so that it can be opened elsewhere."""
 
     compute: Compute = Compute()
-    kind: Literal["relation", "entity", "sentence"]
+    kind: Kind
     template: str
     max_length: int
     outside: Outside | None = None

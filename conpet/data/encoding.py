@@ -14,6 +14,7 @@ from safetensors import safe_open
 from safetensors.numpy import save_file
 
 from conpet.config.stages import Encode
+from conpet.data.classes import arrival
 from conpet.data.schema import Sample
 from conpet.data.template import CannotFitError, cloze, encode, vocabulary
 from conpet.errors import UserError
@@ -38,11 +39,12 @@ def encode_part(
     classes of each task, the pad id, and the counts of what could not be used, which is returned.
     """
     vocab = vocabulary(tokenizer)
-    rows = _Rows({name: i for i, name in enumerate(n for t in tasks for n in t["classes"])})
+    names = arrival([task["classes"] for task in tasks])
+    rows = _Rows({name: i for i, name in enumerate(names)})
     dropped: Counter[str] = Counter()
     for task, (s, name) in itertools.product(tasks, enumerate(SPLITS)):
         for r in task[name]:
-            words = len(" ".join(cloze(samples[r], about.template)).split())
+            words = 0 if samples[r].has_fields else _cloze_words(samples[r], about.template)
             if name == "train" and words > about.max_cloze_words:
                 dropped["training text whose cloze is too long"] += 1
                 continue
@@ -61,6 +63,10 @@ def encode_part(
     with atomic(out) as temporary:
         save_file(rows.arrays(), temporary, metadata={"conpet": json.dumps(metadata)})
     return dict(dropped)
+
+
+def _cloze_words(sample: Sample, template: str) -> int:
+    return len(" ".join(cloze(sample, template)).split())
 
 
 class _Rows:

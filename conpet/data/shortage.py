@@ -21,10 +21,13 @@ _NAMED = 5
 def untrainable(tasks: Sequence[dict[str, Any]], partition: Partition) -> str:
     """Say which tasks no method can learn, and the remedy; nothing where all can be."""
     without = [str(task["task"]) for task in tasks if not task["valid"]]
-    if not without:
+    if not without or not partition.validation:
         return ""
     named = f"task {without[0]}" if len(without) == 1 else f"tasks {', '.join(without)}"
-    return f"{named}: no validation sample, by which the best epoch is chosen: {remedy(partition)}"
+    return (
+        f"{named}: no validation sample, by which the best epoch is chosen: {remedy(partition)}; "
+        "or say split: {validation: false}, and the last epoch is kept"
+    )
 
 
 def shortages(
@@ -38,10 +41,17 @@ def shortages(
     """
     if untrained := untrainable(tasks, partition):
         yield untrained
-    classes = [name for task in tasks for name in task["classes"]]
+    classes = [(task["task"], name) for task in tasks for name in task["classes"]]
+    times = Counter(name for _, name in classes)
     for split, why in _NEEDED_FOR.items():
-        found = Counter(labels[row] for task in tasks for row in task[split])
-        without = [name for name in classes if not found[name]]
+        if split == "valid" and not partition.validation:
+            continue
+        found = Counter((task["task"], labels[row]) for task in tasks for row in task[split])
+        without = [
+            name if times[name] == 1 else f"{name} in task {task}"
+            for task, name in classes
+            if not found[task, name]
+        ]
         if without:
             more = ", ..." if len(without) > _NAMED else ""
             yield (
@@ -65,21 +75,29 @@ def remedy(partition: Partition) -> str:
         return "see the split that its files say, or say split: {scheme: per_class}"
     if partition.scheme == "pooled":
         return "say split: {scheme: per_class}, which cuts each class"
-    need = least_rows(partition.shares)
+    shares, needed = partition.shares, [0, 1, 2]
+    if not partition.validation:
+        shares, needed = [shares[0] + shares[1], 0.0, shares[2]], [0, 2]
+    need = least_rows(shares, needed)
     if need is None:
         return f"none of split.shares {partition.shares} may be 0"
     if partition.most is not None and partition.most < need:
         return f"say split.most: {need} or more"
-    few = least_rows(_FEW) or need
+    few = (least_rows(_FEW) if partition.validation else None) or need
     other = f", or say split.shares {_FEW}: then {few}" if need > few else ""
     return f"give each class {need} samples or more{other}"
 
 
-def least_rows(shares: Sequence[float]) -> int | None:
-    """Return from how many samples on a class has one in each split; None where a share is 0."""
-    if min(shares) == 0:
+def least_rows(shares: Sequence[float], splits: Sequence[int] = (0, 1, 2)) -> int | None:
+    """Return from how many samples on a class has one in each split; None where a share is 0.
+
+    Args:
+        splits: which of train, valid and test must have one.
+    """
+    smallest = min(shares[split] for split in splits)
+    if smallest == 0:
         return None
-    n = math.ceil(1 / min(shares))  # enough in any case
-    while n > 1 and all(cut(n - 1, shares)):
+    n = math.ceil(1 / smallest)  # enough in any case
+    while n > 1 and all(cut(n - 1, shares)[split] for split in splits):
         n -= 1
     return n

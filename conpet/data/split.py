@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from conpet.config.dataset import Partition
@@ -13,6 +13,9 @@ from conpet.data.shortage import cut, remedy
 from conpet.errors import UserError
 
 Rows = dict[str, list[int]]
+ByLabel = dict[str, list[int]]
+_SPLITS = ("train", "valid", "test")
+_ANEW = (0.8, 0.1, 0.1)  # shares where the test samples are left out
 
 
 def cut_labels(labels: Sequence[str], tasks: int) -> list[list[str]]:
@@ -84,13 +87,9 @@ def _pooled(samples: Sequence[Sample], partition: Partition, rng: random.Random)
     return {row: name for name, part in _shares(rows, partition.shares).items() for row in part}
 
 
-def _class_rows(
+def _official(
     rows: list[int], samples: Sequence[Sample], partition: Partition, rng: random.Random
 ) -> Rows:
-    if partition.scheme == "per_class":
-        mixed = list(rows)
-        rng.shuffle(mixed)
-        return _shares(mixed[: partition.most], partition.shares)
     by_split: Rows = {"train": [], "valid": [], "test": []}
     for row in rows:
         name = samples[row].split
@@ -103,7 +102,7 @@ def _class_rows(
                 f"sample {samples[row].id}: no official split: set split.scheme to per_class"
             )
         by_split[name].append(row)
-    if not by_split["valid"]:
+    if not by_split["valid"] and partition.validation:
         # without an official validation set, a share of the training rows serves
         mixed = list(by_split["train"])
         rng.shuffle(mixed)
@@ -112,69 +111,165 @@ def _class_rows(
     return by_split
 
 
-def _left_out(
-    tasks: list[list[str]], by_label: dict[str, list[int]], partition: Partition
-) -> dict[str, int]:
-    """Return how many samples no task holds, and how many a class has beyond the most."""
-    used = {name for names in tasks for name in names}
-    about = {"samples_without_task": sum(len(by_label[n]) for n in set(by_label) - used)}
-    if partition.most is not None:
-        sizes = [len(by_label[name]) for name in used]
-        about["samples_beyond_most"] = sum(max(0, n - partition.most) for n in sizes)
-    return about
+class _Cutter:
+    """Cuts the rows of one class after the other; one generator serves them all."""
+
+    def __init__(self, samples: Sequence[Sample], partition: Partition) -> None:
+        self.samples, self.partition = samples, partition
+        self.rng = random.Random(partition.seed)
+        # of its own, so that the samples left out are those of the test that is reported
+        self._own_rng = random.Random(f"without test {partition.seed}")
+        self.beyond_most = self.left_out = 0
+        pooled = partition.scheme == "pooled"
+        self._pooled = _pooled(samples, partition, self.rng) if pooled else None
+
+    def cut(self, rows: list[int]) -> Rows:
+        """Return the rows of one class of a task by split."""
+        partition, most = self.partition, self.partition.most
+        if partition.scheme == "per_class":
+            mixed = list(rows)
+            self.rng.shuffle(mixed)
+            self.beyond_most += len(mixed[most:]) if most else 0
+            found = _shares(mixed[:most], partition.shares)
+        elif self._pooled is not None:
+            found = {k: [r for r in rows if self._pooled[r] == k] for k in _SPLITS}
+        else:
+            found = _official(rows, self.samples, partition, self.rng)
+        if partition.without_test:
+            rest = [*found["train"], *found["valid"]]
+            self._own_rng.shuffle(rest)
+            self.left_out += len(found["test"])
+            found = _shares(rest, _ANEW)
+        if not partition.validation:
+            found |= {"train": found["train"] + found["valid"], "valid": []}
+        if most is not None and len(found["train"]) > most:
+            self.beyond_most += len(found["train"]) - most
+            found["train"] = sorted(self.rng.sample(found["train"], most))
+        return found
+
+    def size(self, rows: list[int]) -> int:
+        """Return what counts against ``least``: samples that may be trained on."""
+        if self.partition.scheme != "official":
+            return len(rows)
+        return sum(self.samples[row].split in ("train", "") for row in rows)
+
+
+def _chosen(
+    samples: Sequence[Sample],
+    order: dict[str, Any] | list[str] | None,
+    cutter: _Cutter,
+    groups: dict[str, list[str]] | None,
+    rare: Counter[str],
+) -> list[ByLabel]:
+    """Return the rows of each task by label; ``rare`` is told of those that are dropped."""
+    least = cutter.partition.least or 0
+
+    def common(rows: ByLabel) -> ByLabel:
+        few = {name: found for name, found in rows.items() if cutter.size(found) < least}
+        rare.update({name: len(found) for name, found in few.items()})
+        return {name: found for name, found in rows.items() if name not in few}
+
+    if isinstance(order, dict) and "names" in order:
+        by_task = _by_task(samples, order["names"])
+        return [dict(sorted(common(_by_label(samples, rows)).items())) for rows in by_task]
+    everything = _by_label(samples, range(len(samples)))
+    if order is None:
+        return [dict(sorted(common(everything).items()))]
+    if isinstance(order, list):
+        _check_order(Counter(order), set(everything))
+        tasks = [sorted(order)]
+    else:
+        drawn = groups is None and not isinstance(order["tasks"], list)
+        labels = common(everything) if drawn else everything
+        tasks = class_order(sorted(labels), order, cutter.rng, groups, cutter.partition.seed)
+        if drawn:
+            return [{name: labels[name] for name in names} for names in tasks]
+    return [common({name: everything[name] for name in names}) for names in tasks]
+
+
+def _by_label(samples: Sequence[Sample], rows: Iterable[int]) -> ByLabel:
+    found: ByLabel = defaultdict(list)
+    for row in rows:
+        found[samples[row].label].append(row)
+    return found
+
+
+def _by_task(samples: Sequence[Sample], names: Sequence[str]) -> list[list[int]]:
+    found: dict[str, list[int]] = defaultdict(list)
+    for row, sample in enumerate(samples):
+        found[sample.task].append(row)
+    if absent := [name for name in names if name not in found]:
+        known = ", ".join(sorted(found))
+        raise UserError(f"order.names: {absent[0]!r}: no sample is of it: the tasks are {known}")
+    return [found[name] for name in names]
+
+
+def _check_again(tasks: Sequence[ByLabel], seen: Sequence[str], first: int) -> None:
+    """Refuse classes of earlier tasks."""
+    known = set(seen)
+    for number, rows in enumerate(tasks, first):
+        if again := sorted(known & set(rows)):
+            raise UserError(
+                f"class order: {again[0]!r} is a class of an earlier task already (task {number}): "
+                "say shared: true if it means the same there, else give it a prefix"
+            )
+        known |= set(rows)
 
 
 def split_samples(
     samples: Sequence[Sample],
-    order: dict[str, Any] | list[str],
+    order: dict[str, Any] | list[str] | None,
     partition: Partition,
     *,
     first_task: int = 1,
     groups: dict[str, list[str]] | None = None,
     seen: Sequence[str] = (),
+    shared: bool = False,
 ) -> dict[str, Any]:
     """Return the ``tasks`` of one part of a stream and how many samples belong to none.
 
     Args:
         samples: the part's samples; rows in the result index them.
-        order: see :func:`class_order`; a plain list of classes is one task (an addition).
+        order: see :func:`class_order`; ``names`` of the tasks that samples name; a plain list of
+            classes is one task (an addition), and so is None, of all classes.
         partition: how rows are cut; ``official`` needs each sample's own split.
         first_task: number of the first task of this part.
         groups: group name -> labels, when the order goes by groups.
         seen: classes of earlier parts, which must not come again.
+        shared: whether several tasks may have a class.
 
     Raises:
         UserError: unknown, repeated or empty classes; a missing official split.
     """
-    rng = random.Random(partition.seed)
-    pooled: dict[int, str] | None = None
-    if partition.scheme == "pooled":
-        pooled = _pooled(samples, partition, rng)
-    labels = {s.label for s in samples}
-    if isinstance(order, list):
-        _check_order(Counter(order), labels)
-        tasks = [sorted(order)]
-    else:
-        tasks = class_order(sorted(labels), order, rng, groups, partition.seed)
-    again = sorted(set(seen) & {name for names in tasks for name in names})
-    if again:
-        raise UserError(f"class order: {again[0]!r} is a class of an earlier task already")
-    by_label: dict[str, list[int]] = defaultdict(list)
-    for row, sample in enumerate(samples):
-        by_label[sample.label].append(row)
+    cutter, rare = _Cutter(samples, partition), Counter[str]()
+    tasks = _chosen(samples, order, cutter, groups, rare)
+    if not shared:
+        _check_again(tasks, seen, first_task)
     result = []
-    for number, names in enumerate(tasks, first_task):
-        rows: Rows = {"train": [], "valid": [], "test": []}
-        for name in names:
-            if pooled is not None:
-                found: Rows = {k: [r for r in by_label[name] if pooled[r] == k] for k in rows}
-            else:
-                found = _class_rows(by_label[name], samples, partition, rng)
-            for key, values in found.items():
+    for number, by_label in enumerate(tasks, first_task):
+        if not by_label:
+            raise UserError(
+                f"task {number}: none of its classes has {partition.least} samples: "
+                "lower split.least"
+            )
+        rows: Rows = {name: [] for name in _SPLITS}
+        for found in by_label.values():
+            for key, values in cutter.cut(found).items():
                 rows[key] += values
+        names = list(by_label)
         if not rows["train"]:
             raise UserError(
                 f"task {number} ({', '.join(names)}): no training sample: {remedy(partition)}"
             )
         result.append({"task": number, "classes": names, **rows})
-    return {"tasks": result, **_left_out(tasks, by_label, partition)}
+    used = sum(len(found) for by_label in tasks for found in by_label.values())
+    about: dict[str, Any] = {
+        "samples_without_task": len(samples) - used - rare.total(),
+    }
+    if partition.most is not None:
+        about["samples_beyond_most"] = cutter.beyond_most
+    if partition.without_test:
+        about["test_samples_left_out"] = cutter.left_out
+    if partition.least is not None:
+        about["rare_classes"] = dict(sorted(rare.items()))
+    return {"tasks": result, **about}

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from conpet.data import readers
 from conpet.data.duplicates import drop_duplicates, identity, near_identity
 from conpet.data.report import Report
 from conpet.data.samples import read_samples, write_samples
+from conpet.data.schema import Sample
 from conpet.data.shortage import shortages, untrainable
 from conpet.data.sources import fetch_files, read_manifest
 from conpet.data.split import split_samples
@@ -23,6 +25,8 @@ from conpet.data.tokenizer import longest, open_tokenizer
 from conpet.data.twins import twins
 from conpet.errors import UserError
 from conpet.files import atomic_folder, read_json, sha256, write_json
+
+_NAMED = 12  # labels in a message
 
 
 def fetch_dataset(about: FetchDataset, dataset: str, out: Path, mirror: Path | None) -> None:
@@ -60,6 +64,7 @@ def prepare(about: Prepare, part: tuple[str, str], raw: Path, out: Path, report:
     read_manifest(raw)
     found = Report()
     samples = readers.read(about.format, raw, about.files, about.options, found)
+    samples = rename(samples, about.labels, about.prefix)
     if about.duplicates != "keep":
         alike = near_identity if about.duplicates == "drop_near" else identity
         samples = drop_duplicates(samples, found, alike)
@@ -67,6 +72,25 @@ def prepare(about: Prepare, part: tuple[str, str], raw: Path, out: Path, report:
     write_samples(out, samples)
     counts = {"samples": len(samples), "labels": dict(sorted(labels.items()))}
     write_json(report, {"dataset": part[0], "part": part[1], **counts, **found.as_dict()})
+
+
+def rename(samples: list[Sample], labels: Mapping[str, str], prefix: str) -> list[Sample]:
+    """Return the samples with the labels of the stream.
+
+    Args:
+        labels: of the files -> of the stream; those that are not there stay.
+        prefix: put before every label.
+
+    Raises:
+        UserError: no sample has a label that is to be renamed.
+    """
+    found = {sample.label for sample in samples}
+    if absent := [name for name in labels if name not in found]:
+        known = ", ".join(sorted(found)[:_NAMED])
+        raise UserError(f"labels: {absent[0]!r}: no sample has it: the labels are {known}")
+    if not labels and not prefix:
+        return samples
+    return [replace(s, label=prefix + labels.get(s.label, s.label)) for s in samples]
 
 
 def split(
@@ -89,9 +113,9 @@ def split(
         UserError: the order does not fit the samples, or a task has no sample to choose by.
     """
     earlier = [task for path in before for task in read_tasks(path)]
-    seen = [name for task in earlier for name in task["classes"]]
+    seen = [] if about.shared else [name for task in earlier for name in task["classes"]]
     found = read_samples(samples)
-    order: Any = about.classes or (about.order.model_dump() if about.order else {})
+    order: Any = about.classes or (about.order.model_dump() if about.order else None)
     try:
         stream = split_samples(
             found,
@@ -100,6 +124,7 @@ def split(
             first_task=1 + len(earlier),
             groups=_groups(about, raw),
             seen=seen,
+            shared=about.shared,
         )
     except UserError as error:
         raise UserError(f"{part[0]} ({part[1]}): {error}") from None

@@ -14,10 +14,10 @@ from typing import Any
 
 import numpy as np
 
+from conpet.data.fields import fill
 from conpet.data.schema import Mention, Sample
 from conpet.errors import UserError
 
-ROLES = ("head", "tail", "entity")
 _TEXT_MARKERS = {"head": ("<e1>", "</e1>"), "tail": ("<e2>", "</e2>"), "entity": ("<e>", "</e>")}
 _ANCHOR = "a"
 _SPARE = (
@@ -208,12 +208,15 @@ def encode(
 ) -> tuple[list[int], int]:
     """Return a sample's token ids and the position of its mask.
 
-    Longer texts are cut around the mentions (at the end without any); markers, mentions and cloze
-    always stay. Further mentions of a role give way to the first when all do not fit.
+    A text of several fields fills the template, and the longest field is cut. Other longer texts
+    are cut around the mentions (at the end without any); markers, mentions and cloze always stay.
+    Further mentions of a role give way to the first when all do not fit.
 
     Raises:
         CannotFitError: the first mentions and the cloze alone do not fit into ``max_length``.
     """
+    if sample.has_fields:
+        return _filled(sample, template, tokenizer, vocab, max_length)
     before, after = cloze(sample, template)
     whole = tokenizer(
         sample.text,
@@ -241,6 +244,27 @@ def encode(
     start = len(vocab.prefix) + len(sentence) + len(lead)
     text = vocab.prefix + sentence + lead + vocab.mask + trail + vocab.suffix
     return text, start + len(vocab.mask) - 1
+
+
+def _filled(
+    sample: Sample, template: str, tokenizer: Any, vocab: Vocabulary, max_length: int
+) -> tuple[list[int], int]:
+    values = {m.role: sample.text[m.start : m.end] for m in sample.mentions}
+    if unknown := sorted(set(re.findall(r"\{(\w+)\}", template)) - {"mask", *values}):
+        raise UserError(
+            f"sample {sample.id}: no field {unknown[0]}, but the template names it: check the "
+            "dataset's options and template"
+        )
+    found = fill(
+        values, template, vocab.mask, (
+            lambda text: _ids(text, tokenizer),
+            lambda text: _continued(text, tokenizer, vocab.anchor),
+        ), max_length - len(vocab.prefix) - len(vocab.suffix),
+    )  # fmt: skip
+    if found is None:
+        raise CannotFitError
+    ids, at = found
+    return vocab.prefix + ids + vocab.suffix, len(vocab.prefix) + at
 
 
 def render(ids: list[int], tokenizer: Any, vocab: Vocabulary) -> str:

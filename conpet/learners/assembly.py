@@ -23,19 +23,21 @@ def assemble(
     seeds: Seeds,
     memory: Memory | None = None,
     progress: Progress | None = None,
+    backbone_type: type[Backbone] = Backbone,
 ) -> Learner:
     """Return a learner at the stream's last task, nothing loaded yet.
 
     Args:
         model: what adapters call their base model, and the folder with its weights.
         memory: what is kept of the tasks before.
+        backbone_type: what the backbone is made of; another counts, and computes nothing.
     """
     learner, replay = learner_class(about.learner), replay_class(about.replay)
     check_takes(about.learner, about.settings.head)
     # an expert starts fresh with its task; every other adapter starts once
     purpose = ("adapter", stream.tasks if learner.experts else 1)
     name, snapshot = model
-    backbone = Backbone(
+    backbone = backbone_type(
         snapshot, name, about.pooling, about.lora_targets, about.settings.tuning,
         about.settings.compute, seeds.of(*purpose),
     )  # fmt: skip

@@ -89,6 +89,10 @@ class Learner(ABC):
     def predict(self, indices: np.ndarray) -> Prediction:
         """Score samples over all seen classes."""
 
+    def predict_in_task(self, indices: np.ndarray, found: Prediction) -> np.ndarray:
+        """Return class numbers (n,) where each sample's task is given; ``found`` is the answer."""
+        return self.stream.best_in_task(found.scores.numpy(), indices)
+
     @abstractmethod
     def tensors(self) -> dict[str, Tensor]:
         """Return what the state keeps beside the adapter."""
@@ -181,9 +185,8 @@ class Classifier(Learner):
 
     def __init__(self, context: Context) -> None:
         super().__init__(context)
-        later = sum(len(names) for names in context.stream.later)
         head = context.settings.head
-        rows = context.stream.seen + (later if head.rows == "fixed" else 0)
+        rows = context.stream.seen + (context.stream.coming if head.rows == "fixed" else 0)
         self.head = trained_head(head, self.backbone.width, rows, context.seed.of("init"))
         self.head.to(self.backbone.device)
         self.prior = Prior(context.settings)

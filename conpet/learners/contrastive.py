@@ -149,9 +149,10 @@ class Contrastive(Learner):
         if second:
             self._contrast(second, passed, distils=True)
         self._set_prototypes(_all(self.keep()) if c.replay.keeps else passed, new)
-        score = self.accuracy(first.valid[0])
         self.history.best_epoch = len(first.epochs) + len(second) - 1
-        self.history.epochs[-1]["valid_accuracy"] = round(score, 6)
+        if len(first.valid[0]):
+            score = self.accuracy(first.valid[0])
+            self.history.epochs[-1]["valid_accuracy"] = round(score, 6)
         return Plan([*first.epochs, *second], first.valid)
 
     def _exemplars(self) -> np.ndarray:
@@ -181,7 +182,7 @@ class Contrastive(Learner):
         As it was: the cosines of their class's prototype with all old ones, of hidden states, as
         they stood before the task. As it is: z with the bank's centroids of the old classes.
         """
-        start, _ = self.stream.class_range(self.context.task)
+        start = self.stream.known(self.context.task - 1)
         temperature = self.options.distillation_temperature
         classes = torch.unique(bank_labels[bank_labels < start])
         old = F.normalize(self.prototypes.to(bank_labels.device)[classes], dim=1)

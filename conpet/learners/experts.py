@@ -15,6 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from conpet.errors import UserError
 from conpet.heads.softmax import Softmax as Head
 from conpet.learners.base import Context, Learner, Prediction, kept_tensors, mean_by_task
 from conpet.learners.discriminant import discriminant
@@ -52,6 +53,12 @@ class Experts(Learner):
         self.adapters: dict[int, State] = {}
         self.heads: dict[int, Head] = {}
         self.temperatures: dict[int, float] = {}
+        beyond = self.options.selector, self.options.routing, context.settings.prior
+        if context.stream.shared and beyond != ("tasks", "hard", "none"):
+            raise UserError(
+                "experts: where tasks share classes, a class says no task: leave selector, routing "
+                "and prior at tasks, hard and none"
+            )
         self.prior = Prior(context.settings)
         self.selector = Selector(self)
 
@@ -133,8 +140,9 @@ class Experts(Learner):
             if not len(rows):
                 continue
             self.backbone.load_state(self.adapters[task])
-            start, end = self.stream.class_range(task)
-            scores[torch.from_numpy(rows), start:end] = self._own_scores(indices[rows], task)
+            own = self._own_scores(indices[rows], task)
+            at = torch.from_numpy(rows)
+            scores[at] = self._joined(scores[at], task, own)
         return scores
 
     @torch.no_grad()
@@ -145,6 +153,16 @@ class Experts(Learner):
         if not self.options.temperature:
             return scores
         return F.log_softmax(scores / self.temperatures.get(task, 1.0), dim=1)
+
+    def _joined(self, scores: Tensor, task: int, own: Tensor) -> Tensor:
+        """Return scores (n, seen) with an expert's own (n, its classes) at their places.
+
+        Of two experts that both know a class the surer counts.
+        """
+        places = torch.from_numpy(self.stream.columns(task)).to(own.device)
+        if self.stream.shared:
+            own = torch.maximum(own, scores[:, places])
+        return scores.index_copy(1, places, own)
 
     def _chosen_in_training(self, trained: np.ndarray) -> np.ndarray:
         """Return the experts of training samples, shape (n, k)."""
@@ -199,7 +217,6 @@ class Experts(Learner):
         chosen_valid = choose_experts(rank_tasks(word.tasks), self.options.top_k, None)
         base_valid = self.frozen_scores(validated, chosen_valid, old)
         head = self._start()
-        start, end = self.stream.class_range(self.task)
         mine_valid = np.flatnonzero((chosen_valid == self.task).any(axis=1))
 
         def loss(batch: np.ndarray) -> Tensor | None:
@@ -211,8 +228,7 @@ class Experts(Learner):
             own = head(self.hidden(batch[here]))
             if self.options.temperature:
                 own = F.log_softmax(own, dim=1)  # as the others' are
-            scores = torch.cat([scores[:, :start], own, scores[:, end:]], dim=1)
-            scores = self.prior.in_training(scores)
+            scores = self.prior.in_training(self._joined(scores, self.task, own))
             # averaged over the whole batch, as if the others had passed too
             return F.cross_entropy(scores, self.targets(batch[here]), reduction="sum") / len(batch)
 
@@ -220,7 +236,8 @@ class Experts(Learner):
             scores = base_valid.clone()
             if len(mine_valid):
                 own = self._own_scores(validated[mine_valid], self.task)
-                scores[torch.from_numpy(mine_valid), start:end] = own
+                rows = torch.from_numpy(mine_valid)
+                scores[rows] = self._joined(scores[rows], self.task, own)
             found = self._answer(word, scores, chosen_valid).argmax(1).numpy()
             right = found == self.stream.label[validated]
             return mean_by_task(right[np.searchsorted(validated, drawn)], self.stream.task[drawn])
@@ -285,6 +302,12 @@ class Experts(Learner):
         if self.task == 1:
             return Prediction(answer)
         return Prediction(answer, ranked[:, :RANKS], F.log_softmax(word.tasks, dim=1))
+
+    def predict_in_task(self, indices: np.ndarray, found: Prediction) -> np.ndarray:
+        """Ask each sample's own expert, whomever the selector would have asked."""
+        true = self.stream.task[indices]
+        scores = self.frozen_scores(indices, true[:, None], sorted(self.adapters))
+        return self.stream.best_in_task(scores.numpy(), indices)
 
 
 LEARNER = Experts

@@ -42,7 +42,7 @@ class Linear(Classifier):
     def __init__(self, context: Context) -> None:
         super().__init__(context)
         self.options: Options = context.options
-        self.old_classes = context.stream.seen - len(context.stream.classes[-1])
+        self.old_classes = context.stream.known(context.task - 1)
         #: the row of ``former`` of each sample of the stream, -1 where it has none
         self.row = np.full(len(context.stream.label), -1)
         self.former = torch.empty(0, self.old_classes)

@@ -42,7 +42,7 @@ class Lwf(Classifier):
     def __init__(self, context: Context) -> None:
         super().__init__(context)
         self.options: Options = context.options
-        self.old_classes = context.stream.seen - len(context.stream.classes[-1])
+        self.old_classes = context.stream.known(context.task - 1)
         self.samples = np.empty(0, np.int64)
         self.targets_of_old = torch.empty(0)
 

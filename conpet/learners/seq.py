@@ -22,7 +22,7 @@ class Seq(Classifier):
         super().load(states, selector)
         if self.context.task > 1:
             self.backbone.freeze()
-            self.head.hold(self.stream.class_range(self.context.task)[0])
+            self.head.hold(self.stream.known(self.context.task - 1))
 
 
 LEARNER = Seq

@@ -16,22 +16,37 @@ BOUNDS = (0.05, 20.0)
 Array = NDArray[np.float64]
 
 
-def log_probabilities(found: Prediction, tasks: NDArray[np.int64], temperature: float) -> Array:
+def log_probabilities(
+    found: Prediction, columns: Sequence[NDArray[np.int64]], temperature: float
+) -> Array:
     """Return calibrated log-probabilities over classes, shape (n, classes), from a prediction.
 
     With a selector it is log p(task) + log p(class | task): a task whose expert was not asked has
-    its share spread evenly over its classes.
+    its share spread evenly over its classes. A class of several tasks has the sum of its shares.
 
     Args:
-        tasks: task number of each class, ascending, shape (classes,).
+        columns: class numbers of each task; of tasks without shared classes in order.
     """
     scores = found.scores.double().numpy() / temperature
     if found.task_scores is None:
         return log_softmax(scores, [0])
+    if sum(map(len, columns)) > scores.shape[1]:
+        return _summed(scores, columns, found.task_scores.double().numpy() / temperature)
+    tasks = np.repeat(np.arange(1, len(columns) + 1), [len(own) for own in columns])
     # all tasks at once: a loop over them would make a text dearer with every expert
     starts = np.searchsorted(tasks, np.arange(1, tasks[-1] + 1))
     shares = log_softmax(found.task_scores.double().numpy() / temperature, [0])
     return log_softmax(scores, starts) + shares[:, tasks - 1]
+
+
+def _summed(scores: Array, columns: Sequence[NDArray[np.int64]], tasks: Array) -> Array:
+    """Return log of the sum over tasks of p(task) p(class | task), shape (n, classes)."""
+    shares = log_softmax(tasks, [0])
+    total = np.full(scores.shape, -np.inf)
+    for task, own in enumerate(columns):
+        joint = shares[:, task, None] + log_softmax(scores[:, own], [0])
+        total[:, own] = np.logaddexp(total[:, own], joint)
+    return total
 
 
 def log_softmax(scores: Array, starts: Sequence[int] | NDArray[np.int64]) -> Array:

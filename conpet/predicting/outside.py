@@ -11,7 +11,7 @@ from conpet.data.report import Report
 from conpet.errors import UserError
 from conpet.files import read_json
 
-KINDS = (".csv", ".tsv", ".jsonl", ".parquet", ".txt")
+KINDS = (".csv", ".tsv", ".json", ".jsonl", ".parquet", ".txt")
 
 
 def read_outside(raw: Path, rule: Outside) -> list[str]:
@@ -38,8 +38,10 @@ def read_outside(raw: Path, rule: Outside) -> list[str]:
 
 def read_texts(
     path: Path, options: dict[str, Any] | None = None, report: Report | None = None
-) -> list[str]:
+) -> list[str | dict[str, str]]:
     """Return the texts of a file, one a row (options of the format ``table``) or a line of a .txt.
+
+    A text of several fields is a mapping of their names.
 
     Raises:
         UserError: no such file, a kind that is not read, or what training would refuse too.

@@ -134,7 +134,7 @@ def measure(predictor: Predictor, stream: Stream, outside: Sequence[str]) -> Cal
     if not len(valid):
         return None
     said, labels = predictor.ask(stream, valid), stream.label[valid].astype(np.int64)
-    of_class = predictor.class_task
+    of_class = predictor.columns
 
     def at(temperature: float) -> np.ndarray:
         return calibration.log_probabilities(said, of_class, temperature)

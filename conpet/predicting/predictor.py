@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -11,6 +11,7 @@ import numpy as np
 
 from conpet.card import CARD_FILE, Card, check_files, read_card
 from conpet.config.settings import Compute
+from conpet.data.classes import arrival, columns, first_task
 from conpet.data.stream import Stream
 from conpet.data.template import vocabulary
 from conpet.data.tokenizer import open_tokenizer
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 CHUNK = 2048  # texts tokenised and scored at a time: bounds memory, however many are asked
+Text = str | Mapping[str, str]
 NONE = "none of the seen classes"
 
 
@@ -37,7 +39,7 @@ class Predictions:
         labels: the likeliest class of each text, or :data:`NONE` below a threshold.
         probabilities: over ``classes``, calibrated, shape (n, classes).
         confidence: probability of the class that was found likeliest, shape (n,).
-        task: number of that class's task, shape (n,).
+        task: number of the task that brought that class, shape (n,).
         selected: the tasks as the selector ranks them, best first, shape (n, k), or None.
         classes: names of all classes seen, in order of arrival.
     """
@@ -136,10 +138,9 @@ class Predictor:
     def describe(self, about: Card) -> None:
         """Answer with the classes that a card names."""
         self.about = about
-        self.classes = [name for names in about.classes for name in names]
-        self.class_task = np.repeat(
-            np.arange(1, about.task + 1), [len(names) for names in about.classes]
-        )
+        self.classes = arrival(about.classes)
+        self.class_task = first_task(about.classes)
+        self.columns = columns(about.classes)
 
     def teach(self, texts: Sequence[str], labels: Sequence[str]) -> list[str]:
         """Have it know new classes by a few texts, without training (conpet.predicting.teaching).
@@ -169,12 +170,13 @@ class Predictor:
         stream = as_stream(texts, self.about, self._tokenizer, self._vocabulary, first)
         return stream, np.arange(len(texts))
 
-    def predict(self, texts: Sequence[str], threshold: float | bool = False) -> Predictions:
+    def predict(self, texts: Sequence[Text], threshold: float | bool = False) -> Predictions:
         """Classify texts among all classes seen.
 
         Args:
             texts: plain texts, or marked ones (``<e1>``, ``<e2>`` or ``<e>``) where the learner
-                was trained on relations or entities.
+                was trained on relations or entities; of texts of several fields, mappings of
+                their names.
             threshold: confidence below which a text is given none of the classes; True takes
                 the one found on validation data.
 
@@ -198,7 +200,7 @@ class Predictor:
         """Return calibrated probabilities over classes, shape (n, classes)."""
         calibration = self.about.calibration
         temperature = calibration.temperature if calibration else 1.0
-        return np.exp(log_probabilities(found, self.class_task, temperature))
+        return np.exp(log_probabilities(found, self.columns, temperature))
 
     def _threshold(self, wanted: float | bool) -> float:
         if wanted is False:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 import unicodedata
 from collections.abc import Sequence
 from typing import Any
@@ -10,7 +12,7 @@ import numpy as np
 
 from conpet.card import Card
 from conpet.data.readers import as_mentions, parse_marked
-from conpet.data.schema import Sample
+from conpet.data.schema import Mention, Sample, join_fields
 from conpet.data.stream import Stream
 from conpet.data.template import CannotFitError, Vocabulary, encode
 from conpet.errors import UserError
@@ -21,19 +23,22 @@ MARKS = {
 }
 
 
-def as_sample(text: object, kind: str, place: str) -> Sample:
+def as_sample(text: object, kind: str, place: str, fields: Sequence[str] = ()) -> Sample:
     """Return one text as a sample; relations and entities are marked in the text.
+
+    Args:
+        fields: the names that the template has for a text of several fields, which is a mapping
+            of them, or such a mapping as JSON.
 
     Raises:
         UserError: not a text, nothing that shows in it, or not marked as its kind asks: one mention
             of each role, which show, side by side.
     """
+    if kind == "fields":
+        return _of_fields(text, place, fields)
     if not isinstance(text, str):
         raise UserError(f"{place}: of type {type(text).__name__}: give a text")
-    if not _shows(text):
-        raise UserError(f"{place}: empty: give a text")
-    if any("\ud800" <= letter <= "\udfff" for letter in text):
-        raise UserError(f"{place}: holds bytes that are not UTF-8: give it as UTF-8")
+    _check_text(text, place)
     if kind == "sentence":
         return Sample(place, text, "")
     parsed = parse_marked(text)
@@ -55,6 +60,31 @@ def as_sample(text: object, kind: str, place: str) -> Sample:
     return Sample(place, plain, "", mentions=mentions)
 
 
+def _check_text(text: str, place: str) -> None:
+    if not _shows(text):
+        raise UserError(f"{place}: empty: give a text")
+    if any("\ud800" <= letter <= "\udfff" for letter in text):
+        raise UserError(f"{place}: holds bytes that are not UTF-8: give it as UTF-8")
+
+
+def _of_fields(text: object, place: str, fields: Sequence[str]) -> Sample:
+    like = "{" + ", ".join(f'"{name}": "..."' for name in fields) + "}"
+    found = text
+    if isinstance(text, str):
+        try:
+            found = json.loads(text)
+        except ValueError:
+            found = None
+    if not isinstance(found, dict) or not all(isinstance(value, str) for value in found.values()):
+        raise UserError(f"{place}: a text of several fields: give {like}")
+    for name in fields:
+        if name not in found:
+            raise UserError(f"{place}: no field {name}: give {like}")
+        _check_text(found[name], f"{place}: {name}")
+    joined, spans = join_fields({name: found[name] for name in fields})
+    return Sample(place, joined, "", mentions=tuple(Mention(*span) for span in spans))
+
+
 def _shows(text: str) -> bool:
     """Say whether anything can be seen: zero-width characters are no space to Python."""
     return any(unicodedata.category(letter)[0] in "LNPS" for letter in text)
@@ -71,9 +101,10 @@ def as_stream(
     ids: list[int] = []
     offsets = [0]
     pool: list[int] = []
+    fields = [name for name in re.findall(r"\{(\w+)\}", about.template) if name != "mask"]
     for number, text in enumerate(texts, first):
         place = f"text {number + 1}"
-        sample = as_sample(text, about.kind, place)
+        sample = as_sample(text, about.kind, place, fields)
         try:
             found, at = encode(sample, about.template, tokenizer, vocab, about.max_length)
         except CannotFitError:

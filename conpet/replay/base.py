@@ -30,7 +30,8 @@ class Plan:
     Attributes:
         epochs: for each epoch its batches, each an array of sample indices.
         valid: for each validation pass (before training, then after each epoch) the indices
-            drawn, with repetitions where a sample is drawn more than once.
+            drawn, with repetitions where a sample is drawn more than once; none in a stream
+            without validation samples.
     """
 
     epochs: list[Batches]
@@ -106,7 +107,7 @@ class Arrived:
         task = self.task
         if not len(self.stream.of("train", [task])):
             raise UserError(f"task {task}: no training sample: check prepare.json and the encoding")
-        if not len(self.stream.of("valid", [task])):
+        if self.stream.validation and not len(self.stream.of("valid", [task])):
             raise UserError(f"task {task}: no validation sample: the best epoch is chosen by them")
 
     def pools(self, split: str, tasks: range) -> list[np.ndarray]:

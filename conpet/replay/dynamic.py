@@ -59,7 +59,12 @@ def mixed_batches(
     share: float,
     rng: np.random.Generator,
 ) -> Batches:
-    """Return ``batches`` batches, the share ``share`` of each from new data, the rest from old."""
+    """Return ``batches`` batches, the share ``share`` of each from new data, the rest from old.
+
+    One without a sample where there is nothing new: in a stream without validation samples.
+    """
+    if not len(new):
+        return [new]
     fresh = new_places(size, share)
     drawn_new = without_replacement(new, batches * fresh, rng).reshape(batches, fresh)
     drawn_old = draw_history(old, batches * (size - fresh), rng).reshape(batches, size - fresh)

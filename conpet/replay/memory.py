@@ -50,9 +50,11 @@ class MemoryReplay(Replay):
     ) -> Memory:
         """Return the memory with the newest task's exemplars, chosen by K-means, behind it."""
         indices = arrived.stream.of("train", [arrived.task])
+        # where nothing is chosen by validation, all exemplars serve training
+        share = self.exemplars.train_share if arrived.stream.validation else 1.0
         chosen = choose_memory(
             features(indices), arrived.stream.label[indices], indices, self.exemplars.per_class,
-            self.exemplars.train_share, seed,
+            share, seed,
         )  # fmt: skip
         return arrived.memory.joined(chosen)
 

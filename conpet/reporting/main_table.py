@@ -10,6 +10,7 @@ import pandas as pd
 from conpet.reporting.collect import Results
 from conpet.reporting.numbers import DASH, percent, spread, waiting
 from conpet.reporting.reported import reported_facts, reported_note, reported_rows
+from conpet.reporting.scenarios import stream_notes
 from conpet.reporting.significance import main_notes
 from conpet.reporting.table import Table
 from conpet.reporting.table_parts import bound_note, marks, pending_note, threads
@@ -77,6 +78,7 @@ def main(results: Results) -> Table:
             *_gap_note(results, gap),
             *free,
             *notes,
+            *stream_notes(results),
             *bound_note(results),
             *(reported_note(reported)),
             *pending_note(results),

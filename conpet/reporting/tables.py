@@ -11,6 +11,7 @@ from conpet.reporting.collect import Results
 from conpet.reporting.cost_tables import cost
 from conpet.reporting.main_table import main
 from conpet.reporting.render import terminal
+from conpet.reporting.scenarios import measured, scenarios
 from conpet.reporting.significance import significance
 from conpet.reporting.table import Table
 from conpet.reporting.table_files import write_table
@@ -23,6 +24,7 @@ TABLES: dict[str, tuple[Callable[[Results], Table], str]] = {
         "forgetting, backward transfer, mean accuracy over tasks",
     ),
     "selector": (accuracy_tables.selector, "how often the selector finds the right task"),
+    "scenarios": (scenarios, "accuracy where the task is to be found, and where it is given"),
     "cost": (cost, "weights, samples, passes, seconds, memory, bytes a task, and their slopes"),
     "significance": (significance, "each method against those it names, tested"),
     "claims": (claims, "what is claimed, measured: holds, does not hold, undecided"),
@@ -33,7 +35,7 @@ TABLES: dict[str, tuple[Callable[[Results], Table], str]] = {
 def tables_for(results: Results) -> list[str]:
     """Return the tables that say something of an experiment: not all have variants or selectors."""
     routed = any(run.metrics and run.metrics[-1]["selector_accuracy"] for run in results.runs)
-    said = {"ablation": results.has_variants, "selector": routed}
+    said = {"ablation": results.has_variants, "selector": routed, "scenarios": measured(results)}
     return [name for name in TABLES if said.get(name, True)]
 
 

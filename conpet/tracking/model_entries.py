@@ -37,7 +37,7 @@ def contest(about: Card) -> str:
 
 def note(about: Card) -> str:
     """Return a version's description: what it is, and how far it can be believed."""
-    classes = sum(map(len, about.classes))
+    classes = len({name for names in about.classes for name in names})
     text = (
         f"**{about.method}** on **{about.dataset}** with {escaped(about.backbone.title)}, "
         f"seed {about.seed}: {classes} classes in {about.task} tasks."

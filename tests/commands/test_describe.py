@@ -179,7 +179,8 @@ def test_five_rows_a_class_are_told_before_a_model_is_asked(tmp_path: Path, desc
     report, text = described(tmp_path / "few.csv", "--format", "table", "--tasks", 2)
     assert report["warnings"][0] == (
         "tasks 1, 2: no validation sample, by which the best epoch is chosen: give each class 6 "
-        "samples or more, or say split.shares [0.6, 0.2, 0.2]: then 3"
+        "samples or more, or say split.shares [0.6, 0.2, 0.2]: then 3; or say split: {validation: "
+        "false}, and the last epoch is kept"
     )
     assert "tasks 1, 2: no validation sample" in text
 
@@ -240,7 +241,7 @@ def test_raw_files_and_models_of_a_run_are_used_if_they_are_the_same(
         (["tny"], "describe: datasets: unknown dataset 'tny': did you mean 'tiny'?"),
         (["none.yaml"], "none.yaml: cannot be read: No such file or directory"),
         (["none.json", "--format", "fewrel"], "none.json: no such file: give the path of a data"),
-        (["tiny", "--tasks", "2"], "--kind, --tasks, --seed: the YAML says them: they go with --f"),
+        (["tiny", "--tasks", "2"], "--seed, --option: the YAML says them: they go with a data f"),
         (["tiny", "--max-length", "2"], "encoding.max_length: expected 8 or more, found 2"),
         ([__file__, "--format", "fewrl"], "unknown format 'fewrl': did you mean 'fewrel'?"),
         ([__file__, "--format", "marked"], "--kind: marked leaves it open: give relation or"),

@@ -16,7 +16,7 @@ MADE = "datasets/made.yaml"
 GIVEN = "datasets/given.yaml"
 SMALL = "models/small.yaml"
 PLAIN = "methods/plain.yaml"
-ORDERS = "expected {seed, tasks} or {file} or {groups, tasks}"
+ORDERS = "expected {seed, tasks} or {file} or {groups, tasks} or {names}"
 
 # file, key, value -> the whole message
 MISTAKES: list[tuple[str, str, Any, str]] = [
@@ -66,7 +66,8 @@ MISTAKES: list[tuple[str, str, Any, str]] = [
     (E, "seeds", [1, 1], f"{E}: seeds: each may stand there only once, found [1, 1]"),
     (E, "seeds", [1, "a"], f"{E}: seeds[1]: expected a whole number, found 'a'"),
     (E, "tasks", 0, f"{E}: tasks: expected 1 or more, found 0"),
-    (MADE, "kind", "x", f"{MADE}: kind: expected 'relation', 'entity' or 'sentence', found 'x'"),
+    (MADE, "kind", "x", f"{MADE}: kind: expected 'relation', 'entity', 'sentence' or 'fields', "
+     "found 'x'"),
     (MADE, "title", 0.1, f"{MADE}: title: expected text, found 0.1: put it in quotes"),
     (MADE, "split", {"scheme": "x"}, "split.scheme: expected 'official', 'per_class' or 'pooled'"),
     (MADE, "split", {"shares": [0.8]}, "split.shares: expected three shares that sum to 1, like"),

@@ -199,6 +199,38 @@ def test_how_an_addition_is_read(
     assert data.reading("add1") == expected
 
 
+def test_each_task_has_a_part_and_a_split_of_its_own(project: Project) -> None:
+    tasks = [
+        {"files": ["a.csv"]},
+        {"files": [{"name": "b.csv", "split": "train"}], "labels": {"x": "y"}, "prefix": "b "},
+        {"files": ["c.csv"], "options": {"text": "words"}, "shared": True, "classes": ["y"]},
+    ]
+    data = own(project, {"tasks": tasks, "split": {"most": 9, "validation": False}})
+    experiment = project.load()
+    assert (experiment.tasks("mine"), experiment.parts("mine")) == (3, ["base", "add1", "add2"])
+    schemes = [data.partition(part).scheme for part in data.parts()]
+    assert schemes == ["per_class", "official", "per_class"]
+    assert all(data.partition(part).most == 9 for part in data.parts())
+    assert not any(data.partition(part).validation for part in data.parts())
+    assert experiment.prepare("mine", "add1").labels == {"x": "y"}
+    assert experiment.prepare("mine", "add1").prefix == "b "
+    assert experiment.split("mine", "base").shared is False
+    assert experiment.split("mine", "add2").shared is True
+    assert experiment.split("mine", "add2").classes == ["y"]
+
+
+def test_what_is_new_is_left_out_of_what_jobs_were_told(project: Project) -> None:
+    own(project, {"files": ["a.csv"]})
+    experiment = project.load()
+    model, method = next(iter(experiment.models)), next(iter(experiment.methods))
+    texts = [
+        experiment.prepare("mine", "base").text(), experiment.split("mine", "base").text(),
+        experiment.learn("mine", model, method, 1).text(),
+    ]  # fmt: skip
+    for key in ("labels", "prefix", "shared", "shots", "validation", "least", "without_test"):
+        assert not any(f'"{key}"' in text for text in texts)
+
+
 def test_a_new_key_is_left_out_of_what_jobs_are_told(project: Project) -> None:
     own(project, {"files": ["a.csv"]})
     assert "duplicates" not in project.load().prepare("mine", "base").text()
@@ -222,6 +254,16 @@ def test_defaults_are_for_datasets_in_experiments_only(project: Project) -> None
         ({"mine": {"files": "a.csv"}}, "datasets.mine: files: expected a list, found 'a.csv'"),
         ({"mine": {"files": ["a"], "options": {"txt": "b"}}}, "datasets.mine: format table: o"),
         ({"mine": {"files": ["a"], "order": {"file": "gvn"}}}, "datasets.mine: order.file: unk"),
+        ({"mine": {"tasks": [{"files": ["a"]}], "files": ["b"]}}, "tasks: say files, generator"),
+        ({"mine": {"tasks": [{"files": ["a"], "clases": ["b"]}]}}, "tasks[0].clases: unknown key"),
+        ({"mine": {"tasks": [{}]}}, "datasets.mine: tasks[0]: give either files or generator"),
+        ({"mine": {"files": ["a"], "options": {"task": "b"}}}, "options.task, a column of n"),
+        ({"mine": {"files": ["a"], "order": {"names": ["a", "a"]}}}, "each task may stand"),
+        ({"mine": {"files": ["a"], "options": {"text": ["b", "c"]}, "kind": "sentence"}},
+         "kind: sentence, but options: a text has fields (b, c)"),
+        ({"mine": {"files": ["a"], "options": {"text": ["b", "c"]}, "template": "{b} {d} {mask}"}},
+         "template: unknown {d}: a text has {mask}, {b}, {c}"),
+        ({"mine": {"files": ["a"], "kind": "fields", "template": "{mask}"}}, "template: name"),
         ({"my/data": {"files": ["a"]}}, "datasets.my/data: a name has letters, digits, . _ +"),
         ({"made": {"files": ["a"]}}, "datasets.made: datasets/made.yaml has that name: choose"),
         ({"mine": {"files": ["a"], "kind": ["a"]}}, "datasets.mine: kind: expected 'relation', 'e"),

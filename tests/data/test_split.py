@@ -295,5 +295,3 @@ def test_at_most_so_many_of_a_class_are_drawn_and_cut() -> None:
     assert Counter(given[row].label for row in task["test"]) == {"a": 2, "b": 1, "c": 2}
     assert found["samples_beyond_most"] == 20
     assert max(row for row in rows if given[row].label == "a") > 47  # drawn, not the first ones
-    with pytest.raises(ValueError, match="most goes with scheme per_class only"):
-        Partition(scheme="official", most=20)

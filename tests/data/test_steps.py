@@ -174,3 +174,12 @@ def test_an_unknown_command_line_is_one_line_too() -> None:
     with pytest.raises(SystemExit) as ended:
         main(["fetch-dataset", "--dataset", "demo"])
     assert ended.value.code == 2
+
+
+def test_labels_are_renamed_and_kept_apart() -> None:
+    given = [Sample("1", "t", "Good"), Sample("2", "t", "fair")]
+    found = steps.rename(given, {"Good": "positive"}, "film ")
+    assert [s.label for s in found] == ["film positive", "film fair"]
+    assert steps.rename(given, {}, "") is given
+    with pytest.raises(UserError, match="labels: 'good': no sample has it: the labels are Good, f"):
+        steps.rename(given, {"good": "positive"}, "")

@@ -16,7 +16,7 @@ def test_the_temperature_that_scaled_the_scores_is_found() -> None:
     chances = np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
     labels = np.array([rng.choice(5, p=p) for p in chances])
     said = Prediction(torch.from_numpy(3 * logits).log_softmax(1))
-    tasks = np.ones(5, np.int64)
+    tasks = [np.arange(5)]
     found = calibration.fit_temperature(
         lambda t: calibration.log_probabilities(said, tasks, t), labels
     )
@@ -32,9 +32,21 @@ def test_experts_are_mixed_by_the_selector() -> None:
     scores = torch.tensor([[2.0, 0.0, -100.0, -100.0, -100.0]])
     shares = torch.tensor([[0.8, 0.2]])
     said = Prediction(scores.log_softmax(1), np.array([[1, 2]]), shares.log())
-    mixed = np.exp(calibration.log_probabilities(said, np.array([1, 1, 2, 2, 2]), 1.0))[0]
+    mixed = np.exp(calibration.log_probabilities(said, [np.arange(2), np.arange(2, 5)], 1.0))[0]
     first = 0.8 * np.exp(2) / (np.exp(2) + 1)
     assert mixed == pytest.approx([first, 0.8 - first, 0.2 / 3, 0.2 / 3, 0.2 / 3])
+
+
+def test_a_class_of_several_tasks_has_the_sum_of_its_shares() -> None:
+    scores = torch.tensor([[2.0, 0.0, 1.0]])
+    shares = torch.tensor([[0.8, 0.2]])
+    said = Prediction(scores.log_softmax(1), np.array([[1, 2]]), shares.log())
+    mixed = np.exp(calibration.log_probabilities(said, [np.arange(2), np.array([1, 2])], 1.0))[0]
+    e = np.exp([2.0, 0.0, 1.0])
+    first, second = 0.8 / (e[0] + e[1]), 0.2 / (e[1] + e[2])
+    assert mixed == pytest.approx([first * e[0], first * e[1] + second * e[1], second * e[2]])
+    same = np.exp(calibration.log_probabilities(said, [np.arange(3)] * 2, 1.0))[0]
+    assert same == pytest.approx(e / e.sum())
 
 
 def test_expected_calibration_error_by_hand() -> None:

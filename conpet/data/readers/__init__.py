@@ -19,6 +19,7 @@ from conpet.data.readers import (
     entity_typing,
     fewnerd,
     fewrel,
+    instructions,
     marked,
     table,
     tacred,
@@ -32,10 +33,11 @@ from conpet.errors import UserError
 
 __all__ = [
     "FORMATS",
-    "KINDS",
     "as_mentions",
     "check_options",
+    "fields_of",
     "has_marks",
+    "kind_of",
     "parse_marked",
     "read",
     "read_texts",
@@ -49,6 +51,7 @@ class _Reader:
     options: type[Options] = Options
     kind: str | None = None  # where its texts can be of one kind only
     says_split: Callable[[Sequence[Path]], bool] | None = None  # where records may hold it
+    fields: Callable[[Any], list[str]] | None = None  # where options may name those of a text
 
 
 _READERS = {
@@ -59,14 +62,36 @@ _READERS = {
     "ace": _Reader(ace.records, kind="relation"),
     "crossner": _Reader(crossner.records, kind="entity"),
     "clinc150": _Reader(clinc150.records, clinc150.Options, "sentence", lambda files: True),
-    "table": _Reader(table.records, table.Options, "sentence"),
+    "table": _Reader(table.records, table.Options, fields=lambda o: o.fields()),
+    "instructions": _Reader(instructions.records, kind="sentence"),
     "marked": _Reader(marked.records, says_split=marked.says_split),
     "authors": _Reader(authors.records, authors.Options),
 }
 
 FORMATS = tuple(_READERS)
-#: the kind of a format's texts, where there is only one
-KINDS = {name: reader.kind for name, reader in _READERS.items() if reader.kind}
+
+
+def kind_of(format: str, options: dict[str, Any]) -> str | None:
+    """Return the kind of a format's texts with such options; None where the user must say it.
+
+    Raises:
+        UserError: there is no such format, or it has no such option or value.
+    """
+    reader = _READERS.get(format)
+    if reader is None or reader.fields is None:
+        return reader.kind if reader else None
+    return "fields" if fields_of(format, options) else "sentence"
+
+
+def fields_of(format: str, options: dict[str, Any]) -> list[str]:
+    """Return the names of the fields of a text; none where it is a plain one.
+
+    Raises:
+        UserError: there is no such format, or it has no such option or value.
+    """
+    checked = check_options(format, options)
+    named = _READERS[format].fields
+    return named(checked) if named else []
 
 
 def says_split(format: str, files: Sequence[Path]) -> bool:
@@ -118,8 +143,10 @@ def read(
     return samples
 
 
-def read_texts(path: Path, options: dict[str, Any], report: Report) -> list[str]:
+def read_texts(path: Path, options: dict[str, Any], report: Report) -> list[str | dict[str, str]]:
     """Return the texts of a table, read as for training, or of a .txt, one a line.
+
+    A text of several fields is a mapping of their names.
 
     Args:
         options: those of the format ``table``; ``text`` names the column.
@@ -137,4 +164,4 @@ def read_texts(path: Path, options: dict[str, Any], report: Report) -> list[str]
     for number, line in enumerate(lines, start=1):
         if not line.strip():
             raise UserError(f"{at_line(file, number)}: empty: take it out: an answer is a line")
-    return lines
+    return [*lines]

@@ -56,6 +56,7 @@ class Record:
     split: str
     text: str | Sequence[str]
     spans: tuple[tuple[str, int, int], ...] = ()
+    task: str = ""
 
 
 def stem(file: RawFile) -> str:
@@ -168,7 +169,7 @@ def _sample(record: Record) -> Sample | str:
     mentions = as_mentions(text, spans)
     if isinstance(mentions, str):
         return mentions
-    return Sample(record.id, text, label, record.split, mentions)
+    return Sample(record.id, text, label, record.split, mentions, record.task)
 
 
 def as_mentions(text: str, spans: Iterable[tuple[str, int, int]]) -> tuple[Mention, ...] | str:

@@ -28,6 +28,7 @@ from tests.data.readers.cases import (
     Note,
     Outcome,
     edit,
+    line_of,
     text_faults,
     to_json,
 )
@@ -79,6 +80,52 @@ def table_jsonl() -> Format:
         TEST_ONLY: (text.replace("7", "8").encode(), Note(("8",))),
     }
     return Format("jsonl", good.encode(), bad, "table", {"id": "key"})
+
+
+def table_json() -> Format:
+    value: list[dict[str, Any]] = [
+        {"key": "b1", "text": "a café", "label": "food"},
+        {"key": "b2", "text": "tea", "label": 7},
+    ]
+    text = to_json(value)
+    bad = text_faults(text) | {
+        TRUNCATED: (text[:60].encode(), Error(line_of(text, 60), "not JSON")),
+        NO_LABEL: (edit(value, lambda v: v[1].update(label=None)), Drop("[1]", "empty label")),
+        OUTSIDE: NO_SPANS,
+        OVERLAP: NO_SPANS,
+        MISSING: (edit(value, lambda v: v[1].pop("label")), Error("[1]", "label: missing")),
+        TWICE: (edit(value, lambda v: v[1].update(key="b1")), Error("[1]", "duplicate id 'b1'")),
+        TEST_ONLY: (edit(value, lambda v: v[1].update(label=8)), Note(("8",))),
+    }
+    good = text.replace('"b', '"g')
+    return Format("json", good.encode(), bad, "table", {"id": "key"})
+
+
+def instructions() -> Format:
+    value: dict[str, Any] = {
+        "Instances": [
+            {"id": "b1", "input": "a café", "output": ["food"], "options": ["food", "drink"]},
+            {"id": "b2", "instruction": "tea", "input": "", "output": "drink"},
+        ]
+    }
+    text = to_json(value)
+
+    def second(change: dict[str, Any]) -> bytes:
+        return edit(value, lambda v: v["Instances"][1].update(change))
+
+    bad = text_faults(text) | {
+        TRUNCATED: (text[:60].encode(), Error(line_of(text, 60), "not JSON")),
+        NO_LABEL: (second({"output": " "}), Drop("Instances[1]", "empty label")),
+        OUTSIDE: NO_SPANS,
+        OVERLAP: NO_SPANS,
+        MISSING: (
+            edit(value, lambda v: v["Instances"][1].pop("output")),
+            Error("Instances[1]", "output: missing"),
+        ),
+        TWICE: (second({"id": "b1"}), Error("Instances[1]", "duplicate id 'b1'")),
+        TEST_ONLY: (second({"output": "dish"}), Note(("dish",))),
+    }
+    return Format("json", text.replace('"b', '"g').encode(), bad, "instructions")
 
 
 def parquet(keys: list[str], texts: Any, labels: list[str | None], name: str = "label") -> bytes:

@@ -24,6 +24,8 @@ FORMATS = {
     "crossner": cases_entities.crossner(),
     "clinc150": cases_texts.clinc150(),
     "table (csv)": cases_texts.csv(),
+    "instructions": cases_texts.instructions(),
+    "table (json)": cases_texts.table_json(),
     "table (jsonl)": cases_texts.table_jsonl(),
     "table (parquet)": cases_texts.table_parquet(),
     "marked": cases_texts.marked(),

@@ -1,0 +1,253 @@
+"""A first YAML for files of one's own: what is guessed stands in it, with a word why."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from conpet.commands.checks import DataChecks, open_experiment
+from conpet.config.dataset import Partition
+from conpet.config.raw import RawFile
+from conpet.data import readers
+from conpet.data.guess import Look, as_json, look, name_without_split, split_of
+from conpet.data.report import Report
+from conpet.data.shortage import least_rows
+from conpet.errors import UserError
+from conpet.files import write_text
+from conpet.names import name_of
+from conpet.temporary import scratch
+
+_METHODS = "[finetune, emr, static_emr, dynamic, joint]"
+_MANY = 50  # classes that ten tasks are cut of
+_TO_TRAIN = 2  # samples of a label, of which one serves validation
+
+
+@dataclass(frozen=True)
+class _Group:
+    """Files that belong together: a dataset, or one task of a stream."""
+
+    name: str
+    files: list[Path]
+    look: Look
+    labels: Counter[str]
+    trained: Counter[str]
+
+    @property
+    def has_split(self) -> bool:
+        """Whether the data say what is trained on."""
+        own = self.look.format == "clinc150" or "split" in self.look.options
+        named = {split_of(file) for file in self.files}
+        return own or named >= {"train", "test"}
+
+    def split_of(self, file: Path) -> str:
+        """Return the split of a file, where those of all files together are one."""
+        return split_of(file) if self.has_split else ""
+
+
+def begin(
+    files: Sequence[Path], name: str, folder: Path, config_dir: Path
+) -> tuple[Path, list[str]]:
+    """Write NAME.yaml, an experiment on files, into a folder; return its path and what is guessed.
+
+    Args:
+        name: of the experiment and its dataset; guessed from the files where empty.
+
+    Raises:
+        UserError: a file cannot be read or guessed, or the YAML is there already.
+    """
+    groups = _grouped(files)
+    name = name or name_of(_named(groups))
+    out = folder / f"{name}.yaml"
+    if out.exists():
+        raise UserError(f"{out}: is there already: give --name, or delete it")
+    for taken in ("datasets", "experiments"):
+        if (config_dir / taken / f"{name}.yaml").is_file():
+            raise UserError(f"{config_dir}/{taken}/{name}.yaml has that name: give --name")
+    text = _text(name, groups, folder)
+    with scratch() as place:
+        (place / out.name).write_text(text, encoding="utf-8")
+        open_experiment(str(place / out.name), config_dir, DataChecks())
+    write_text(out, text)
+    said = [f"{group.name}: {line}" for group in groups for line in group.look.said]
+    return out, [*said, *(f"{g.name}: {len(g.labels)} labels" for g in groups)]
+
+
+def _grouped(files: Sequence[Path]) -> list[_Group]:
+    """Put files of different splits of one thing together, in the order given."""
+    for file in files:
+        if not file.is_file():
+            raise UserError(f"{file}: no such file: give the paths of data files")
+    found: dict[tuple[str, str], list[Path]] = {}
+    for file in files:
+        found.setdefault((str(file.absolute().parent), name_without_split(file)), []).append(file)
+    groups = []
+    for (parent, base), members in found.items():
+        looks = [look(file) for file in members]
+        for file, other in zip(members, looks, strict=True):
+            if (other.format, other.options) != (looks[0].format, looks[0].options):
+                raise UserError(f"{file}: reads otherwise than {members[0]}: give them alone")
+        name = name_of(base or Path(parent).name)
+        groups.append(_Group(name, members, looks[0], *_labels(members, looks[0])))
+    return groups
+
+
+def _labels(files: Sequence[Path], about: Look) -> tuple[Counter[str], Counter[str]]:
+    """Return how many samples each label has, in all and to train on."""
+    root = Path(os.path.commonpath([file.absolute().parent for file in files]))
+    raw = [
+        RawFile(name=file.absolute().relative_to(root).as_posix(), split=split_of(file))
+        for file in files
+    ]
+    options = {key: value for key, value in about.options.items() if key}
+    samples = readers.read(about.format, root, raw, options, Report())
+    trained = Counter(sample.label for sample in samples if sample.split in ("train", ""))
+    return Counter(sample.label for sample in samples), trained
+
+
+def _named(groups: Sequence[_Group]) -> str:
+    if len(groups) == 1:
+        return groups[0].name
+    common = Path(os.path.commonpath([f.absolute().parent for g in groups for f in g.files])).name
+    return common or "stream"
+
+
+def _text(name: str, groups: Sequence[_Group], folder: Path) -> str:
+    shown = " ".join(_path(file, folder) for group in groups for file in group.files)
+    lines = [
+        f"# By `conpet init {shown}`. What is guessed says so: change what is wrong, then",
+        f"#   conpet describe {name}.yaml                            what becomes of the data",
+        f"#   snakemake tables --config experiment={name}.yaml       the methods compared",
+        f"title: {as_json(name)}",
+        "datasets:",
+        f"  {name}:",
+    ]
+    body = _dataset(groups[0], folder) if len(groups) == 1 else _stream(groups, folder)
+    return "\n".join([
+        *lines, *(f"    {line}" for line in body),
+        "# any of config/methods; `make list` shows them", f"methods: {_METHODS}",
+        "seeds: [100]                      # three, as [100, 200, 300], tell luck from difference",
+        "settings:",
+        "  training: {epochs: 3, batch_size: 8, lr: 1.0e-3}",
+        "  replay: {batches: 200}          # what a task may cost, validation included",
+        "  encoding: {max_length: 128}     # tokens; `conpet describe` says how many texts are cut",
+        "",
+    ])  # fmt: skip
+
+
+def _dataset(group: _Group, folder: Path) -> list[str]:
+    tasks = group.look.tasks
+    lines = [*_reading(group, folder), *_template(group)]
+    classes = len(group.labels)
+    if tasks:
+        lines += [
+            "# the tasks that the column names, in their order of appearance (guessed)",
+            f"order: {{names: {as_json(list(tasks))}}}",
+            "# true: a label that several tasks have means the same in all (guessed)",
+            "shared: true",
+        ]
+    else:
+        count = _task_count(classes)
+        lines += [
+            f"# {classes} labels: sorted, shuffled by the seed, cut into {_tasks(count)} (guessed)",
+            f"order: {{seed: 100, tasks: {count}}}",
+        ]
+    return [*lines, *_split([group])]
+
+
+def _stream(groups: Sequence[_Group], folder: Path) -> list[str]:
+    sets = [set(group.labels) for group in groups]
+    same = all(labels == sets[0] for labels in sets)
+    overlap = {
+        label for i, labels in enumerate(sets) for other in sets[:i] for label in labels & other
+    }
+    lines = _template(groups[0])
+    if same:
+        lines += [
+            "# all have the same labels: taken for the same classes (guessed)",
+            "shared: true",
+        ]
+    lines.append("# a task each, in the order given")
+    lines.append("tasks:")
+    for group in groups:
+        body = _reading(group, folder)
+        if overlap and not same:
+            body.insert(
+                0, "# some labels stand elsewhere too; the prefix keeps them apart (guessed)"
+            )
+            body.append(f"prefix: {as_json(f'{group.name} ')}")
+        first = next(i for i, line in enumerate(body) if not line.startswith("#"))
+        lines += [f"  {line}" for line in body[:first]]
+        lines += [
+            f"  {'-' if number == 0 else ' '} {line}" for number, line in enumerate(body[first:])
+        ]
+    return [*lines, *_split(groups)]
+
+
+def _reading(group: _Group, folder: Path) -> list[str]:
+    options = {key: value for key, value in group.look.options.items() if key}
+    lines = [f"# {line} (guessed)" for line in group.look.said]
+    lines.append(f"format: {group.look.format}")
+    lines += [f"options: {as_json(options)}"] if options else []
+    entries = [as_json(_entry(file, group, folder)) for file in group.files]
+    return [*lines, f"files: [{', '.join(entries)}]"]
+
+
+def _entry(file: Path, group: _Group, folder: Path) -> Any:
+    path, split = _path(file, folder), group.split_of(file)
+    if not split:
+        return path
+    name = path if not path.startswith(("..", "/")) else f"{group.name}/{file.name}"
+    return {"name": name, "split": split} | ({} if name == path else {"url": path})
+
+
+def _path(file: Path, folder: Path) -> str:
+    return Path(os.path.relpath(file.absolute(), folder.absolute())).as_posix()
+
+
+def _template(group: _Group) -> list[str]:
+    options = group.look.options
+    if kind := options.get(""):
+        return [f"kind: {kind}"]
+    text = options.get("text")
+    if isinstance(text, list | dict):
+        named = " ".join(f"{{{name}}}" for name in text)
+        template = f"{named} The answer is {{mask}}."
+        return ["# the whole text, fields and all; the model is read at the mask",
+                f"template: {as_json(template)}"]  # fmt: skip
+    if readers.kind_of(group.look.format, {}) != "sentence":
+        return []
+    return ["# what ends every text; the model is read at the mask",
+            'template: "The topic is {mask}."']  # fmt: skip
+
+
+def _split(groups: Sequence[_Group]) -> list[str]:
+    own = [group.has_split for group in groups]
+    need = _TO_TRAIN if all(own) else least_rows(Partition().shares) or 1
+    counts = [
+        (group.trained[label], _TO_TRAIN) if group.has_split else (group.labels[label], need)
+        for group in groups
+        for label in group.labels
+    ]
+    rare = sum(count < least for count, least in counts)
+    lines = ["# each class is cut into training, validation and test"]
+    shares = "shares: [0.8, 0.1, 0.1]"
+    if all(own):
+        lines = ["# the split is the files' own (guessed); a tenth validates where no part does"]
+        shares = ""
+    lines += [f"# labels with fewer than {need} samples are dropped: {rare}"] if rare else []
+    scheme = "scheme: official" if all(own) else "" if any(own) else "scheme: per_class"
+    said = [word for word in (scheme, shares, f"least: {need}" if rare else "") if word]
+    return [*lines, f"split: {{{', '.join(said)}}}"]
+
+
+def _tasks(count: int) -> str:
+    return f"{count} task{'s'[: count > 1]}"
+
+
+def _task_count(classes: int) -> int:
+    """Return into how many tasks so many classes are cut: two classes a task at least."""
+    return 10 if classes >= _MANY else max(1, min(5, classes // 2))

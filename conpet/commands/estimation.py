@@ -1,0 +1,232 @@
+"""What an experiment will cost, before it is run: counted by a dry run, timed on a few steps.
+
+In a dry run every learner follows its plans to the end, with a backbone that counts what passes it
+and computes nothing. So the counts are those that the states of a real run hold, whatever the
+learner does.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from conpet.commands.described_work import Work
+from conpet.commands.jobs import as_told, open_encoded
+from conpet.config import Experiment
+from conpet.data.stream import Stream
+from conpet.learners import learner_class
+from conpet.learners.assembly import assemble, needed_states
+from conpet.learners.base import Learner, Seeds
+from conpet.models.backbone import Backbone
+from conpet.models.passed import Passed
+from conpet.models.process import computing
+from conpet.progress import Progress
+from conpet.provenance import cpu
+from conpet.replay.exemplars import Memory
+from conpet.run import RunKey
+from conpet.run.reading import read_run
+from conpet.temporary import scratch
+
+TIMED_SECONDS = 4.0
+_TIMED_BATCHES = 4
+_IMPORTS = "import conpet.learners.assembly, transformers.models.bert.modeling_bert, peft"
+
+
+class DryBackbone(Backbone):
+    """A backbone that counts, and answers noise that depends on the sample alone."""
+
+    def _hidden(self, stream: Stream, indices: np.ndarray) -> Tensor:
+        rng = np.random.default_rng(0)
+        table = rng.standard_normal((997, self.width), np.float32)
+        touched = sum((p.flatten()[0] for p in self.parameters()), torch.zeros(()))
+        return torch.from_numpy(table[indices % len(table)]) + 0.0 * touched
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What all tasks of one run cost: jobs, what passes the backbone, bytes of states kept."""
+
+    jobs: int
+    passed: Passed
+    stored: int
+
+
+@dataclass(frozen=True)
+class Speed:
+    """Tokens a second, trained and forward, and the seconds that a job takes to begin."""
+
+    trained: float
+    forward: float
+    start: float
+
+    def seconds(self, cost: Cost) -> float:
+        """Return what a run takes."""
+        passed = cost.passed
+        passes = passed.trained_tokens / self.trained + passed.forward_tokens / self.forward
+        return passes + cost.jobs * self.start
+
+
+@dataclass(frozen=True)
+class _Cell:
+    """One method on one dataset, with what it is learnt from."""
+
+    experiment: Experiment
+    keys: tuple[str, str, str]
+    snapshot: Path
+    encoded: Sequence[Path]
+    folder: Path
+
+    def learner(self, task: int, kind: type[Backbone], memory: Memory | None = None) -> Learner:
+        """Return the cell's learner at a task, nothing loaded."""
+        dataset, model, method = self.keys
+        about = self.experiment.learn(dataset, model, method, task)
+        seeds = Seeds(self.experiment.seeds[0], dataset)
+        stream = as_told(about, open_encoded(self.encoded, task), seeds)
+        progress = Progress("estimate")
+        progress.quiet = True
+        return assemble(about, (model, self.snapshot), stream, seeds, memory, progress, kind)
+
+
+def estimate(
+    experiment: Experiment, results: Path, mirror: Path | None
+) -> tuple[list[dict[str, Any]], str]:
+    """Return a row for each method on each dataset and model, and where the seconds are from."""
+    rows = []
+    start = _start_seconds()
+    for dataset in experiment.datasets:
+        with scratch() as folder:
+            work = Work(experiment, dataset, results, mirror, folder)
+            for model in experiment.models:
+                snapshot, encoded = work.snapshot(model), work.encoded(model)
+                speed: Speed | None = None
+                for method in experiment.methods:
+                    place = folder / f"{model}-{method}"
+                    cell = _Cell(experiment, (dataset, model, method), snapshot, encoded, place)
+                    with computing(experiment.settings(dataset, model, method).compute):
+                        cost = count(cell)
+                        speed = speed or measure(cell, start)
+                    rows.append(_row(cell, cost, speed, results))
+    return rows, cpu()
+
+
+def count(cell: _Cell) -> Cost:
+    """Follow all plans of a run with a backbone that counts."""
+    dataset, _, method = cell.keys
+    total, jobs = Passed(), 0
+    states: list[Path] = []
+    selector: Path | None = None
+    memory: Memory | None = None
+    kind = learner_class(cell.experiment.methods[method].learner)
+    stored = 0
+    for task in range(1, cell.experiment.tasks(dataset) + 1):
+        if kind.experts and task > 1:
+            chooser: Any = cell.learner(task, DryBackbone, memory)
+            chooser.load(states, selector)
+            chooser.train_selector()
+            selector = cell.folder / f"selector{task}"
+            stored += _save(chooser, selector)
+            _add(total, chooser.backbone.passed)
+            jobs += 1
+        learner = cell.learner(task, DryBackbone, memory)
+        learner.load(needed_states(kind, states), selector)
+        learner.train()
+        memory = learner.keep()
+        states.append(cell.folder / f"state{task}")
+        stored += _save(learner, states[-1])
+        indices = learner.stream.of("test", range(1, task + 1))
+        if len(indices):
+            learner.predict_in_task(indices, learner.predict(indices))
+        _add(total, learner.backbone.passed)
+        jobs += 2  # it is trained, and evaluated
+    return Cost(jobs, total, stored)
+
+
+def _save(learner: Any, folder: Path) -> int:
+    folder.mkdir(parents=True)
+    learner.save(folder)
+    return sum(path.stat().st_size for path in folder.rglob("*.safetensors"))
+
+
+def _add(total: Passed, more: Passed) -> None:
+    total.add(more.trained_samples, more.trained_tokens, trained=True)
+    total.add(more.forward_samples, more.forward_tokens, trained=False)
+
+
+def measure(cell: _Cell, start: float) -> Speed:
+    """Time a few batches of the cell's first plan, with gradient and without."""
+    learner = cell.learner(1, Backbone)
+    backbone, stream = learner.backbone, learner.stream
+    batches = [batch for epoch in learner.plan().epochs for batch in epoch]
+
+    def rate(work: Any, batches: Sequence[np.ndarray]) -> float:
+        work(batches[0])  # the first is slower
+        tokens, begun = 0, time.perf_counter()
+        for number, batch in enumerate(batches[1:] or batches):
+            work(batch)
+            tokens += backbone.tokens(stream.lengths[batch])
+            if number >= _TIMED_BATCHES and time.perf_counter() - begun > TIMED_SECONDS:
+                break
+        return tokens / (time.perf_counter() - begun)
+
+    def train(batch: np.ndarray) -> None:
+        backbone.hidden(stream, batch).sum().backward()
+
+    everything = np.concatenate(batches)
+    size = backbone.eval_batch_size
+    large = [everything[i : i + size] for i in range(0, len(everything), size)]
+    return Speed(
+        rate(train, batches), rate(lambda batch: backbone.features(stream, batch), large), start
+    )
+
+
+def _start_seconds() -> float:
+    """Return how long a job takes until it begins: Python and its libraries."""
+    begun = time.perf_counter()
+    subprocess.run([sys.executable, "-c", _IMPORTS], check=True)
+    return time.perf_counter() - begun
+
+
+def _row(cell: _Cell, cost: Cost, speed: Speed, results: Path) -> dict[str, Any]:
+    dataset, model, method = cell.keys
+    seeds = len(cell.experiment.seeds)
+    seconds, source = speed.seconds(cost), "a few steps"
+    if (known := _known_rate(cell, results)) is not None:
+        seconds, source = cost.passed.trained_tokens * known, "results"
+    return {
+        "dataset": dataset, "model": model, "method": method, "seeds": seeds,
+        "jobs": seeds * cost.jobs, "samples": seeds * cost.passed.trained_samples,
+        "tokens": seeds * cost.passed.trained_tokens,
+        "forward_tokens": seeds * cost.passed.forward_tokens,
+        "tflop": round(seeds * _flop(cell, cost.passed) / 1e12, 1),
+        "bytes": seeds * cost.stored, "hours": round(seeds * seconds / 3600, 3), "from": source,
+    }  # fmt: skip
+
+
+def _flop(cell: _Cell, passed: Passed) -> float:
+    """Return it as the cost table does: 4 N a trained token and 2 a tuned weight, 2 N forward."""
+    backbone = cell.learner(1, DryBackbone).backbone
+    tuned = sum(p.numel() for p in backbone.parameters())
+    every = backbone.total_parameters
+    return (4 * every + 2 * tuned) * passed.trained_tokens + 2 * every * passed.forward_tokens
+
+
+def _known_rate(cell: _Cell, results: Path) -> float | None:
+    """Return seconds a trained token of runs that are there, learnt on this kind of machine."""
+    dataset, model, method = cell.keys
+    seconds = tokens = 0.0
+    for seed in cell.experiment.seeds:
+        key = RunKey(cell.experiment.name, dataset, model, method, seed)
+        for training in read_run(results / key.path, key, cell.experiment.tasks(dataset)).trainings:
+            if training.timing.get("cpu") == cpu():
+                seconds += training.seconds
+                tokens += int(training.state.get("tokens_passed", 0))
+    return seconds / tokens if tokens else None

@@ -1,0 +1,44 @@
+"""What is known of an experiment before it is run: hours, and the data that a user must bring."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from conpet.commands.checks import DataChecks
+from conpet.config.loading import load_datasets
+from conpet.config.raw import RawFile
+from conpet.config.strict import read_yaml
+from conpet.errors import UserError
+from conpet.files import read_json
+
+FILE = "estimate.json"
+
+
+def known(experiment: Path, config_dir: Path, results: Path) -> str:
+    """Return what follows an experiment's title in a list: hours estimated, data to bring."""
+    said = []
+    path = results / experiment.stem / FILE
+    if path.is_file() and isinstance(found := read_json(path), dict) and "hours" in found:
+        said.append(f"about {found['hours']:.1f} h on {found.get('cpu', 'a machine')}")
+    if names := _brought(experiment, config_dir):
+        said.append(f"bring {', '.join(names)}")
+    return f" ({'; '.join(said)})" if said else ""
+
+
+def _brought(experiment: Path, config_dir: Path) -> list[str]:
+    """Return the datasets of which some file has no address."""
+    try:
+        datasets = read_yaml(experiment).get("datasets", [])
+        data, _ = load_datasets(datasets, config_dir, str(experiment), DataChecks())
+    except UserError:
+        return []  # it is told where the experiment is asked for
+    return [
+        name
+        for name, dataset in data.items()
+        if any(_absent(file) for part in dataset.parts() for file in dataset.part(part).sources())
+        and dataset.generator is None
+    ]
+
+
+def _absent(file: RawFile) -> bool:
+    return file.url is None

@@ -1,0 +1,63 @@
+"""Before anything is learnt: a first YAML for one's own files, and what an experiment will cost."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from typer import Argument, Option
+
+from conpet.commands import options as o
+
+app = typer.Typer()
+
+
+@app.command()
+def init(
+    files: Annotated[
+        list[Path], Argument(help="texts with labels; files of several sets: a task each")
+    ],
+    name: Annotated[str, Option(help="of the experiment (default: as the files)")] = "",
+    out: Annotated[Path, Option(help="folder to write NAME.yaml to", file_okay=False)] = Path(),
+    config_dir: o.ConfigDir = o.CONFIG,
+) -> None:
+    """Look at files, and write a commented YAML that compares methods on them."""
+    from conpet.commands.beginning import begin
+
+    written, said = begin(files, name, out, config_dir)
+    for line in said:
+        print(f"guessed: {line}")
+    print(f"{written}: read it, then: conpet describe {written}")
+
+
+@app.command()
+def estimate(
+    experiment: o.Name,
+    results: o.Results = o.RESULTS,
+    mirror: o.Mirror = None,
+    config_dir: o.ConfigDir = o.CONFIG,
+) -> None:
+    """Say what an experiment will cost: jobs, samples, tokens, TFLOP, bytes, hours here."""
+    from conpet.commands.checks import open_experiment
+    from conpet.commands.description_text import columns
+    from conpet.commands.estimation import estimate
+    from conpet.commands.estimation_file import FILE
+    from conpet.files import write_json
+
+    about = open_experiment(experiment, config_dir)
+    rows, machine = estimate(about, results, mirror)
+    head = ["method", "jobs", "samples", "tokens", "TFLOP", "MB kept", "hours", "seconds from"]
+    for dataset, model in dict.fromkeys((row["dataset"], row["model"]) for row in rows):
+        mine = [row for row in rows if (row["dataset"], row["model"]) == (dataset, model)]
+        cells = [
+            [r["method"], r["jobs"], r["samples"], r["tokens"], f"{r['tflop']:,.1f}",
+             f"{r['bytes'] / 1e6:,.1f}", f"{r['hours']:.2f}", r["from"]]
+            for r in mine
+        ]  # fmt: skip
+        print(f"{dataset} with {model}, {mine[0]['seeds']} seed{'s'[: mine[0]['seeds'] > 1]}")
+        print("\n".join(f"  {line}" for line in columns([head, *cells], 1)))
+    hours = round(sum(row["hours"] for row in rows), 3)
+    print(f"in all {hours:.1f} hours, one job at a time, on {machine} as busy as it is now")
+    # where `conpet targets` finds it
+    write_json(results / about.name / FILE, {"hours": hours, "cpu": machine, "rows": rows})

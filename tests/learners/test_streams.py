@@ -1,0 +1,143 @@
+"""Streams other than a set cut into classes: shared labels, no validation, few shots."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from conpet.data.encoding import encode_part
+from conpet.data.stream import Stream
+from conpet.data.tokenizer import open_tokenizer
+from conpet.errors import UserError
+from conpet.learners import learner_class, names
+from tests.tiny import CLASSES, ENCODE, World, make_samples, make_snapshot
+
+NAMES = ["even", "odd"]
+QUICK: dict[str, Any] = {"training": {"epochs": 1}}
+
+
+class Domains(World):
+    """Three tasks of other words, with the same two classes; nothing to choose by."""
+
+    validation = False
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.snapshot = make_snapshot(folder / "model")
+        self.encoded = folder / "domains.safetensors"
+        samples = [
+            replace(s, label=NAMES[int(s.label.removeprefix("class")) % 2]) for s in make_samples()
+        ]
+        per_class = len(samples) // CLASSES
+        tasks = []
+        for t in range(3):
+            rows = range(2 * t * per_class, 2 * (t + 1) * per_class)
+            cut = {k: [r for r in rows if samples[r].split == k] for k in ("train", "test")}
+            tasks.append({"task": t + 1, "classes": NAMES, **cut, "valid": []})
+        encode_part(samples, tasks, ENCODE, open_tokenizer(self.snapshot), self.encoded)
+
+    def stream(self, task: int, encoded: Path | None = None) -> Stream:
+        return replace(super().stream(task, encoded), validation=self.validation)
+
+
+@pytest.fixture(scope="module")
+def domains(tmp_path_factory: pytest.TempPathFactory) -> Domains:
+    return Domains(tmp_path_factory.mktemp("domains"))
+
+
+def test_shared_classes_keep_their_numbers(domains: Domains) -> None:
+    stream = domains.stream(2)
+    assert (stream.names, stream.seen, stream.coming) == (NAMES, 2, 0)
+    assert stream.class_task.tolist() == [1, 1]
+    assert [stream.columns(t).tolist() for t in (1, 2)] == [[0, 1], [0, 1]]
+    assert (stream.known(0), stream.known(1), stream.known(2)) == (0, 2, 2)
+    assert (stream.shared, stream.scenario) == (True, "domain-incremental")
+    assert set(stream.label.tolist()) == {0, 1}
+    with pytest.raises(UserError, match="several tasks have the same"):
+        stream.class_range(2)
+
+
+def test_classes_of_their_own_are_ranges(world: World) -> None:
+    stream = world.stream(3)
+    assert [stream.class_range(t) for t in (1, 2, 3)] == [(0, 2), (2, 4), (4, 6)]
+    assert stream.columns(3).tolist() == [4, 5]
+    assert (stream.known(2), world.stream(1).coming) == (4, 4)
+    assert (stream.shared, stream.scenario) == (False, "class-incremental")
+
+
+@pytest.mark.parametrize("learner", names())
+def test_every_learner_learns_domains_without_validation(
+    learner: str, domains: Domains, tmp_path: Path
+) -> None:
+    replays = ["dynamic"] if learner_class(learner).needs_old else ["none", "dynamic"]
+    for replay in replays:
+        domains.run(learner, tmp_path / replay, tasks=2, replay=replay, **QUICK)
+        newest = domains.newest
+        indices = newest.stream.of("test", [1, 2])
+        found = newest.predict(indices)
+        assert found.scores.shape == (len(indices), 2)
+        assert torch.allclose(found.scores.exp().sum(1), torch.ones(len(indices)), atol=1e-5)
+        assert set(newest.predict_in_task(indices, found)) <= {0, 1}
+        # nothing was chosen: the last epoch is kept
+        assert newest.history.best_epoch == newest.history.epochs[-1]["epoch"]
+        assert all(entry["valid_accuracy"] is None for entry in newest.history.epochs)
+
+
+def test_exemplars_all_serve_training_where_nothing_is_validated(
+    domains: Domains, tmp_path: Path
+) -> None:
+    domains.run("linear", tmp_path, tasks=2, replay="memory", **QUICK)
+    memory = domains.newest.keep()
+    # four of each class and task: a class that comes again is kept of both
+    assert (len(memory.train), len(memory.valid)) == (16, 0)
+
+
+def test_what_lacks_validation_by_accident_is_refused(
+    domains: Domains, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(domains, "validation", True)
+    with pytest.raises(UserError, match="task 1: no validation sample"):
+        domains.learner("linear", 1).train()
+
+
+def test_where_the_task_is_given_its_own_classes_compete(world: World, tmp_path: Path) -> None:
+    for learner in ("linear", "experts"):
+        world.run(learner, tmp_path / learner, replay="dynamic", **QUICK)
+        newest = world.newest
+        indices = newest.stream.of("test", [1, 2, 3])
+        found = newest.predict(indices)
+        given = newest.predict_in_task(indices, found)
+        assert (newest.stream.class_task[given] == newest.stream.task[indices]).all()
+        labels = newest.stream.label[indices]
+        right, whole = given == labels, found.labels() == labels
+        if learner == "linear":
+            assert (right | ~whole).all()  # what is best of all is best of its own
+        else:
+            routed = found.selected[:, 0] == newest.stream.task[indices]  # type: ignore[index]
+            assert (given == found.labels())[routed].all()
+            assert right.mean() > whole.mean()
+
+
+def test_a_few_shots_are_drawn_by_the_seed(world: World) -> None:
+    stream = world.stream(2)
+
+    def seeds(seed: int) -> Any:
+        return lambda *purpose: seed + sum(map(len, map(str, purpose)))
+
+    few = stream.drawn(5, seeds(1))
+    train = few.of("train", [1, 2])
+    assert np.bincount(stream.label[train]).tolist() == [5] * 4
+    assert train.tolist() != few.of("train", [1]).tolist()
+    assert few.drawn(5, seeds(1)).of("train", [1, 2]).tolist() == train.tolist()
+    assert stream.drawn(5, seeds(2)).of("train", [1, 2]).tolist() != train.tolist()
+    for split in ("valid", "test"):
+        assert few.of(split, [1, 2]).tolist() == stream.of(split, [1, 2]).tolist()
+    # a task is drawn alike whatever follows it
+    assert world.stream(1).drawn(5, seeds(1)).of("train", [1]).tolist() == [
+        i for i in train if stream.task[i] == 1
+    ]

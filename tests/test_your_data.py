@@ -1,0 +1,310 @@
+"""Every example of docs/your-data.md, from raw files to a table, and a learner asked afterwards."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from conpet.commands import estimation, main
+from conpet.commands.checks import open_experiment
+from conpet.files import read_json
+from tests.chain import write_yaml
+from tests.conftest import ROOT
+from tests.tiny import make_snapshot
+
+pytestmark = pytest.mark.slow
+
+PAGE = (ROOT / "docs" / "your-data.md").read_text(encoding="utf-8")
+QUICK = """models: [tiny]
+settings:
+  training: {epochs: 1, batch_size: 4, lr: 0.01}
+  replay: {batches: 6, valid_batch_size: 4}
+  encoding: {max_length: 24}
+"""
+
+
+def examples() -> dict[str, str]:
+    """The YAML of each section that has one."""
+    found = {}
+    for section in PAGE.split("\n## ")[1:]:
+        lines = [line[4:] for line in section.splitlines() if line.startswith("    ")]
+        if yaml := "\n".join(
+            line for line in lines if not line.startswith(("conpet", "snakemake"))
+        ):
+            found[section.splitlines()[0]] = yaml
+    return found
+
+
+def write_rows(path: Path, head: list[str], rows: list[list[str]]) -> None:
+    with path.open("w", newline="") as file:
+        csv.writer(file).writerows([head, *rows])
+
+
+def text(c: int, i: int) -> str:
+    return f"the w{c}x{i % 3} a w{c}x{(i + 1) % 3}" + " the" * (i % 4)
+
+
+def write_files(folder: Path) -> None:
+    """The files that the page's examples name."""
+    topics = [[text(c, i), f"topic{c}"] for c in range(4) for i in range(20)]
+    write_rows(folder / "topics.csv", ["words", "topic"], topics)
+    for name, count in (("train", 12), ("test", 6)):
+        rows = [[text(c, i), f"topic{c}"] for c in range(4) for i in range(count)]
+        rows += [["the", "rare"]]
+        write_rows(folder / f"{name}.csv", ["text", "label"], rows)
+    intents = [{"text": text(c, i), "label": ("pay", "ask", "go")[c]}
+               for c in range(3) for i in range(20)]  # fmt: skip
+    (folder / "intents.jsonl").write_text("\n".join(map(json.dumps, intents)) + "\n")
+    for name, low, labels in (
+        ("moods", 0, ["topic0", "sad"]),
+        ("shop", 0, ["negative", "positive", "none"]),
+        ("film", 3, ["Bad", "Good"]),
+        ("more", 4, ["late0", "late1"]),
+    ):
+        rows = [[text(low + c, i), label] for c, label in enumerate(labels) for i in range(20)]
+        write_rows(folder / f"{name}.csv", ["text", "label"], rows)
+    pairs = [[text(c, i), text(5 - c, i), ("yes", "no")[c]] for c in range(2) for i in range(20)]
+    write_rows(folder / "pairs.csv", ["premise", "hypothesis", "label"], pairs)
+    marked = [
+        {"text": f"<e1>w{c}x{i % 3}</e1> is <e2>w{c}x{(i + 1) % 3}</e2>", "label": f"r{c}"}
+        for c in range(4)
+        for i in range(20)
+    ]
+    (folder / "relations.jsonl").write_text("\n".join(map(json.dumps, marked)) + "\n")
+
+
+class Place:
+    """A folder with the files, a config with a tiny model, and the commands of the workflow."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.config = folder, folder / "config"
+        make_snapshot(folder / "model")
+        write_files(folder)
+        for kind in ("methods", "datasets"):
+            (self.config / kind).mkdir(parents=True)
+        for name in ("finetune", "static_emr", "dynamic"):
+            path = ROOT / "config" / "methods" / f"{name}.yaml"
+            (self.config / "methods" / path.name).write_bytes(path.read_bytes())
+        write_yaml(self.config / "models/tiny.yaml", {
+            "title": "Tiny", "licence": "none", "pooling": "mask",
+            "lora_targets": ["query", "value"],
+            "source": {"kind": "folder", "path": str(folder / "model")},
+        })  # fmt: skip
+
+    def write(self, name: str, yaml: str) -> Path:
+        path = self.folder / f"{name}.yaml"
+        path.write_text(f"{yaml}\n{QUICK}")
+        return path
+
+    def run(self, path: Path, methods: list[str] | None = None) -> Path:
+        """Do what the workflow does, for the first seed; return the experiment's results."""
+        experiment = open_experiment(str(path), self.config)
+        (dataset,) = experiment.datasets
+        results = self.folder / "results"
+        here, snapshot = results / path.stem / dataset, results / "models" / "tiny"
+        of = ["--config-dir", self.config, "--experiment", path]
+
+        def say(*words: str | int | Path) -> None:
+            main([str(word) for word in words])
+
+        if not snapshot.exists():
+            say("fetch-model", *of, "--model", "tiny", "--out", snapshot)
+        encoded: list[str | Path] = []
+        before: list[str | Path] = []
+        for part in experiment.parts(dataset):
+            data, named = results / "data" / dataset / part, ["--dataset", dataset, "--part", part]
+            tasks, out = here / f"{part}.tasks.json", here / "tiny" / f"{part}.safetensors"
+            samples = data / "samples.parquet"
+            say("fetch-dataset", *of, *named, "--out", data / "raw")
+            say("prepare", *of, *named, "--raw", data / "raw", "--out", samples, "--report",
+                data / "prepare.json")  # fmt: skip
+            say("split", *of, *named, "--samples", samples, "--raw", data / "raw", *before, "--out",
+                tasks)  # fmt: skip
+            say("encode", *of, "--dataset", dataset, "--model", "tiny", "--snapshot", snapshot,
+                "--samples", samples, "--tasks", tasks, "--out", out)  # fmt: skip
+            before += ["--before", tasks]
+            encoded += ["--encoded", out]
+        opened = ["--snapshot", snapshot, *encoded]
+        for method in methods or experiment.methods:
+            experts = experiment.methods[method].learner == "experts"
+            run = here / "tiny" / method / f"seed{experiment.seeds[0]}"
+            states: list[str | Path] = []
+            for task in range(1, experiment.tasks(dataset) + 1):
+                at, selector = run / f"task{task:02d}", list[str | Path]()
+                cell = [*of, "--dataset", dataset, "--model", "tiny", "--method", method, "--seed",
+                        experiment.seeds[0], "--task", task]  # fmt: skip
+                if experts and task > 1:
+                    earlier = run / f"task{task - 1:02d}" / "selector"
+                    previous = ["--previous", earlier] if task > 2 else []
+                    say("select", *cell, *opened, *states, *previous, "--out", at / "selector")
+                    selector = ["--selector", at / "selector"]
+                say("train", *cell, *opened, *states, *selector, "--out", at / "state")
+                states = [*(states if experts else []), "--state", at / "state"]
+                say("evaluate", *opened, *states, *selector, "--metrics", at / "metrics.json",
+                    "--predictions", at / "predictions.parquet")  # fmt: skip
+            say("package", *of, *opened, *states, *selector, "--out", run / "model")
+        return here / "tiny"
+
+    def table(self, path: Path, name: str) -> str:
+        out = self.folder / "tables" / path.stem
+        main(["table", name, "--config-dir", str(self.config), "--experiment", str(path),
+              "--results", str(self.folder / "results"), "--out", str(out)])  # fmt: skip
+        return out.with_suffix(".md").read_text()
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Place:
+    return Place(tmp_path_factory.mktemp("yours"))
+
+
+@pytest.mark.parametrize("section", examples())
+def test_every_example_is_described_without_a_warning(
+    section: str, place: Place, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = place.write("shown", examples()[section])
+    main(["describe", str(path), "--model", "tiny", "--config-dir", str(place.config),
+          "--json", str(place.folder / "said.json")])  # fmt: skip
+    assert "will not start" not in capsys.readouterr().out
+    report = read_json(place.folder / "said.json")
+    assert report["warnings"] == []
+    kinds = {"Pairs": "fields", "Relations and entities": "relation"}
+    assert report["kind"] == kinds.get(section, "sentence")
+    shared = section == "Shared labels"
+    assert report["scenario"] == ("domain-incremental" if shared else "class-incremental")
+    if section == "Train and test files":
+        assert report["rare_classes"] == {"rare": 2}
+
+
+def last(folder: Path, method: str) -> dict[str, object]:
+    found: dict[str, object] = read_json(sorted((folder / method).rglob("metrics.json"))[-1])
+    return found
+
+
+def asked(place: Place, run: Path, *words: str) -> pd.DataFrame:
+    out = place.folder / "said.csv"
+    main(["predict", "--run", str(run), "--snapshot", str(place.folder / "model"), *words,
+          "--out", str(out)])  # fmt: skip
+    return pd.read_csv(out)
+
+
+def check_estimate(place: Place, path: Path, found: Path, methods: list[str]) -> None:
+    """What a dry run counts is what passed."""
+    main(["estimate", "--experiment", str(path), "--config-dir", str(place.config), "--results",
+          str(place.folder / "results")])  # fmt: skip
+    rows = {row["method"]: row for row in read_json(found.parents[1] / "estimate.json")["rows"]}
+    for method in methods:
+        states = [read_json(state) for state in (found / method).rglob("state.json")]
+        for key, of in (("samples", "samples_passed"), ("tokens", "tokens_passed")):
+            assert rows[method][key] == sum(state[of] for state in states)
+        assert rows[method]["bytes"] == sum(state["stored_bytes"] for state in states)
+        assert rows[method]["from"] == "results"
+    assert rows["static_emr"]["from"] == "a few steps"
+    assert rows["static_emr"]["hours"] > 0
+
+
+def test_shared_labels_from_files_to_answers(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = place.write("shared", examples()["Shared labels"])
+    found = place.run(path, ["finetune", "dynamic"])
+    for method in ("finetune", "dynamic"):
+        metrics = last(found, method)
+        assert (metrics["scenario"], metrics["classes_seen"]) == ("domain-incremental", 2)
+        # where all tasks have all classes, to be given the task helps a single head nothing
+        if method != "dynamic":
+            assert metrics["task_incremental_accuracy"] == metrics["whole_accuracy"]
+    monkeypatch.setattr(estimation, "_start_seconds", lambda: 1.0)
+    monkeypatch.setattr(estimation, "TIMED_SECONDS", 0.0)
+    check_estimate(place, path, found, ["finetune", "dynamic"])
+    shown = place.table(path, "scenarios")
+    assert "domain-incremental" in shown
+    assert "Task given" in shown
+    run = next((found / "dynamic").glob("seed*"))
+    said = asked(place, run, "--text", text(0, 1), "--text", text(4, 1), "--probabilities")
+    probabilities = said[["p:negative", "p:positive"]].to_numpy()
+    assert np.allclose(probabilities.sum(axis=1), 1)
+
+
+def test_a_dataset_a_task_from_files_to_answers(place: Place) -> None:
+    path = place.write("three", examples()["A dataset a task"])
+    found = place.run(path, ["static_emr"])
+    metrics = last(found, "static_emr")
+    assert (metrics["scenario"], metrics["classes_seen"]) == ("class-incremental", 8)
+    given, whole = metrics["task_incremental_accuracy"], metrics["whole_accuracy"]
+    assert isinstance(given, float)
+    assert isinstance(whole, float)
+    assert given >= whole
+    tasks = [read_json(place.folder / f"results/three/three/{part}.tasks.json")["tasks"]
+             for part in ("base", "add1", "add2")]  # fmt: skip
+    assert [task["classes"] for (task,) in tasks][1:] == [
+        ["ask", "pay"],
+        ["mood sad", "mood topic0"],
+    ]
+
+
+def test_pairs_from_files_to_answers(place: Place) -> None:
+    path = place.write("pairs", examples()["Pairs"])
+    run = next((place.run(path) / "finetune").glob("seed*"))
+    columns = ("--column", "premise", "--column", "hypothesis")
+    said = asked(place, run, str(place.folder / "pairs.csv"), *columns)
+    assert list(said.columns[:3]) == ["premise", "hypothesis", "label"]
+    assert len(said) == 40
+    one = asked(place, run, "--text", json.dumps({"premise": text(0, 0), "hypothesis": text(5, 0)}))
+    assert one["label"][0] == said["label"][0]
+    with pytest.raises(SystemExit, match=r'no field hypothesis: give \{"premise": "...", "hypoth'):
+        asked(place, run, "--text", '{"premise": "a"}')
+    with pytest.raises(SystemExit, match="text 1: a text of several fields: give"):
+        asked(place, run, "--text", "plain")
+
+
+def test_few_shots_without_validation_and_a_class_next_month(place: Place) -> None:
+    path = place.write("shots", examples()["A few shots"])
+    found = place.run(path, ["static_emr"])
+    states = sorted((found / "static_emr").rglob("state.json"))
+    first = read_json(states[0])
+    assert (first["settings"]["shots"], first["settings"]["validation"]) == (5, False)
+    assert (first["best_epoch"], first["samples_passed"]) == (0, 10)  # five of two classes, once
+    shown = place.table(path, "main")
+    assert "topics has no validation samples: the state after the last epoch is kept" in shown
+    assert "topics: 5 samples of each class are trained on, drawn anew by each seed" in shown
+    extend = ["extend", "topics", str(place.folder / "more.csv"), "--config-dir", str(place.config),
+              "--experiment", str(path), "--results", str(place.folder / "results")]  # fmt: skip
+    main(extend)
+    place.run(path, ["static_emr"])
+    assert last(found, "static_emr")["classes_seen"] == 6
+    with pytest.raises(SystemExit, match="class late0: the stream has it: a task brings new class"):
+        main(extend)
+    (place.config / "additions" / "topics.yaml").unlink()
+
+
+@pytest.mark.parametrize(
+    ("names", "holds"),
+    [
+        (["topics.csv"], ['options: {"text": "words", "label": "topic"}', "tasks: 2}"]),
+        (["train.csv", "test.csv"], ["official", '{"name": "train.csv", "split": "train"}']),
+        (["shop.csv", "film.csv"], ["tasks:", '- format: table']),
+        (["moods.csv", "topics.csv"], ['prefix: "moods "']),
+        (["pairs.csv"], ['"text": ["premise", "hypothesis"]', "{premise} {hypothesis} The answer"]),
+        (["relations.jsonl"], ["format: marked", "kind: relation"]),
+    ],
+)  # fmt: skip
+def test_init_writes_what_describe_takes(
+    names: list[str], holds: list[str], place: Place, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = ["--config-dir", str(place.config)]
+    for name in ("methods/emr", "methods/joint", "models/minilm"):
+        (place.config / f"{name}.yaml").write_bytes((ROOT / f"config/{name}.yaml").read_bytes())
+    files = [str(place.folder / name) for name in names]
+    out = place.folder / "begun.yaml"
+    out.unlink(missing_ok=True)
+    main(["init", *files, "--name", "begun", "--out", str(place.folder), *config])
+    written = out.read_text()
+    assert all(line in written for line in holds), written
+    assert "guessed: " in capsys.readouterr().out
+    main(["describe", str(out), "--model", "tiny", *config, "--json", str(place.folder / "j.json")])
+    assert read_json(place.folder / "j.json")["warnings"] == []
+    with pytest.raises(SystemExit, match=r"begun.yaml: is there already: give --name"):
+        main(["init", *files, "--name", "begun", "--out", str(place.folder), *config])
