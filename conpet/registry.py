@@ -27,3 +27,21 @@ def _sets(path: Path, mark: str) -> bool:
     targets = [t for node in body if isinstance(node, ast.Assign) for t in node.targets]
     targets += [node.target for node in body if isinstance(node, ast.AnnAssign)]
     return any(isinstance(target, ast.Name) and target.id == mark for target in targets)
+
+
+@functools.cache
+def number(path: Path, name: str, otherwise: int) -> int:
+    """Return a whole number that a Python file sets at its top level; ``otherwise`` if it does not.
+
+    Nothing is imported.
+    """
+    try:
+        body = ast.parse(path.read_text(encoding="utf-8")).body
+    except (OSError, SyntaxError):
+        return otherwise  # importing it says what is wrong
+    for node in body:
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant):
+            for target in node.targets:
+                if isinstance(target, ast.Name) and target.id == name:
+                    return int(node.value.value)  # type: ignore[arg-type]
+    return otherwise

@@ -48,6 +48,12 @@ class LibraryChecks(Checks):
 
         check_method(method, where)
 
+    def revision(self, learner: str) -> int:
+        """Return which revision of a learner there is."""
+        from conpet.learners import revision
+
+        return revision(learner)
+
     def learning(self, method: Method, settings: Settings, where: str) -> None:
         """Raise a UserError unless a method's learner can learn with such settings."""
         from conpet.learners import check_settings

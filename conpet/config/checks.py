@@ -39,6 +39,10 @@ class Checks:
     def method(self, method: Method, where: str) -> None:
         """Raise a UserError unless learner and replay have such options and fit each other."""
 
+    def revision(self, learner: str) -> int:
+        """Return which revision of a learner there is: another one gives other numbers."""
+        return 1
+
     def learning(self, method: Method, settings: Settings, where: str) -> None:
         """Raise a UserError unless a method's learner can learn with such settings."""
 

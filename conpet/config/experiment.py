@@ -98,16 +98,15 @@ class Experiment:
 
     def settings(self, dataset: str, model: str, method: str) -> Settings:
         """Return a cell's settings: defaults < experiment < method < the experiment's overrides."""
-        cell = (dataset, model, method)
-        if cell not in self._settings:
-            self._settings[cell] = self._resolve(dataset, model, method)
+        if (cell := (dataset, model, method)) not in self._settings:
+            self._settings[cell] = self._resolve(*cell)
         return self._settings[cell]
 
     def _resolve(self, dataset: str, model: str, method: str) -> Settings:
         layers = [(self._file.settings, f"{self._where}: settings")]
         if method:
-            place = f"{self._method_places[method]}: settings"
-            layers.append((self.methods[method].settings, place))
+            own = self.methods[method].settings
+            layers.append((own, f"{self._method_places[method]}: settings"))
         layers += [
             (o.settings, f"{self._where}: overrides[{i}].settings")
             for i, o in enumerate(self._file.overrides)
@@ -121,8 +120,8 @@ class Experiment:
                 if "head" in layer:
                     self._checks.head(settings.head, self.methods.get(method))
         if method:
-            place = f"{self._where}: {method} on {dataset}"
-            self._checks.learning(self.methods[method], settings, place)
+            where = f"{self._where}: {method} on {dataset}"
+            self._checks.learning(self.methods[method], settings, where)
         return settings
 
     def base_tasks(self, dataset: str) -> int:
@@ -194,12 +193,12 @@ class Experiment:
         settings, chosen = self.settings(dataset, model, method), self.methods[method]
         training = settings.training.model_copy(update={"lr": settings.training.rate(task)})
         # token ids come as files: how they were made is the business of encoding
-        update = {"training": training, "encoding": Encoding()}
+        settings = settings.model_copy(update={"training": training, "encoding": Encoding()})
         return Learn(
-            learner=chosen.learner, options=chosen.options, replay=chosen.replay,
-            replay_options=chosen.replay_options, pooling=self.models[model].pooling,
-            lora_targets=self.models[model].lora_targets,
-            settings=settings.model_copy(update=update), shots=self.datasets[dataset].shots,
+            **chosen.model_dump(include={"learner", "options", "replay", "replay_options"}),
+            **self.models[model].model_dump(include={"pooling", "lora_targets"}),
+            revision=self._checks.revision(chosen.learner), settings=settings,
+            shots=self.datasets[dataset].shots,
             validation=self.datasets[dataset].split.validation,
         )  # fmt: skip
 

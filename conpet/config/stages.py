@@ -91,9 +91,13 @@ class Encode(Stage):
 
 
 class Learn(Stage):
-    """How a task is learnt, or its selector: the method, and the run's settings at that task."""
+    """How a task is learnt, or its selector: the method, and the run's settings at that task.
+
+    ``revision`` is the learner's: results of an earlier one are made anew.
+    """
 
     learner: str
+    revision: int = 1
     options: dict[str, Any] = {}
     replay: str
     replay_options: dict[str, Any] = {}

@@ -67,9 +67,14 @@ class ByMeans(Fitted):
         self.count[here], self.mean[here] = count[here], mean[here]
         self._weight = self.solved()
 
+    def linear(self) -> tuple[Array, Array]:
+        """Return weight (classes, width) and bias (classes,) of the scores."""
+        return self._weight.T, -0.5 * (self.mean.T * self._weight).sum(0)
+
     def plain(self, x: Array) -> Array:
         """Return the linear scores."""
-        scores: Array = x @ self._weight - 0.5 * (self.mean.T * self._weight).sum(0)
+        weight, bias = self.linear()
+        scores: Array = x @ weight.T + bias
         return scores
 
     def between(self) -> float:

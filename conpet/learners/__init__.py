@@ -30,6 +30,15 @@ def learner_class(name: str, where: str = "learner") -> type[Learner]:
     return found
 
 
+def revision(name: str) -> int:
+    """Return which revision of a learner this is: ``REVISION`` in its file, 1 where it sets none.
+
+    It is raised where the same settings give other numbers than before, so that results of the
+    earlier one are made anew and never taken for those of today.
+    """
+    return registry.number(Path(__file__).with_name(f"{name}.py"), "REVISION", 1)
+
+
 def fits(learner: type[Learner], chosen: type[Replay]) -> bool:
     """Say whether a learner can learn with a replay."""
     if learner.needs_old and not chosen.brings_old:

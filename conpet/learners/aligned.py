@@ -115,4 +115,5 @@ class Aligned(Classifier):
         return trained[self.stream.task[trained] == self.context.task]
 
 
+REVISION = 2
 LEARNER = Aligned

@@ -258,4 +258,5 @@ class Contrastive(Learner):
         return Prediction(F.log_softmax(-distance, dim=1).float())
 
 
+REVISION = 2
 LEARNER = Contrastive

@@ -64,4 +64,5 @@ class Lwf(Classifier):
         return value
 
 
+REVISION = 2
 LEARNER = Lwf

@@ -17,7 +17,7 @@ from conpet.run.folder import STATE_FILE
 from conpet.run.key import RunKey
 
 #: what all states of a run share, beside tuning and head; others may change from task to task
-_SHAPE = ("learner", "options", "replay", "replay_options", "pooling", "lora_targets")
+_SHAPE = ("learner", "revision", "options", "replay", "replay_options", "pooling", "lora_targets")
 
 
 class State(BaseModel):

@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 
+from conpet.commands.checks import LibraryChecks
 from conpet.config import Experiment
+from conpet.config.checks import Checks
 from conpet.config.raw import RawFile
 from conpet.config.settings import Settings
 from conpet.config.stages import Learn, PublishedOrder
@@ -156,6 +158,21 @@ def test_a_matrix_keeps_the_order_of_its_methods(project: Project) -> None:
     project.set(E, "methods", methods)
     told = project.load().matrix()
     assert list(validate_text(type(told), told.text().encode(), "matrix").methods) == methods
+
+
+def test_another_revision_of_a_learner_makes_its_tasks_anew(project: Project) -> None:
+    class Newer(Checks):
+        def revision(self, learner: str) -> int:
+            return 2
+
+    texts = []
+    for checks in (Checks(), Newer()):
+        experiment = project.load()
+        experiment.check(checks)
+        texts.append(experiment.learn(*CELL, 1).text())
+    assert "revision" not in texts[0]
+    assert '"revision": 2' in texts[1]
+    assert [LibraryChecks().revision(name) for name in ("linear", "contrastive")] == [1, 2]
 
 
 def test_what_is_a_default_is_in_no_text(project: Project) -> None:

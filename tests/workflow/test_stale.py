@@ -37,10 +37,9 @@ def test_what_is_marked(text: str, seconds: int, main: bool, marked: bool, tmp_p
     (tmp_path / "a.csv").write_text(text)
     when = (tmp_path / "raw/manifest.json").stat().st_mtime + seconds
     os.utime(tmp_path / "a.csv", (when, when))
+    pytest.importorskip("snakemake.io")
     started: list[list[str]] = []
-    workflow = SimpleNamespace(
-        is_main_process=main,
-        persistence=SimpleNamespace(started=lambda job: started.append(job.output)),
-    )
+    persistence = SimpleNamespace(started=lambda job: started.append([*map(str, job.output)]))
+    workflow = SimpleNamespace(is_main_process=main, persistence=persistence)
     stale.check_raw(workflow, [file], str(tmp_path / "raw"))
     assert started == ([[str(tmp_path / "raw")]] if marked else [])

@@ -287,7 +287,9 @@ def kept_files(wildcards):
 def local_files(wildcards):
     """Return the raw files of a part that lie on this machine: fetched again when they change."""
     part = chosen(wildcards).datasets[wildcards.dataset].part(wildcards.part)
-    stale.check_raw(workflow, part.sources(), "results/data/{dataset}/{part}/raw".format(**wildcards))
+    stale.check_raw(
+        workflow, part.sources(), "results/data/{dataset}/{part}/raw".format(**wildcards)
+    )
     found = [file.local_path() for file in part.sources()]
     return [str(path) for path in found if path and path.is_file()]
 

@@ -52,6 +52,8 @@ def check_raw(workflow: Any, files: Iterable[RawFile], raw: str) -> None:
 
     So does a file that was unpacked, synchronised or checked out; Snakemake asks newer ones itself.
     """
+    from snakemake.io import IOFile
+
     manifest = Path(raw, MANIFEST)
     if not workflow.is_main_process or not manifest.is_file():
         return
@@ -65,4 +67,4 @@ def check_raw(workflow: Any, files: Iterable[RawFile], raw: str) -> None:
         if found.st_mtime <= fetched and (
             found.st_size != entry["bytes"] or sha256(path) != entry["sha256"]
         ):
-            workflow.persistence.started(SimpleNamespace(output=[raw]))
+            workflow.persistence.started(SimpleNamespace(output=[IOFile(raw)]))
