@@ -70,7 +70,8 @@ class Refit:
                 raise UserError("representations are not finite: lower training.lr")
             return Measured(x, stream.label[chosen].astype(np.int64))
 
-        valid = measured(self._validation(plan)) if self.head.validated else None
+        chosen = self._validation(plan) if self.head.validated else indices[:0]
+        valid = measured(chosen) if len(chosen) else None
         self.head.fit(measured(indices), stream.seen, joins, valid)
 
     def samples(self, plan: Plan) -> np.ndarray:

@@ -98,12 +98,13 @@ class Dynamic(Replay):
     def new_share(self, arrived: Arrived) -> float:
         """Return the share of a batch that is drawn from the new task, 0..1.
 
-        By ``classes`` the new classes get the share that they have of the classes seen; a batch
+        By ``classes`` the new task's classes get the share that they have of all tasks'; a batch
         holds one new sample at least, and one old one (:func:`mixed_batches`).
         """
         if self.budget.new_share != "classes":
             return self.budget.new_share
-        return len(arrived.stream.classes[-1]) / arrived.stream.seen
+        counts = [len(names) for names in arrived.stream.classes]
+        return counts[-1] / sum(counts)
 
     def old_pools(self, arrived: Arrived, split: str) -> list[np.ndarray]:
         """Return what old samples are drawn from: one of the pools uniformly, then one of its own.
