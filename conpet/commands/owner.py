@@ -29,7 +29,9 @@ def check_owner(experiment: Experiment, results: Path) -> None:
     mark = _mark(experiment.name, results)
     if not mark.is_file():
         return
-    other = Path(mark.read_text(encoding="utf-8"))
+    # seen from the project, so that a copy of it is its own
+    project = results.parent.resolve()
+    other = (project / mark.read_text(encoding="utf-8")).resolve()
     if other.is_file() and other != experiment.path.resolve():
         raise UserError(
             f"{experiment.path}: {results / experiment.name} holds what was made of {other}: "
@@ -39,7 +41,9 @@ def check_owner(experiment: Experiment, results: Path) -> None:
 
 def claim(experiment: Experiment, results: Path) -> None:
     """Note whose results these are."""
-    write_text(_mark(experiment.name, results), str(experiment.path.resolve()))
+    project, path = results.parent.resolve(), experiment.path.resolve()
+    seen = path.relative_to(project) if path.is_relative_to(project) else path
+    write_text(_mark(experiment.name, results), seen.as_posix())
 
 
 def outdated(experiment: Experiment, results: Path) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import shutil
 import sys
 from pathlib import Path
 from types import SimpleNamespace
@@ -102,6 +103,9 @@ def test_results_of_another_file_with_the_same_name(tmp_path: Path) -> None:
     check_owner(file("a"), results)
     with pytest.raises(UserError, match=r"b/mine\.yaml: .*results/mine holds what was made of"):
         check_owner(file("b"), results)
+    copy = shutil.copytree(tmp_path, tmp_path / "copy")
+    copied = SimpleNamespace(name="mine", path=copy / "a/mine.yaml")
+    check_owner(copied, copy / "results")  # a copy of the project is no other
     (tmp_path / "a/mine.yaml").unlink()  # moved
     check_owner(file("b"), results)
 
