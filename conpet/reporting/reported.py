@@ -25,6 +25,8 @@ def reported_facts(results: Results) -> list[tuple[str, dict[str, Any]]]:
         return []
     keys = ["dataset", "backbone", "method", "setting", "source"]
     frame = _read_reported(results.reported, [*keys, *METRICS])
+    # one figure may stand beside several cuts of the same data
+    frame = frame.assign(dataset=frame["dataset"].str.split(";")).explode("dataset")
     frame = frame[frame["dataset"].isin(results.datasets)]
     rows: list[tuple[str, dict[str, Any]]] = []
     for key, group in frame.groupby(keys, sort=False):
