@@ -217,7 +217,7 @@ def test_a_renamed_experts_learner_is_what_it_is(
     known = learners.names()
     monkeypatch.setattr(learners, "names", lambda: [*known, "mine"])
     monkeypatch.setitem(sys.modules, "conpet.learners.mine", types.SimpleNamespace(LEARNER=copy))  # type: ignore[misc]
-    monkeypatch.setitem(METHODS, "mine", ("experts", "dynamic"))
+    chain.methods["mine"] = {"learner": "experts", "replay": "dynamic"}
     write_yaml(
         chain.config / "methods/mine.yaml", {"title": "M", "learner": "mine", "replay": "dynamic"}
     )

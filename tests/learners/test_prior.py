@@ -40,6 +40,8 @@ def toy(world: World, learner: str, **settings: Any) -> Any:
         made.stream, label=np.repeat([0, 1], counts), split=zeros, task=zeros + 1
     )
     made.head.double()
+    if learner == "der":
+        made.row = np.full(COMMON + RARE, -1)  # no sample is an old one
     if hasattr(made, "map"):
         made.map.data = made.map.data.double()
     torch.nn.init.zeros_(made.head.weight)

@@ -24,6 +24,7 @@ from tests.models.architectures import ARCHITECTURES, CLASSES, COUNTS, Small
 REPLAY = {
     "linear": "none", "ewc": "none", "lwf": "none",
     "aligned": "dynamic", "contrastive": "dynamic", "experts": "dynamic",
+    "der": "logits", "olora": "none", "seq": "none",
 }  # fmt: skip
 
 

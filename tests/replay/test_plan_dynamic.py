@@ -223,19 +223,3 @@ def test_old_samples_may_be_drawn_by_class() -> None:
     assert len(drawn["class"]) == 10
     by_task = drawn["task"].sum() * np.array([1 / 16] * 8 + [1 / 4] * 2)
     assert chisquare(drawn["task"], by_task).pvalue > 1e-3
-
-
-def test_a_rehearsal_is_drawn_by_class_too() -> None:
-    """Five classes of 60 samples in one task, one of 12 in another: old ones and new ones alike."""
-    stream = make_stream([300, 12], classes=5)
-    stream = replace(stream, label=np.where(stream.task == 2, 5, stream.label))
-    training, settings = Training(epochs=5), Settings(replay=Budget(batches=200))
-    arrived = Arrived(stream, training, Memory.empty())
-    shares = {}
-    for draw in ("task", "class"):
-        replay = Dynamic(Dynamic.Options(draw=draw), settings)
-        made = replay.rehearsal(arrived, 1, np.random.default_rng(1))
-        drawn = stream.label[flat(made.epochs(np.empty(0, np.int64))[0])]
-        shares[draw] = (drawn == 5).mean()
-    assert shares["task"] == pytest.approx(1 / 2, abs=0.03)
-    assert shares["class"] == pytest.approx(1 / 6, abs=0.03)
