@@ -20,6 +20,8 @@ _FOLDERS = {
     "package": "model.json",
     "publish": "tables/main.json",
 }
+#: commands whose --out is a folder that a new file is put into: nothing is replaced
+_INTO = ("init",)
 # folders that outputs lie in
 _AROUND = ("results", "config_dir", "artifacts", "published", "mirror", "run")
 _NAMED = 3
@@ -36,6 +38,8 @@ def guarded(command: Callable[..., None]) -> Callable[..., None]:
     @functools.wraps(command)
     def run(**given: Any) -> None:
         outputs = {name: given[name] for name in _OUTPUTS if isinstance(given.get(name), Path)}
+        if command.__name__ in _INTO:
+            outputs.pop("out")
         for (a, path), (b, other) in combinations(outputs.items(), 2):
             if path.resolve() == other.resolve():
                 raise UserError(f"--{a} and --{b}: both are {path}: give each a file of its own")

@@ -40,7 +40,7 @@ def _reader_options(pairs: list[str] | None) -> dict[str, Any]:
 def _check_options(file: Path | None, options: dict[str, Any]) -> None:
     """Refuse options that a question would not heed."""
     if file is None or file.suffix.lower() == ".txt":
-        if set(options) != {"text"}:
+        if set(options) - {"text"}:
             raise UserError("--option: there is no table here: leave it out")
     elif unheeded := [name for name in ("label", "split", "id") if name in options]:
         raise UserError(f"--option {unheeded[0]}: texts alone are read: leave it out")

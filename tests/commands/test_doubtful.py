@@ -57,7 +57,6 @@ def test_what_a_question_would_not_heed(argv: list[str], line: str, here: Path) 
         (["table", "main", "--out", "x"], "--experiment: give a name in config/experiments"),
         (["fetch-model", "--model", "m", "--out", "x"], "--experiment: give a name in config"),
         (["publish", "--experiment", "a/mine.yaml", "--out", "x"], "results/mine/tables: no such"),
-        (["describe", "a.csv"], "a.csv: a data file: say how it reads: --format table"),
         (["describe", ".", "--format", "table"], ".: is a folder: give the path of a data file"),
     ],
 )
