@@ -74,7 +74,7 @@ def test_what_is_asked_does_not_grow_with_the_tasks_and_fits_its_calibration(
     assert learner.backbone.passed.forward_samples == 3 * len(test)  # the selector, two of three
     assert (found.selected[:, 0] - 1 == found.task_scores.argmax(1).numpy()).all()
     # a package takes scores within tasks and task scores apart: the same mixture
-    again = log_probabilities(found, learner.stream.class_task, 1.0)
+    again = log_probabilities(found, [learner.stream.columns(t) for t in (1, 2, 3)], 1.0)
     np.testing.assert_allclose(again, found.scores.double().numpy(), atol=1e-4)
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.workflow.conftest import Workspace
-from tests.workflow.test_processes import command, environment, linux, python
+from tests.workflow.test_processes import PROCESSES, command, environment, linux, python
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
@@ -101,3 +101,17 @@ def test_ctrl_c_before_any_job_says_nothing(
     assert reaped[0].returncode == 130
     assert [line for line in said.splitlines() if not line.startswith("Using workflow")] == []
     assert not list((fresh.folder / ".snakemake/locks").glob("*"))
+
+
+@linux
+def test_a_process_whose_parent_has_gone_before_it_could_ask_ends() -> None:
+    """The parent dies between the fork and the child's first line: nobody would tell the child."""
+    folder = str(PROCESSES)
+    code = (
+        f"import os, sys, time; sys.path.insert(0, {folder!r}); import runner; mine = os.getpid()\n"
+        "if os.fork(): os._exit(0)\n"
+        "while os.getppid() == mine: time.sleep(0.01)\n"
+        "runner.die_with_parent(mine); print('goes on')"
+    )
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, timeout=20, check=True)
+    assert said.stdout == b""

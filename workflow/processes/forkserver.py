@@ -71,9 +71,9 @@ def _told(connection: socket.socket, data: bytes) -> None:
         connection.sendall(data)
 
 
-def _run(request: dict[str, Any], output: int) -> None:
+def _run(request: dict[str, Any], output: int, parent: int) -> None:
     """Be the job: never returns."""
-    die_with_parent()
+    die_with_parent(parent)
     os.setsid()
     null = os.open(os.devnull, os.O_RDONLY)
     for source, target in ((null, 0), (output, 1), (output, 2)):
@@ -112,10 +112,10 @@ class Request(socketserver.BaseRequestHandler):
         die_with_parent()
         self.server.socket.close()  # nobody would answer there once the server is gone
         request, output = _receive(self.request)
-        pid = os.fork()
+        mine, pid = os.getpid(), os.fork()
         if pid == 0:
             self.request.close()
-            _run(request, output)
+            _run(request, output, mine)
         os.close(output)
         _told(self.request, pid.to_bytes(4, "big"))
         ended = os.pidfd_open(pid)

@@ -22,6 +22,7 @@ if __name__ == "__main__":
 
 import contextlib
 import ctypes
+import functools
 import json
 import shutil
 import socket
@@ -39,10 +40,15 @@ _PR_SET_PDEATHSIG = 1
 LEARNING = ("encode", "train", "select", "evaluate", "represent", "package")
 
 
-def die_with_parent() -> None:
-    """Have Linux kill this process when its parent dies; elsewhere do nothing."""
+def die_with_parent(parent: int | None = None) -> None:
+    """Have Linux kill this process when its parent dies; elsewhere do nothing.
+
+    Of a ``parent`` that has died already Linux does not tell: then it ends here.
+    """
     with contextlib.suppress(OSError, AttributeError):
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        if parent is not None and os.getppid() != parent:
+            os._exit(128 + signal.SIGKILL)
 
 
 def alive(pid: int) -> bool:
@@ -142,7 +148,8 @@ def start(command: list[str]) -> Child:
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         start_new_session=True,
-        preexec_fn=die_with_parent,  # noqa: PLW1509  no thread has been started yet
+        # no thread has been started yet
+        preexec_fn=functools.partial(die_with_parent, os.getpid()),  # noqa: PLW1509
     )
 
 
