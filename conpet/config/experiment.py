@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from conpet.config.checks import Checks
-from conpet.config.dataset import ClassOrder, FileOrder, Source
+from conpet.config.class_order import published_order
+from conpet.config.dataset import FileOrder, Source
 from conpet.config.experiment_file import DataFile, ExperimentFile
 from conpet.config.layers import laid_over
 from conpet.config.loading import check_names, load, load_datasets, load_methods
@@ -33,7 +34,6 @@ from conpet.config.stages import (
 )
 from conpet.config.strict import choose, read_yaml, validate, within
 from conpet.errors import UserError
-from conpet.files import read_json
 
 
 class Experiment:
@@ -53,7 +53,10 @@ class Experiment:
         self.datasets, self.places = load_datasets(file.datasets, config_dir, where, checks)
         self.models = {n: load("models", "model", n, Model, config_dir, where) for n in file.models}
         self.methods, self._method_places = load_methods(file.methods, config_dir, where)
-        self._orders = {n: self._published(n) for n in file.datasets}
+        self._orders = {
+            n: published_order(data, config_dir, self.places[n])
+            for n, data in self.datasets.items()
+        }
         self._settings: dict[tuple[str, str, str], Settings] = {}
         self.check(checks)
 
@@ -84,17 +87,6 @@ class Experiment:
                 for method in self.methods:
                     self.settings(name, model, method)
                 self.encode(name, model)
-
-    def _published(self, dataset: str) -> list[list[str]]:
-        """Return the tasks of a published class order; empty for a dataset without one."""
-        order = self.datasets[dataset].order
-        if not isinstance(order, FileOrder):
-            return []
-        folder = self.config_dir / "class_orders"
-        known = sorted(p.stem for p in folder.glob("*.json"))
-        choose("class order", order.file, known, f"{self.places[dataset]}: order.file")
-        path = folder / f"{order.file}.json"
-        return validate(ClassOrder, read_json(path), str(path)).tasks
 
     def settings(self, dataset: str, model: str, method: str) -> Settings:
         """Return a cell's settings: defaults < experiment < method < the experiment's overrides."""

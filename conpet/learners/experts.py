@@ -15,21 +15,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from conpet.errors import UserError
 from conpet.heads.softmax import Softmax as Head
 from conpet.learners.base import Context, Learner, Prediction, kept_tensors, mean_by_task
 from conpet.learners.discriminant import discriminant
-from conpet.learners.experts_options import Options
+from conpet.learners.experts_options import Options, check_shared
 from conpet.learners.filling import filled, shortened
 from conpet.learners.prior import Prior
-from conpet.learners.routing import (
-    UNCHOSEN,
-    asked_classes,
-    choose_experts,
-    fit_temperature,
-    mix,
-    rank_tasks,
-)
+from conpet.learners.routing import UNCHOSEN, choose_experts, fit_temperature, mix_asked, rank_tasks
 from conpet.learners.selector import Selector, Word
 from conpet.models.backbone import State
 from conpet.replay.base import Plan
@@ -53,12 +45,8 @@ class Experts(Learner):
         self.adapters: dict[int, State] = {}
         self.heads: dict[int, Head] = {}
         self.temperatures: dict[int, float] = {}
-        beyond = self.options.selector, self.options.routing, context.settings.prior
-        if context.stream.shared and beyond != ("tasks", "hard", "none"):
-            raise UserError(
-                "experts: where tasks share classes, a class says no task: leave selector, routing "
-                "and prior at tasks, hard and none"
-            )
+        if context.stream.shared:
+            check_shared(self.options, context.settings.prior)
         self.prior = Prior(context.settings)
         self.selector = Selector(self)
 
@@ -285,12 +273,10 @@ class Experts(Learner):
         scores = self.prior.in_answers(scores)
         if self.options.routing == "hard":
             return scores
-        class_task = self.stream.class_task
         otherwise = word.classes
         if otherwise is None:
             otherwise = self.prior.in_answers(torch.zeros_like(scores))
-        asked = asked_classes(chosen, class_task)
-        return mix(word.tasks, torch.where(asked, scores, otherwise), class_task)
+        return mix_asked(word.tasks, scores, otherwise, chosen, self.stream.class_task)
 
     def predict(self, indices: np.ndarray) -> Prediction:
         """Let the selector's top-k experts answer; the arg max over the classes wins."""

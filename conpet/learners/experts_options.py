@@ -8,6 +8,7 @@ from pydantic import model_validator
 
 from conpet.config.settings import Count, Positive, Share
 from conpet.config.strict import Strict
+from conpet.errors import UserError
 
 
 class Options(Strict):
@@ -52,3 +53,12 @@ class Options(Strict):
         if self.fill and not self.teacher_forcing and self.routing == "hard":
             raise ValueError("fill needs teacher_forcing: a sample is its own task's expert's")
         return self
+
+
+def check_shared(options: Options, prior: str) -> None:
+    """Raise a UserError unless options and prior go with tasks that share classes."""
+    if (options.selector, options.routing, prior) != ("tasks", "hard", "none"):
+        raise UserError(
+            "experts: where tasks share classes, a class says no task: leave selector, routing "
+            "and prior at tasks, hard and none"
+        )

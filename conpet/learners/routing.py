@@ -64,6 +64,18 @@ def mix(task_scores: Tensor, scores: Tensor, class_task: np.ndarray) -> Tensor:
     return F.log_softmax(task_scores, dim=1).gather(1, place) + within_task(scores, class_task)
 
 
+def mix_asked(
+    task_scores: Tensor,
+    scores: Tensor,
+    otherwise: Tensor,
+    chosen: np.ndarray,
+    class_task: np.ndarray,
+) -> Tensor:
+    """Return :func:`mix` of ``scores`` where a class's expert was asked, else of ``otherwise``."""
+    asked = asked_classes(chosen, class_task)
+    return mix(task_scores, torch.where(asked, scores, otherwise), class_task)
+
+
 def fit_temperature(scores: Tensor, truth: Tensor, class_task: np.ndarray | None = None) -> float:
     """Return the divisor of scores that gives the truth the best log-probability.
 
