@@ -75,24 +75,26 @@ def extend(
     with within(str(file)):
         _check_size(samples, classes, partition, report)
     path = additions_file(config_dir, dataset)
-    entry: dict[str, Any] = {
-        "files": [
-            {
-                "name": file.name,
-                "url": Path(os.path.relpath(file.resolve(), path.parent.resolve())).as_posix(),
-                "sha256": sha256(file),
-            }
-        ],
-        "format": form,
-        "options": options or {},
-        # quoted: `yes` is text to us and true to a reader of YAML 1.1
-        "classes": [SingleQuotedScalarString(name) for name in classes],
-        "split": {"scheme": scheme},
-    }
+    entry = _entry(file, path, form, options or {}, classes)
+    entry["split"] = {"scheme": scheme} if partition.validation else said
     if shared:
         entry["shared"] = True
     _append(path, entry, _yaml_of(experiment, config_dir) if experiment else "")
     return classes
+
+
+def _entry(
+    file: Path, path: Path, form: str, options: dict[str, Any], classes: list[str]
+) -> dict[str, Any]:
+    """Return what the additions file at ``path`` says of a new one, but for its split."""
+    url = Path(os.path.relpath(file.resolve(), path.parent.resolve())).as_posix()
+    return {
+        "files": [{"name": file.name, "url": url, "sha256": sha256(file)}],
+        "format": form,
+        "options": options,
+        # quoted: `yes` is text to us and true to a reader of YAML 1.1
+        "classes": [SingleQuotedScalarString(name) for name in classes],
+    }
 
 
 def _yaml_of(experiment: str, config_dir: Path) -> str:
