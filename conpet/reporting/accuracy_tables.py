@@ -20,6 +20,7 @@ from conpet.reporting.table_parts import (
     key_cells,
     key_columns,
     marks,
+    measured_rows,
     pending_note,
     threads,
 )
@@ -92,11 +93,13 @@ def forgetting(results: Results) -> Table:
             fact |= {f"{metric}_mean": mean, f"{metric}_std": std, f"{metric}_n": n}
         facts.append(fact)
     columns = key_columns(results)
-    contest = {
-        len(columns) + i: ([fact[f"{metric}_mean"] for fact in facts], higher)
-        for i, (metric, (_, higher)) in enumerate(HISTORY.items())
-    }
-    datasets = [fact["dataset"] for fact in facts]
+    measured = measured_rows(
+        results,
+        [fact | {"n": fact["mean_whole_accuracy_n"]} for fact in facts],
+        {metric: higher for metric, (_, higher) in HISTORY.items()},
+        len(columns),
+        lambda fact: key_cells(results, fact["dataset"], fact["model"], fact["method"]),
+    )
     return Table(
         name="forgetting",
         experiment=results.experiment,
@@ -104,18 +107,6 @@ def forgetting(results: Results) -> Table:
         "mean ± sample standard deviation over seeds.",
         data=pd.DataFrame(facts),
         columns=[*columns, *(("", name) for name, _ in HISTORY.values())],
-        rows=[
-            [
-                *key_cells(results, fact["dataset"], fact["model"], fact["method"]),
-                *waiting(
-                    [percent(fact[f"{m}_mean"], fact[f"{m}_std"]) for m in HISTORY],
-                    fact["mean_whole_accuracy_n"] == 0,
-                ),
-            ]
-            for fact in facts
-        ],
-        labels=len(columns),
-        rules=dataset_rules(datasets),
         footnotes=[
             "Forgetting: mean over former tasks of (best accuracy on the task before the last "
             "task - accuracy after it). Backward transfer: mean over former tasks of (accuracy "
@@ -124,9 +115,7 @@ def forgetting(results: Results) -> Table:
             *bound_note(results),
             *pending_note(results),
         ],
-        inputs=results.hashes(results.metrics_files()),
-        threads=threads(results),
-        **marks(contest, [not results.bound(fact["method"]) for fact in facts], datasets),
+        **measured,
     )
 
 

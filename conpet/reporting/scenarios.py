@@ -11,17 +11,15 @@ from typing import Any
 import pandas as pd
 
 from conpet.reporting.collect import Results
-from conpet.reporting.numbers import percent, spread, waiting
+from conpet.reporting.numbers import spread
 from conpet.reporting.table import Table
 from conpet.reporting.table_parts import (
     bound_note,
-    dataset_rules,
     grid,
     key_cells,
     key_columns,
-    marks,
+    measured_rows,
     pending_note,
-    threads,
 )
 
 #: metric: its column
@@ -43,11 +41,6 @@ def scenarios(results: Results) -> Table:
             fact |= {f"{metric}_mean": mean, f"{metric}_std": std}
         facts.append(fact)
     columns = [*key_columns(results), ("", "Scenario")]
-    contest = {
-        len(columns) + i: ([fact[f"{metric}_mean"] for fact in facts], True)
-        for i, metric in enumerate(ACCURACIES)
-    }
-    datasets = [fact["dataset"] for fact in facts]
     moments = [f"{metric}_{moment}" for metric in ACCURACIES for moment in _MOMENTS]
     return Table(
         name="scenarios",
@@ -56,19 +49,6 @@ def scenarios(results: Results) -> Table:
         "found and where it is given, mean ± sample standard deviation over seeds.",
         data=pd.DataFrame(facts, columns=[*_KEYS, *moments]),
         columns=[*columns, *(("", name) for name in ACCURACIES.values())],
-        rows=[
-            [
-                *key_cells(results, fact["dataset"], fact["model"], fact["method"]),
-                fact["scenario"],
-                *waiting(
-                    [percent(fact[f"{m}_mean"], fact[f"{m}_std"]) for m in ACCURACIES],
-                    fact["n"] == 0,
-                ),
-            ]
-            for fact in facts
-        ],
-        labels=len(columns),
-        rules=dataset_rules(datasets),
         footnotes=[
             "Task given (task-incremental): only the classes of the sample's own task compete, and "
             "of experts its own answers. What it is above the other is lost where a task is not "
@@ -76,9 +56,16 @@ def scenarios(results: Results) -> Table:
             *bound_note(results),
             *pending_note(results),
         ],
-        inputs=results.hashes(results.metrics_files()),
-        threads=threads(results),
-        **marks(contest, [not results.bound(fact["method"]) for fact in facts], datasets),
+        **measured_rows(
+            results,
+            facts,
+            dict.fromkeys(ACCURACIES, True),
+            len(columns),
+            lambda fact: [
+                *key_cells(results, fact["dataset"], fact["model"], fact["method"]),
+                fact["scenario"],
+            ],
+        ),
     )
 
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
 
 from conpet.reporting.collect import Results
-from conpet.reporting.numbers import PENDING
+from conpet.reporting.numbers import PENDING, percent, waiting
 from conpet.run.reading import Run
 
 
@@ -81,6 +82,41 @@ def marks(
             best |= {(row, column) for row in first}
             second |= {(row, column) for row in then}
     return {"best": frozenset(best), "second": frozenset(second)}
+
+
+def measured_rows(
+    results: Results,
+    facts: Sequence[Mapping[str, Any]],
+    metrics: Mapping[str, bool],
+    labels: int,
+    names: Callable[[Mapping[str, Any]], list[str]],
+) -> dict[str, Any]:
+    """Return a table's rows, mean ± std of metrics behind each row's names, and their marks.
+
+    Args:
+        facts: a row each: dataset, model, method, ``n`` finished runs, and of each metric
+            ``METRIC_mean`` and ``METRIC_std``.
+        metrics: whether higher is better, by metric.
+        labels: how many cells come before them.
+        names: these cells of a row.
+    """
+    datasets = [str(fact["dataset"]) for fact in facts]
+    contest = {
+        labels + i: ([fact[f"{metric}_mean"] for fact in facts], higher)
+        for i, (metric, higher) in enumerate(metrics.items())
+    }
+    rows = []
+    for fact in facts:
+        shown = [percent(fact[f"{m}_mean"], fact[f"{m}_std"]) for m in metrics]
+        rows.append([*names(fact), *waiting(shown, fact["n"] == 0)])
+    return {
+        "rows": rows,
+        "labels": labels,
+        "rules": dataset_rules(datasets),
+        "inputs": results.hashes(results.metrics_files()),
+        "threads": threads(results),
+        **marks(contest, [not results.bound(fact["method"]) for fact in facts], datasets),
+    }
 
 
 def pending_note(results: Results) -> list[str]:
