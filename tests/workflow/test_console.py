@@ -186,3 +186,22 @@ def test_quiet_still_tells_what_failed(fresh: Workspace) -> None:
         "conpet: error: prepare: wrong bytes: get the file again",
         "failed: prepare tiny (base). The same command again goes on from here.",
     ]
+
+
+class Pieces(io.StringIO):
+    """A stream that keeps what it is given piece by piece, as one without a buffer sends it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.pieces: list[str] = []
+
+    def write(self, text: str) -> int:
+        self.pieces.append(text)
+        return len(text)
+
+
+def test_a_line_is_written_in_one_piece(shown: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    stream = Pieces()
+    monkeypatch.setattr("sys.stderr", stream)
+    shown.emit(record("run_info", stats={"train": 2, "total": 2}))
+    assert stream.pieces == ["2 jobs: 2 train\n"]

@@ -73,7 +73,10 @@ class Console(logging.Handler):
             except (AttributeError, TypeError):  # another version's event: in its own words
                 line = record.getMessage()
             if line and self.instead.filter(record):
-                print(line, file=sys.stderr, flush=True)
+                # in one piece: print() writes the line's end after it, and a job's own line, on
+                # the same stderr, may come between
+                sys.stderr.write(f"{line}\n")
+                sys.stderr.flush()
         except Exception:
             self.handleError(record)
 
