@@ -30,6 +30,13 @@ def untrainable(tasks: Sequence[dict[str, Any]], partition: Partition) -> str:
     )
 
 
+def untestable(tasks: Sequence[dict[str, Any]], partition: Partition) -> str:
+    """Say that nothing can be measured after task 1, and the remedy; nothing where it can."""
+    if not tasks or tasks[0]["task"] > 1 or tasks[0]["test"]:
+        return ""
+    return f"task 1: no test sample, so nothing to measure after it: {remedy(partition)}"
+
+
 def shortages(
     tasks: Sequence[dict[str, Any]], labels: Sequence[str], partition: Partition
 ) -> Iterator[str]:
@@ -39,8 +46,7 @@ def shortages(
         tasks: those of tasks.json.
         labels: the class of each row.
     """
-    if untrained := untrainable(tasks, partition):
-        yield untrained
+    yield from filter(None, (untrainable(tasks, partition), untestable(tasks, partition)))
     classes = [(task["task"], name) for task in tasks for name in task["classes"]]
     times = Counter(name for _, name in classes)
     for split, why in _NEEDED_FOR.items():

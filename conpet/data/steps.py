@@ -17,7 +17,7 @@ from conpet.data.duplicates import drop_duplicates, identity, near_identity
 from conpet.data.report import Report
 from conpet.data.samples import read_samples, write_samples
 from conpet.data.schema import Sample
-from conpet.data.shortage import shortages, untrainable
+from conpet.data.shortage import shortages, untestable, untrainable
 from conpet.data.sources import fetch_files, read_manifest
 from conpet.data.split import split_samples
 from conpet.data.tasks import Groups, check_rows, read_tasks
@@ -110,7 +110,8 @@ def split(
         strict: refuse a task that no method can learn.
 
     Raises:
-        UserError: the order does not fit the samples, or a task has no sample to choose by.
+        UserError: the order does not fit the samples, or a task has no sample to choose by, or
+            the first one none to test on.
     """
     earlier = [task for path in before for task in read_tasks(path)]
     seen = [] if about.shared else [name for task in earlier for name in task["classes"]]
@@ -129,8 +130,9 @@ def split(
     except UserError as error:
         raise UserError(f"{part[0]} ({part[1]}): {error}") from None
     if strict:
-        if untrained := untrainable(stream["tasks"], about.split):
-            raise UserError(f"{part[0]} ({part[1]}): {untrained}")
+        for amiss in (untrainable, untestable):
+            if line := amiss(stream["tasks"], about.split):
+                raise UserError(f"{part[0]} ({part[1]}): {line}")
         for line in shortages(stream["tasks"], [s.label for s in found], about.split):
             print(f"{part[0]} ({part[1]}): {line}")
         if alike := twins([*seen, *(name for task in stream["tasks"] for name in task["classes"])]):

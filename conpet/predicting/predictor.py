@@ -97,6 +97,9 @@ class Predictor:
     ) -> None:
         self.about: Card = read_card(package)
         check_files(package, self.about)
+        for what, folder in (("snapshot", snapshot), ("mirror", mirror)):
+            if folder and not Path(folder).is_dir():
+                raise UserError(f"{folder}: no such folder, given as {what}")
         found = (
             Path(snapshot)
             if snapshot

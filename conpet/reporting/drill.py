@@ -10,7 +10,7 @@ from conpet.reading import read_object
 from conpet.reporting.collect import Results
 from conpet.reporting.cost import task_cost
 from conpet.reporting.numbers import DASH, number, percent
-from conpet.reporting.predictions import Texts, read_predictions
+from conpet.reporting.predictions import Texts, last_predictions
 from conpet.run.reading import Run
 
 
@@ -88,10 +88,9 @@ def _task_row(run: Run, task: int) -> list[str]:
 
 def confusions(run: Run, texts: Texts, most: int = 4) -> list[Confusion]:
     """Return the most frequent confusions after the run's last evaluated task."""
-    path = run.folder.predictions(len(run.metrics))
-    if not run.metrics or not path.is_file():
+    frame = last_predictions(run)
+    if frame is None:
         return []
-    frame = read_predictions(path)
     sizes = frame["label"].value_counts()
     wrong = frame[~frame["correct"].astype(bool)]
     counts = wrong.groupby(["label", "prediction"]).size().reset_index(name="count")

@@ -11,6 +11,8 @@ from conpet.errors import UserError
 if TYPE_CHECKING:
     import pandas as pd
 
+    from conpet.run.reading import Run
+
 _COLUMNS = ("label", "prediction", "correct", "score")
 
 
@@ -28,6 +30,25 @@ def read_predictions(path: Path) -> pd.DataFrame:
         line = " ".join(str(error).split())[:200]
         raise UserError(f"{path}: not a predictions file ({line}): evaluate again") from None
     return frame.set_index(["part", "row"])
+
+
+def last_predictions(run: Run) -> pd.DataFrame | None:
+    """Read the predictions after a run's last evaluated task; None where there are none.
+
+    Raises:
+        UserError: they are not those that the run's metrics were computed from.
+    """
+    path = run.folder.predictions(len(run.metrics))
+    if not run.metrics or not path.is_file():
+        return None
+    frame, told = read_predictions(path), run.metrics[-1]
+    right = int(frame["correct"].sum())
+    if len(frame) != told["samples"] or right != round(told["whole_accuracy"] * len(frame)):
+        raise UserError(
+            f"{path}: {right} of {len(frame)} are right, but metrics.json beside it says "
+            f"{told['whole_accuracy']:.4f} of {told['samples']}: of another run: evaluate again"
+        )
+    return frame
 
 
 def part_name(number: int) -> str:

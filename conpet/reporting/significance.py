@@ -11,9 +11,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from conpet.errors import UserError
 from conpet.reporting.collect import Results
 from conpet.reporting.numbers import DASH, p_value, points, points_interval, spread, waiting
-from conpet.reporting.predictions import read_predictions
+from conpet.reporting.predictions import last_predictions
 from conpet.reporting.table import Table
 from conpet.reporting.table_parts import (
     dataset_rules,
@@ -137,12 +138,17 @@ def _predictions(run: Run) -> Path:
 
 
 def _sample_differences(ours: Run, theirs: Run) -> pd.Series | None:
-    both = [_predictions(ours), _predictions(theirs)]
-    if not all(path.is_file() for path in both):
+    frames = [last_predictions(run) for run in (ours, theirs)]
+    found = [frame["correct"].astype(float) for frame in frames if frame is not None]
+    if len(found) < len(frames):
         return None
-    frames = [read_predictions(path) for path in both]
-    a, b = (frame["correct"].astype(float) for frame in frames)
-    return (a - b).dropna()
+    a, b = found
+    if set(a.index) != set(b.index):
+        raise UserError(
+            f"{_predictions(ours)}: not of the test samples of {_predictions(theirs)}: "
+            "evaluate both again"
+        )
+    return a - b
 
 
 def facts(results: Results) -> list[dict[str, Any]]:

@@ -199,6 +199,18 @@ def test_how_an_addition_is_read(
     assert data.reading("add1") == expected
 
 
+def test_an_addition_has_a_split_of_its_own_but_no_validation_of_its_own(project: Project) -> None:
+    more = {
+        "files": ["b.csv"], "classes": ["late"],
+        "split": {"scheme": "per_class", "most": 9, "validation": True},
+    }  # fmt: skip
+    base = {"files": ["a.csv"], "split": {"most": 7, "validation": False}, "additions": [more]}
+    data = own(project, base)
+    assert (data.partition("base").most, data.partition("add1").most) == (7, 9)
+    assert not data.partition("base").validation
+    assert not data.partition("add1").validation
+
+
 def test_each_task_has_a_part_and_a_split_of_its_own(project: Project) -> None:
     tasks = [
         {"files": ["a.csv"]},

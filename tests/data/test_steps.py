@@ -130,6 +130,11 @@ def test_a_task_that_no_method_can_learn_ends_the_split(
     with pytest.raises(UserError, match=r"^d \(base\): task 1: no validation sample, by which"):
         split(5, 5)
     assert not (tmp_path / "o").exists()
+    about = Split(classes=["x", "y"], split=Partition(scheme="per_class", shares=[0.8, 0.2, 0.0]))
+    with pytest.raises(UserError, match=r"^d \(base\): task 1: no test sample, so nothing to"):
+        split(10, 10)
+    assert not (tmp_path / "o").exists()
+    about = Split(classes=["x", "y"], split=Partition(scheme="per_class"))
     split(10, 1)
     assert "d (base): 1 of 2 classes (y) have no sample for training" in capsys.readouterr().out
 

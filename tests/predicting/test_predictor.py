@@ -84,6 +84,9 @@ def test_the_package_stands_alone(packaged: Packaged, learnt: Chain, tmp_path: P
     here = conpet.load(run).predict(texts)
     assert there.labels == here.labels
     assert (there.probabilities == here.probabilities).all()
+    for what in ("snapshot", "mirror"):
+        with pytest.raises(UserError, match=f"gone: no such folder, given as {what}"):
+            conpet.load(run, **{what: tmp_path / "gone"})
     names = {p.name for p in (tmp_path / "elsewhere").rglob("*") if p.is_file()}
     assert not names & {"state.json", "timing.json"}
 

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import math
+import shutil
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy import stats
 
 from conpet.config import Method
-from conpet.reporting.collect import Results
+from conpet.errors import UserError
+from conpet.reporting.collect import Results, collect
 from conpet.reporting.significance import comparison, paired_bootstrap, paired_t, pairs
 from conpet.reporting.table_parts import bound_note
 from conpet.reporting.tables import TABLES
-from tests.reporting.synthetic import build, cells
+from tests.reporting.synthetic import build, cells, known
 
 
 def test_paired_t_against_scipy() -> None:
@@ -70,6 +74,26 @@ def test_comparison_reads_both_runs(results: Results) -> None:
     assert fact["seeds"] == 3
     assert fact["samples"] == 4 * 4 * 5
     assert fact["low"] <= fact["difference_mean"] <= fact["high"]
+
+
+def _changed(results: Results, folder: Path, change: Callable[[pd.DataFrame], pd.DataFrame]) -> Any:
+    """Return the comparison where the predictions of one run were changed."""
+    shutil.copytree(results.runs[0].folder.root.parents[3], folder)
+    path = folder / "demo/minilm/static_emr/seed200/task04/predictions.parquet"
+    change(pd.read_parquet(path)).to_parquet(path)
+    found = collect("demo", folder.parent, cells(n_tasks=4), **known())
+    return comparison(found, "demo", "minilm", "static_emr", "emr")
+
+
+def test_predictions_of_another_run_are_one_line(tmp_path: Path, results: Results) -> None:
+    other = results.of("demo", "minilm", "finetune")[0].folder.predictions(4)
+    with pytest.raises(UserError, match=r"seed200/task04/predictions.parquet: \d+ of \d+ are"):
+        _changed(results, tmp_path / "demo", lambda _: pd.read_parquet(other))
+
+
+def test_predictions_of_other_samples_are_one_line(tmp_path: Path, results: Results) -> None:
+    with pytest.raises(UserError, match=r"not of the test samples of .*: evaluate both again"):
+        _changed(results, tmp_path / "demo", lambda frame: frame.assign(row=frame["row"] + 1))
 
 
 def test_unfinished_seeds_are_left_out(two: Results) -> None:
