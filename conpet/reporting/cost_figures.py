@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from conpet.reporting.accuracy_figures import task_ticks
 from conpet.reporting.collect import Results
 from conpet.reporting.cost import by_task, kept_bytes, run_costs
 from conpet.reporting.numbers import spread
@@ -23,6 +22,7 @@ from conpet.reporting.style import (
     panels,
     place_name,
     places,
+    task_ticks,
 )
 from conpet.run.reading import Run
 

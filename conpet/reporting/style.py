@@ -72,6 +72,17 @@ def looks(results: Results) -> dict[str, Look]:
     return found
 
 
+def task_ticks(last: int) -> list[int]:
+    """Return at most ten or so task numbers to write on an axis, the last among them."""
+    step = max(1, -(-last // 10))
+    return sorted({*range(1, last + 1, step), last} - ({last - 1} if step > 1 else set()))
+
+
+def darker(color: str) -> str:
+    """Return a colour for letters on white: the same, with a third of black in it."""
+    return "#" + "".join(f"{int(color[i : i + 2], 16) * 2 // 3:02X}" for i in (1, 3, 5))
+
+
 def stands_out(look: Look) -> bool:
     """Say whether a look is drawn larger than the others and above them."""
     return look.marker == "*"

@@ -1,4 +1,4 @@
-"""Accuracy over tasks, and what each method still knows of each task."""
+"""What each method still knows of each task, and where its selector sends it."""
 
 from __future__ import annotations
 
@@ -10,101 +10,19 @@ from numpy.typing import NDArray
 
 from conpet.evaluation import accuracy_matrix
 from conpet.reporting.collect import Results
-from conpet.reporting.numbers import spread
 from conpet.reporting.style import (
     drawing,
-    drawn,
     empty,
-    legend,
-    looks,
     panels,
     place_name,
     places,
-    stands_out,
+    task_ticks,
 )
 from conpet.run.reading import Run
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-
-
-def accuracy(results: Results) -> Figure:
-    """Whole accuracy over tasks: a line a method, a band of one sample std over seeds.
-
-    With a single dataset and model a second panel shows the upper part larger.
-    """
-    with drawing():
-        where = places(results)
-        zoom = _upper(results) if len(where) == 1 else None
-        figure, axes = panels(len(where) + (zoom is not None), 4.6, 3.8)
-        for ax, (dataset, model) in zip(axes, where, strict=False):
-            _accuracy_panel(ax, results, dataset, model)
-        if zoom is not None:
-            _accuracy_panel(axes[1], results, *where[0])
-            axes[1].set(ylim=zoom, ylabel="", title="upper part, enlarged")
-        legend(figure, results, _by_final_accuracy(results))
-    return figure
-
-
-def _accuracy_panel(ax: Axes, results: Results, dataset: str, model: str) -> None:
-    last, own, nothing = 1, looks(results), True
-    for method in results.methods:
-        runs = results.of(dataset, model, method)
-        last = max([last, *(len(run.tasks) for run in runs)])
-        mean, band = _curve(runs)
-        if not len(mean):
-            continue
-        nothing = False
-        look = own[method]
-        x = np.arange(1, len(mean) + 1)
-        ax.fill_between(x, mean - band, mean + band, color=look.color, alpha=0.11, linewidth=0)
-        ax.plot(x, mean, zorder=3 if stands_out(look) else 2, **drawn(look))
-    ax.set(title=place_name(results, dataset, model), xlabel="After task")
-    ax.set(ylabel="Whole accuracy (%)", xlim=(0.7, last + 0.3), ylim=(0, 101))
-    ax.set_xticks(task_ticks(last))
-    if nothing:
-        empty(ax)
-
-
-def _curve(runs: list[Run]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return (mean, sample std) in percent after every task that some seed has reached."""
-    curves = [[100 * entry["whole_accuracy"] for entry in run.metrics] for run in runs]
-    reached = max((len(curve) for curve in curves), default=0)
-    stats = [spread(c[t] for c in curves if len(c) > t) for t in range(reached)]
-    return np.array([s[0] for s in stats]), np.nan_to_num([s[1] for s in stats])
-
-
-def _upper(results: Results) -> tuple[float, float] | None:
-    """Return the limits of the axis that show all but the worst methods larger; None if no gain."""
-    curves = [_curve([r for r in results.runs if r.key.method == m]) for m in results.methods]
-    curves = [(mean, band) for mean, band in curves if len(mean) > 1]
-    if not curves:
-        return None
-    top = max(float((mean + band).max()) for mean, band in curves)
-    best = max(float(mean[-1]) for mean, _ in curves)
-    floor = min(float((mean - band).min()) for mean, band in curves if mean[-1] > 0.65 * best)
-    low, high = 5 * math.floor(floor / 5), min(101.0, 5 * math.ceil(top / 5) + 0.5)
-    return (low, high) if high - low < 65 else None
-
-
-def _by_final_accuracy(results: Results) -> list[str]:
-    # the legend then reads from top to bottom as the lines do at their right ends
-    finals = {
-        method: spread(
-            run.metrics[-1]["whole_accuracy"]
-            for run in results.runs
-            if run.key.method == method and run.metrics
-        )[0]
-        for method in results.methods
-    }
-    return sorted(finals, key=lambda m: -finals[m] if not math.isnan(finals[m]) else math.inf)
-
-
-def task_ticks(last: int) -> list[int]:
-    """Return at most ten or so task numbers to write on an axis, the last among them."""
-    step = max(1, -(-last // 10))
-    return sorted({*range(1, last + 1, step), last} - ({last - 1} if step > 1 else set()))
 
 
 def heatmap(results: Results) -> Figure:

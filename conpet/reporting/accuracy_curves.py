@@ -1,0 +1,165 @@
+"""Accuracy over tasks: a panel per kind of method, each line named where it ends."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from conpet.reporting.collect import Results
+from conpet.reporting.families import families
+from conpet.reporting.numbers import spread
+from conpet.reporting.style import (
+    BLACK,
+    darker,
+    drawing,
+    drawn,
+    empty,
+    looks,
+    panels,
+    place_name,
+    places,
+    stands_out,
+    task_ticks,
+)
+from conpet.run.reading import Run
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+_WIDTH, _HEIGHT = 4.9, 2.9  # inches of a panel, with what is written beside it
+_AROUND = 0.75  # inches of its height that title and labels take
+_LETTERS = 8.0  # points
+_LEAST_PART = 0.65  # of the best last accuracy: below, a line is not among the upper ones
+_FAINT = "#D9D9D9"
+_LEADER = {"arrowstyle": "-", "linewidth": 0.6, "shrinkA": 0, "shrinkB": 4, "relpos": (0, 0.5)}
+_WHOLE = (0.0, 101.0)
+
+Curve = tuple[NDArray[np.float64], NDArray[np.float64]]
+
+
+def accuracy(results: Results) -> Figure:
+    """Whole accuracy over tasks: a line per method, a band of one sample std over seeds.
+
+    Of more methods than one panel can hold, each kind has a panel of its own, with the best upper
+    bound as a thin line, and all others in grey. Panels without a far lower line show the upper
+    part only.
+    """
+    with drawing():
+        where, kinds = places(results), families(results)
+        height = _HEIGHT if len(kinds) > 1 else 1.2 * _HEIGHT
+        figure, axes = panels(len(where) * len(kinds), _WIDTH, height)
+        drawn_panels = iter(axes)
+        for dataset, model in where:
+            place = _Place(results, dataset, model, height)
+            for kind, methods in kinds.items():
+                place.draw(next(drawn_panels), kind, methods)
+    return figure
+
+
+class _Place:
+    """The panels of one dataset and model."""
+
+    def __init__(self, results: Results, dataset: str, model: str, height: float) -> None:
+        self.results = results
+        #: of a line of letters, as a share of a panel's axis
+        self.line = _LETTERS * 1.25 / 72 / (height - _AROUND)
+        self.name = place_name(results, dataset, model)
+        self.looks = looks(results)
+        runs = {method: results.of(dataset, model, method) for method in results.methods}
+        self.last = max([1, *(len(run.tasks) for found in runs.values() for run in found)])
+        every = {method: _curve(found) for method, found in runs.items()}
+        self.curves = {method: curve for method, curve in every.items() if len(curve[0])}
+        bounds = [method for method in self.curves if results.bound(method)]
+        self.bound = max(bounds, key=lambda m: self.curves[m][0][-1], default="")
+        self.upper = upper_part(list(self.curves.values()))
+
+    def draw(self, ax: Axes, kind: str, methods: Sequence[str]) -> None:
+        own = [method for method in methods if method in self.curves]
+        bound = [self.bound] if own and kind and self.bound not in ("", *own) else []
+        if own and kind:
+            for method in self.curves.keys() - {*own}:
+                self._thin(ax, method, BLACK if method in bound else _FAINT)
+        for method in own:
+            self._line(ax, method)
+        limits = self._limits([*own, *bound])
+        several = len({*self.results.datasets}) > 1 or len(self.results.models) > 1
+        ax.set_title(f"{kind}\n{self.name}" if kind and several else kind or self.name)
+        ax.set(xlabel="After task", ylabel="Whole accuracy (%)", ylim=limits)
+        ax.set_xlim(0.7, self.last + 0.3)
+        ax.set_xticks(task_ticks(self.last))
+        if not own:
+            empty(ax)
+        else:
+            self._names(ax, [*bound, *own], limits)
+
+    def _thin(self, ax: Axes, method: str, color: str) -> None:
+        mean, _ = self.curves[method]
+        x = np.arange(1, len(mean) + 1)
+        ax.plot(x, mean, color=color, linewidth=0.9, zorder=1 + (color == BLACK))
+
+    def _line(self, ax: Axes, method: str) -> None:
+        mean, band = self.curves[method]
+        look = self.looks[method]
+        x = np.arange(1, len(mean) + 1)
+        ax.fill_between(x, mean - band, mean + band, color=look.color, alpha=0.11, linewidth=0)
+        ax.plot(x, mean, zorder=3 if stands_out(look) else 2, **drawn(look))
+
+    def _limits(self, methods: Sequence[str]) -> tuple[float, float]:
+        low = min((float(self.curves[m][0].min()) for m in methods), default=0.0)
+        return self.upper if self.upper and low >= self.upper[0] else _WHOLE
+
+    def _names(self, ax: Axes, methods: Sequence[str], limits: tuple[float, float]) -> None:
+        ends = [float(self.curves[m][0][-1]) for m in methods]
+        line = (limits[1] - limits[0]) * self.line
+        for method, end, y in zip(methods, ends, apart(ends, line, limits), strict=True):
+            at = len(self.curves[method][0])
+            color = self.looks[method].color
+            ax.annotate(
+                self.results.name(method),
+                xy=(at, end),
+                xytext=(1.05 * self.last + 0.25, y),
+                fontsize=_LETTERS,
+                color=darker(color),
+                va="center",
+                annotation_clip=False,
+                arrowprops=_LEADER | {"color": color},
+            )
+
+
+def _curve(runs: list[Run]) -> Curve:
+    """Return (mean, sample std) in percent after every task that some seed has reached."""
+    curves = [[100 * entry["whole_accuracy"] for entry in run.metrics] for run in runs]
+    reached = max((len(curve) for curve in curves), default=0)
+    stats = [spread(c[t] for c in curves if len(c) > t) for t in range(reached)]
+    return np.array([s[0] for s in stats]), np.nan_to_num([s[1] for s in stats])
+
+
+def upper_part(curves: Sequence[Curve]) -> tuple[float, float] | None:
+    """Return the limits of the axis that show all but the worst methods larger; None if no gain."""
+    curves = [(mean, band) for mean, band in curves if len(mean) > 1]
+    if not curves:
+        return None
+    top = max(float((mean + band).max()) for mean, band in curves)
+    best = max(float(mean[-1]) for mean, _ in curves)
+    floor = min(
+        float((mean - band).min()) for mean, band in curves if mean[-1] > _LEAST_PART * best
+    )
+    low, high = 5 * math.floor(floor / 5), min(_WHOLE[1], 5 * math.ceil(top / 5) + 0.5)
+    return (low, high) if high - low < _LEAST_PART * 100 else None
+
+
+def apart(ends: Sequence[float], line: float, limits: tuple[float, float]) -> list[float]:
+    """Return where to write names that end at ``ends``, a line's height apart at least."""
+    order = sorted(range(len(ends)), key=lambda i: -ends[i])
+    found, above = [0.0] * len(ends), limits[1] + line / 2
+    for i in order:
+        found[i] = above = min(ends[i], above - line)
+    below = limits[0] - line / 2
+    for i in reversed(order):  # what fell off the panel goes up again, and pushes the others
+        found[i] = below = max(found[i], below + line)
+    return found
