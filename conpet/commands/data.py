@@ -61,6 +61,12 @@ def prepare(
     raw: Annotated[Path, Option(help="raw folder")],
     out: o.Out,
     report: Annotated[Path, Option(help="report to write: what was dropped and why")],
+    before: Annotated[
+        list[Path] | None,
+        Option(
+            help="samples.parquet of an earlier part, where duplicates are dropped; again for each"
+        ),
+    ] = None,
     experiment: o.Name = "",
     settings: o.Handed = None,
     config_dir: o.ConfigDir = o.CONFIG,
@@ -72,7 +78,7 @@ def prepare(
         Prepare, settings, (experiment, config_dir),
         lambda e: o.known(e, dataset=dataset, part=part).prepare(dataset, part), DataChecks(),
     )  # fmt: skip
-    steps.prepare(about, (dataset, part), raw, out, report)
+    steps.prepare(about, (dataset, part), raw, out, report, before or [])
 
 
 @app.command()

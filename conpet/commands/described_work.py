@@ -52,7 +52,8 @@ class Work:
         here = self.folder / part
         samples, report, tasks = here / "samples", here / "prepare.json", here / "tasks.json"
         names, raw = (self.name, part), self.raw[part]
-        steps.prepare(self.experiment.prepare(*names), names, raw, samples, report)
+        earlier = [self.folder / p / "samples" for p in self.splits]
+        steps.prepare(self.experiment.prepare(*names), names, raw, samples, report, earlier)
         before = [self.folder / p / "tasks.json" for p in self.splits]
         steps.split(self.experiment.split(*names), names, samples, raw, before, tasks, False)
         self.reports[part], self.splits[part] = read_json(report), read_json(tasks)

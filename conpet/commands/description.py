@@ -183,7 +183,9 @@ class _Description(Work):
             return len(text)
 
         lengths = stream.lengths.copy()
-        warnings = list(_unreadable(stream, about.max_length, longest(self.snapshot(model))))
+        warnings = list(
+            _unreadable(stream, self._all_tasks(), about.max_length, longest(self.snapshot(model)))
+        )
         # a text that was cut fills all the room there is
         for index in np.flatnonzero(lengths == about.max_length).tolist():
             lengths[index] = whole(index)
@@ -214,16 +216,18 @@ class _Description(Work):
         }
 
 
-def _unreadable(stream: Stream, wanted: int, most: int) -> Iterable[str]:
+def _unreadable(
+    stream: Stream, tasks: Sequence[dict[str, Any]], wanted: int, most: int
+) -> Iterable[str]:
     """Yield why training would stop, or miss something, with the texts as they are encoded."""
     if stream.lengths.max(initial=0) > most:
         yield (
             f"a text has {int(stream.lengths.max())} tokens, and it reads {most} at most: training "
             f"will not start: lower settings.encoding.max_length ({wanted})"
         )
-    for task in range(1, stream.tasks + 1):
+    for task, before in enumerate(tasks, start=1):
         for split in SPLITS if stream.validation else SPLITS[::2]:
-            if not len(stream.of(split, [task])):
+            if before[split] and not len(stream.of(split, [task])):
                 yield (
                     f"task {task} keeps no {split} sample that fits into {wanted} tokens: raise "
                     "settings.encoding.max_length, or see Dropped"

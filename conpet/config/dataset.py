@@ -105,6 +105,9 @@ class Partition(Strict):
         return value
 
 
+#: keys of a split that hold for the whole stream: what is chosen, and what it is measured on
+_OF_ALL_TASKS = ("validation", "without_test")
+
 Labels = Annotated[dict[str, str], Field(min_length=1)]
 
 
@@ -200,6 +203,19 @@ class Dataset(Strict):
         return self
 
     @model_validator(mode="after")
+    def _is_cut_the_same(self) -> Dataset:
+        for place, found in (("tasks", self.tasks), ("additions", self.additions)):
+            for number, source in enumerate(found):
+                for key in _OF_ALL_TASKS:
+                    said = source.split and key in source.split.model_fields_set
+                    if said and getattr(source.split, key) != getattr(self.split, key):
+                        raise ValueError(
+                            f"{place}[{number}].split.{key}: all tasks have it or none: "
+                            "say it in the dataset's own split"
+                        )
+        return self
+
+    @model_validator(mode="after")
     def _has_a_cloze(self) -> Dataset:
         found = re.findall(r"\{(\w*)\}", self.template)
         unknown = [name for name in found if name not in ("mask", *_NAMES.get(self.kind, found))]
@@ -269,8 +285,7 @@ class Dataset(Strict):
     def partition(self, part: str) -> Partition:
         """Return how a part's samples are cut into train, valid and test."""
         found = self.part(part).split or self.split
-        # the whole stream has validation samples, or none of it
-        return found.model_copy(update={"validation": self.split.validation})
+        return found.model_copy(update={key: getattr(self.split, key) for key in _OF_ALL_TASKS})
 
     def shares_classes(self, part: str) -> bool:
         """Say whether classes of earlier tasks may come again in a part."""

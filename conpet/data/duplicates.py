@@ -38,22 +38,30 @@ def _plain(text: str) -> str:
 
 
 def drop_duplicates(
-    samples: Sequence[Sample], report: Report, alike: Identity = identity
+    samples: Sequence[Sample],
+    report: Report,
+    alike: Identity = identity,
+    earlier: Iterable[Sample] = (),
 ) -> list[Sample]:
     """Return the samples without those whose text has several labels, or stands there already.
 
+    What stands in earlier tasks' files goes too, whatever its label: those tasks are as they were.
     Of copies with one label that of the test split stays, else of valid, else the first: so a test
     stays as long as it was, and none of its texts is trained on. All are counted in ``report``.
 
     Args:
+        earlier: samples of the tasks before, which have files of their own.
         alike: what copies of one text share: :func:`identity` or :func:`near_identity`.
     """
     groups: dict[Hashable, list[int]] = defaultdict(list)
     for row, sample in enumerate(samples):
         groups[alike(sample)].append(row)
+    before = {alike(sample) for sample in earlier}
     dropped: dict[int, str] = {}
-    for rows in groups.values():
-        if len({samples[row].label for row in rows}) > 1:
+    for text, rows in groups.items():
+        if text in before:
+            dropped |= dict.fromkeys(rows, "text that stands in an earlier task's files")
+        elif len({samples[row].label for row in rows}) > 1:
             dropped |= dict.fromkeys(rows, "text with several labels")
         else:
             kept = min(rows, key=lambda row: (_KEPT_FIRST.index(samples[row].split), row))

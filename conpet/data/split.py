@@ -15,6 +15,7 @@ from conpet.errors import UserError
 Rows = dict[str, list[int]]
 ByLabel = dict[str, list[int]]
 _SPLITS = ("train", "valid", "test")
+_NAMED = 5
 _ANEW = (0.8, 0.1, 0.1)  # shares where the test samples are left out
 
 
@@ -59,20 +60,23 @@ def class_order(
         found = [sorted(names) for names in order["tasks"]]
     else:
         found = [sorted(names) for names in cut_labels(shuffled, order["tasks"])]
-    named = Counter(name for names in found for name in names)
-    _check_order(named, set(labels))
+    _check_order(found, set(labels))
     return found
 
 
-def _check_order(named: Counter[str], labels: set[str]) -> None:
+def _check_order(tasks: Sequence[Sequence[str]], labels: set[str]) -> None:
+    named = Counter(name for names in tasks for name in names)
     twice = [name for name, count in named.items() if count > 1]
     if twice:
-        raise UserError(f"class order: {twice[0]!r} stands in two tasks: each class arrives once")
-    missing = sorted(set(named) - labels)
-    if missing:
+        in_one = any(names.count(twice[0]) > 1 for names in map(list, tasks))
+        where = "twice in the classes of one task" if in_one else "in two tasks"
+        raise UserError(f"class order: {twice[0]!r} stands {where}: each class arrives once")
+    if missing := sorted(set(named) - labels):
+        more = f" (nor have {len(missing) - 1} more)" if len(missing) > 1 else ""
+        known = sorted(labels - set(named)) or sorted(labels)
+        listed = ", ".join(known[:_NAMED]) + (", ..." if len(known) > _NAMED else "")
         raise UserError(
-            f"class order: {missing[0]!r} has no sample in the data"
-            + (f" (nor have {len(missing) - 1} more)" if len(missing) > 1 else "")
+            f"class order: {missing[0]!r} has no sample in the data{more}: samples are of {listed}"
         )
 
 
@@ -176,11 +180,16 @@ def _chosen(
     if order is None:
         return [dict(sorted(common(everything).items()))]
     if isinstance(order, list):
-        _check_order(Counter(order), set(everything))
+        _check_order([order], set(everything))
         tasks = [sorted(order)]
     else:
         drawn = groups is None and not isinstance(order["tasks"], list)
         labels = common(everything) if drawn else everything
+        if drawn and len(labels) < order["tasks"] <= len(everything):
+            raise UserError(
+                f"split.least: {len(rare)} of {len(everything)} classes have fewer than {least} "
+                f"samples, which leaves {len(labels)} for {order['tasks']} tasks: lower it"
+            )
         tasks = class_order(sorted(labels), order, cutter.rng, groups, cutter.partition.seed)
         if drawn:
             return [{name: labels[name] for name in names} for names in tasks]

@@ -55,11 +55,19 @@ def fetch_dataset(about: FetchDataset, dataset: str, out: Path, mirror: Path | N
         write_json(folder / MANIFEST, {"files": entries})
 
 
-def prepare(about: Prepare, part: tuple[str, str], raw: Path, out: Path, report: Path) -> None:
+def prepare(
+    about: Prepare,
+    part: tuple[str, str],
+    raw: Path,
+    out: Path,
+    report: Path,
+    before: Sequence[Path] = (),
+) -> None:
     """Read a part's raw files into samples; the report says what was dropped, where and why.
 
     Args:
         part: the names of the dataset and of its part.
+        before: samples.parquet of the earlier parts, where duplicates are to be dropped.
     """
     read_manifest(raw)
     found = Report()
@@ -67,7 +75,8 @@ def prepare(about: Prepare, part: tuple[str, str], raw: Path, out: Path, report:
     samples = rename(samples, about.labels, about.prefix)
     if about.duplicates != "keep":
         alike = near_identity if about.duplicates == "drop_near" else identity
-        samples = drop_duplicates(samples, found, alike)
+        earlier = [sample for path in before for sample in read_samples(path)]
+        samples = drop_duplicates(samples, found, alike, earlier)
     labels = Counter(s.label for s in samples)
     write_samples(out, samples)
     counts = {"samples": len(samples), "labels": dict(sorted(labels.items()))}

@@ -12,6 +12,7 @@ from conpet.config import Dataset
 from conpet.config.dataset import Addition, Partition, SeedOrder
 from conpet.config.raw import RawFile
 from conpet.config.strict import read_yaml, validate
+from conpet.errors import UserError
 from tests.config.conftest import DELETED, Project
 from tests.conftest import ROOT
 from tests.yaml_text import to_yaml
@@ -199,16 +200,25 @@ def test_how_an_addition_is_read(
     assert data.reading("add1") == expected
 
 
-def test_an_addition_has_a_split_of_its_own_but_no_validation_of_its_own(project: Project) -> None:
-    more = {
-        "files": ["b.csv"], "classes": ["late"],
-        "split": {"scheme": "per_class", "most": 9, "validation": True},
-    }  # fmt: skip
-    base = {"files": ["a.csv"], "split": {"most": 7, "validation": False}, "additions": [more]}
-    data = own(project, base)
-    assert (data.partition("base").most, data.partition("add1").most) == (7, 9)
-    assert not data.partition("base").validation
-    assert not data.partition("add1").validation
+@pytest.mark.parametrize("key", ["validation", "without_test"])
+@pytest.mark.parametrize("place", ["additions", "tasks"])
+def test_what_holds_for_the_whole_stream_is_said_once(
+    project: Project, key: str, place: str
+) -> None:
+    more = {"files": ["b.csv"], "classes": ["late"], "split": {"scheme": "per_class", "most": 9}}
+
+    def read(of_all: bool, own_split: dict[str, Any]) -> Dataset:
+        last = more | {"split": {**more["split"], **own_split}}  # type: ignore[dict-item]
+        first = {"files": ["a.csv"]}
+        source = {"tasks": [first, last]} if place == "tasks" else {**first, "additions": [last]}
+        return own(project, {**source, "split": {"most": 7, key: of_all}})
+
+    for of_all in (True, False):
+        data = read(of_all, {})
+        assert (data.partition("base").most, data.partition("add1").most) == (7, 9)
+        assert [getattr(data.partition(part), key) for part in data.parts()] == [of_all] * 2
+        with pytest.raises(UserError, match=rf"{place}\[\d\].split.{key}: all tasks have it or"):
+            read(of_all, {key: not of_all})
 
 
 def test_each_task_has_a_part_and_a_split_of_its_own(project: Project) -> None:

@@ -235,14 +235,20 @@ def test_a_class_in_two_tasks() -> None:
     data = samples({"a": 9, "b": 9, "c": 9})
     with pytest.raises(UserError, match="'b' stands in two tasks"):
         split_samples(data, {"tasks": [["a", "b"], ["b", "c"]]}, PER_CLASS)
-    with pytest.raises(UserError, match="'a' stands in two tasks"):
+    with pytest.raises(UserError, match="'a' stands twice in the classes of one task"):
         split_samples(data, {"tasks": [["a", "a"]]}, PER_CLASS)
 
 
 def test_a_class_without_a_sample() -> None:
     data = samples({"a": 9, "b": 9})
-    with pytest.raises(UserError, match=r"'x' has no sample in the data \(nor have 1 more\)"):
-        split_samples(data, {"tasks": [["a", "x"], ["b", "y"]]}, PER_CLASS)
+    with pytest.raises(UserError, match=r"'x' has no .*\(nor have 1 more\): samples are of b"):
+        split_samples(data, {"tasks": [["a", "x"], ["y"]]}, PER_CLASS)
+
+
+def test_least_leaves_too_few_classes() -> None:
+    data = samples({"a": 3, "b": 9})
+    with pytest.raises(UserError, match=r"^split.least: 1 of 2 classes have fewer than 5 samples"):
+        split_samples(data, order(tasks=2), PER_CLASS.model_copy(update={"least": 5}))
 
 
 def test_a_task_without_a_training_sample() -> None:
@@ -266,7 +272,7 @@ def test_an_addition_with_a_class_that_was_there() -> None:
     data = samples({"a": 10, "new": 10})
     with pytest.raises(UserError, match="'a' is a class of an earlier task already"):
         split_samples(data, ["a", "new"], PER_CLASS, first_task=4, seen=["b", "a"])
-    with pytest.raises(UserError, match="'new' stands in two tasks"):
+    with pytest.raises(UserError, match="'new' stands twice in the classes"):
         split_samples(data, ["new", "new"], PER_CLASS, first_task=4)
     with pytest.raises(UserError, match="'gone' has no sample"):
         split_samples(data, ["gone"], PER_CLASS, first_task=4)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -157,6 +158,15 @@ def test_duplicates_are_dropped_where_the_config_says_so(tmp_path: Path) -> None
     assert texts == ["a", "c", "C "]
     assert sum(found["count"] for found in report["dropped"].values()) == 4
     assert report["samples"] == 3
+    (tmp_path / "a.csv").write_text("text,label\na,x\nC,z\nd,z\nd,z\n")
+    shutil.rmtree(tmp_path / "raw")
+    fetch_files([file], tmp_path / "raw", "d", None)
+    later = Prepare(format="table", files=[RawFile(name="a.csv")], duplicates="drop_near")
+    paths = [tmp_path / "raw", tmp_path / "t", tmp_path / "r.json"]
+    steps.prepare(later, ("d", "add1"), *paths, before=[tmp_path / "s"])
+    assert [s.text for s in read_samples(tmp_path / "t")] == ["d"]
+    reason = "text that stands in an earlier task's files"
+    assert read_json(tmp_path / "r.json")["dropped"][reason]["count"] == 2
 
 
 @pytest.mark.parametrize(

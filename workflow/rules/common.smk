@@ -301,6 +301,14 @@ def earlier_parts(wildcards):
     return [f"{folder}/{part}.tasks.json" for part in parts[: parts.index(wildcards.part)]]
 
 
+def earlier_samples(wildcards):
+    """Return samples of the parts before this one, where what stands there is dropped here."""
+    data = chosen(wildcards).datasets[wildcards.dataset]
+    parts = data.parts() if data.duplicates != "keep" else [wildcards.part]
+    folder = "results/data/{dataset}".format(**wildcards)
+    return [f"{folder}/{part}/samples.parquet" for part in parts[: parts.index(wildcards.part)]]
+
+
 def earlier_states(wildcards):
     """Return what training goes on from: all experts, or the last state alone."""
     task = int(wildcards.task)

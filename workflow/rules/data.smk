@@ -43,6 +43,7 @@ rule prepare:
     """One row a sample."""
     input:
         raw="results/data/{dataset}/{part}/raw",
+        before=earlier_samples,
     output:
         samples="results/data/{dataset}/{part}/samples.parquet",
         report="results/data/{dataset}/{part}/prepare.json",
@@ -52,11 +53,13 @@ rule prepare:
         "results/data/{dataset}/{part}/prepare.benchmark.tsv"
     params:
         settings=settings("prepare"),
+        before=given("--before", "before"),
     message:
         "prepare {wildcards.dataset} ({wildcards.part})"
     shell:
         f"{JOB} prepare --dataset {{wildcards.dataset:q}} --part {{wildcards.part:q}} --raw"
-        f" {{input.raw:q}} --out {{output.samples:q}} --report {{output.report:q}}{TOLD}"
+        f" {{input.raw:q}} {{params.before}} --out {{output.samples:q}} --report"
+        f" {{output.report:q}}{TOLD}"
 
 
 rule split:

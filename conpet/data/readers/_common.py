@@ -80,6 +80,21 @@ def split_name(value: str, place: str) -> str:
         raise UserError(f"{place}: unknown split {value!r}: use train, valid or test") from None
 
 
+def one_split(file: RawFile, value: str, place: str) -> str:
+    """Return the split that a record of ``file`` says.
+
+    Raises:
+        UserError: the file as a whole is said to be of another.
+    """
+    found = split_name(value, place)
+    if file.split not in ("", found):
+        raise UserError(
+            f"{place}: its split is {value!r}, but files says split: {file.split} of {file.name}: "
+            "take one of the two away"
+        )
+    return found
+
+
 def check_entry(model: type[_Model], value: Any, place: str) -> _Model:
     """Return ``value`` as a ``model``; the first field missing or wrong is a UserError."""
     try:

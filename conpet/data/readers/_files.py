@@ -162,9 +162,11 @@ def parse_json(text: str, file: RawFile, first_line: int = 1) -> Any:
         return json.loads(text, object_pairs_hook=unique)
     except json.JSONDecodeError as error:
         line = error.lineno + first_line - 1
+        remedy = "truncated or damaged: get the file again"
+        if error.msg == "Extra data" and file.name.endswith(".json"):
+            remedy = "one value is expected: a file of one per line is called .jsonl"
         raise UserError(
-            f"{at_line(file, line)}: column {error.colno}: not JSON ({error.msg}): "
-            "truncated or damaged: get the file again"
+            f"{at_line(file, line)}: column {error.colno}: not JSON ({error.msg}): {remedy}"
         ) from None
     except (RecursionError, ValueError) as error:
         raise UserError(f"{at_line(file, first_line)}: not this format: {error}") from None

@@ -27,7 +27,7 @@ from pydantic import Field, field_validator, model_validator
 
 from conpet.config.raw import RawFile
 from conpet.data.readers import _common
-from conpet.data.readers._common import Record, split_name, stem
+from conpet.data.readers._common import Record, one_split, stem
 from conpet.data.readers._rows import Form, Row, read_rows
 from conpet.data.report import Report
 from conpet.data.schema import check_field, join_fields
@@ -110,7 +110,7 @@ def records(
         for row in read_rows(raw, file, options.form(), options.columns(), report):
             split: str = file.split
             if options.split is not None:
-                split = split_name(row.value(options.split), row.place)
+                split = one_split(file, row.value(options.split), row.place)
             name = f"{stem(file)}:{row.number}"
             if options.id is not None:
                 name = row.value(options.id)

@@ -47,6 +47,20 @@ def test_truth_values_are_no_labels(tmp_path: Path) -> None:
     assert line == "a.jsonl: line 1: label: True is neither text nor a whole number"
 
 
+def test_lines_of_json_in_a_file_of_one_value(tmp_path: Path) -> None:
+    line = refused(tmp_path, "a.json", b'{"text": "x", "label": "a"}\n{"text": "y"}\n')
+    assert line.endswith("one value is expected: a file of one per line is called .jsonl")
+
+
+def test_a_file_and_its_column_are_of_one_split(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("text,label,fold\nx y,a,train\nz,b,dev\n")
+    for own in ("train", "test"):
+        with pytest.raises(UserError, match=f"files says split: {own} of a.csv: take one"):
+            file = RawFile(name="a.csv", split=own)
+            read("table", tmp_path, [file], {"split": "fold"}, Report())
+    assert read("table", tmp_path, [RawFile(name="a.csv")], {"split": "fold"}, Report())
+
+
 @pytest.mark.parametrize("text", ["<E1>x</E1> y", "&lt;e1&gt;x&lt;/e1&gt;", "x"])
 def test_marks_that_are_none_are_told(text: str, tmp_path: Path) -> None:
     line = refused(tmp_path, "a.jsonl", f'{{"text": "{text}", "label": "a"}}\n'.encode(), "marked")
