@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from conpet.data.encoding import SPLITS
@@ -100,14 +100,19 @@ _DUPLICATES = {
 _NEAR = "but for white space, case or Unicode form, "
 
 
+def repeated_lines(found: dict[str, dict[str, Any]]) -> Iterator[tuple[str, str]]:
+    """Yield (kind, line) of what :func:`conpet.data.duplicates.count_duplicates` has found."""
+    for kind, about in found.items():
+        near, exact = kind.startswith("near_"), kind.removeprefix("near_")
+        text = (_NEAR if near else "") + _DUPLICATES[exact].format(**about)
+        yield kind, f"{text}: first {', '.join(about['first'])}"
+
+
 def _warnings(report: dict[str, Any]) -> str:
     lines = [f"  {line}" for line in report["warnings"]]
-    for kind, found in report["duplicates"].items():
-        places = ", ".join(found["first"])
-        near, exact = kind.startswith("near_"), kind.removeprefix("near_")
-        text = (_NEAR if near else "") + _DUPLICATES[exact].format(**found)
-        remedy = "drop_near" if near else "drop"
-        lines.append(f"  {text}: first {places}: duplicates: {remedy} leaves them out")
+    for kind, line in repeated_lines(report["duplicates"]):
+        remedy = "drop_near" if kind.startswith("near_") else "drop"
+        lines.append(f"  {line}: duplicates: {remedy} leaves them out")
     for name, model in report["models"].items():
         lines += [f"  {name}: {line}" for line in model["warnings"]]
         if (unknown := model["unknown"])["tokens"]:

@@ -44,7 +44,8 @@ def extend(
 
     The entry goes to config/additions/DATASET.yaml, and the dataset's own config stays as it is.
     The classes come in the order in which the file first names them. Without a split of its own
-    (an option ``split``, as ``table`` has it) each class is cut 80/10/10. Nothing is trained here.
+    (an option ``split``, as ``table`` has it) each class is cut by the dataset's shares (80/10/10);
+    its seed, ``most`` and ``least`` hold too. Nothing is trained here.
 
     Args:
         format: a reader's name; ``table`` for sentences and ``marked`` for the rest by default.
@@ -70,13 +71,14 @@ def extend(
     if not shared and not data.shared:
         _refuse_old(classes, data, results / "data" / dataset, file, report)
     scheme = "official" if any(s.split for s in samples) else "per_class"
-    said = {"scheme": scheme, "validation": data.split.validation}
+    # what the dataset's own split says beside that holds for the new task too
+    said = {**data.split.model_dump(exclude_defaults=True), "scheme": scheme}
     partition = validate(Partition, said, "split")
     with within(str(file)):
         _check_size(samples, classes, partition, report)
     path = additions_file(config_dir, dataset)
     entry = _entry(file, path, form, options or {}, classes)
-    entry["split"] = {"scheme": scheme} if partition.validation else said
+    entry["split"] = said
     if shared:
         entry["shared"] = True
     _append(path, entry, _yaml_of(experiment, config_dir) if experiment else "")

@@ -87,7 +87,16 @@ def make_learner(
 
 
 def as_told(about: Learn, stream: Stream, seeds: Seeds) -> Stream:
-    """Return a stream with the validation samples and the shots that a run is to have."""
+    """Return a stream with the validation samples and the shots that a run is to have.
+
+    Raises:
+        UserError: samples were set aside for validation, but are to be trained on.
+    """
+    if not about.validation and len(stream.of("valid", range(1, stream.tasks + 1))):
+        raise UserError(
+            "split.validation is false, but the encoded file has validation samples: it was made "
+            "with another split: make it again"
+        )
     stream = replace(stream, validation=about.validation)
     return stream if about.shots is None else stream.drawn(about.shots, seeds.of)
 
@@ -190,7 +199,8 @@ def _write_state(
             "stage": stage,
             "needs": {"states": "all" if learner.experts else "last", "selector": learner.experts},
             "classes": learner.stream.classes,
-            "settings": job.about.model_dump(mode="json"),
+            # how texts were encoded is the encoded file's to say
+            "settings": job.about.model_dump(mode="json", exclude={"settings": {"encoding"}}),
             "precision": learner.backbone.precision,
             "plan_sha256": plan.sha256(),
             "encoded_sha256": inputs.encoded_sha256,

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from conpet.config import Experiment
 from conpet.config.stages import Learn
 from conpet.config.strict import validate
+from conpet.data.encoding import read_part
 from conpet.errors import UserError
 from conpet.files import read_json, write_text
 from conpet.run import STATE_FILE, RunKey
 from conpet.run.folder import RunFolder
+from conpet.run.inputs import Inputs
 
 _NAMED = 3
 
@@ -46,35 +50,69 @@ def claim(experiment: Experiment, results: Path) -> None:
     write_text(_mark(experiment.name, results), seen.as_posix())
 
 
-def outdated(experiment: Experiment, results: Path) -> str:
-    """Say which finished runs were learnt with other settings than the config has now."""
-    found = list(dict.fromkeys(_outdated(experiment, results)))
-    if not found:
-        return ""
-    more = ", ..." if len(found) > _NAMED else ""
-    return (
-        f"{len(found)} runs were learnt with other settings than {experiment.path} has now: "
-        f"{', '.join(found[:_NAMED])}{more}: snakemake makes them again"
-    )
+def outdated(experiment: Experiment, results: Path) -> Iterator[str]:
+    """Yield a line each for what is there, but was made with other settings or from other data."""
+    for found, what in (
+        (_other_data(experiment, results), "parts of data were read, split or encoded with"),
+        (_other_settings(experiment, results), "runs were learnt with other data or"),
+    ):
+        if names := list(dict.fromkeys(found)):
+            more = ", ..." if len(names) > _NAMED else ""
+            yield (
+                f"{len(names)} {what} other settings than {experiment.path} has now: "
+                f"{', '.join(names[:_NAMED])}{more}: snakemake makes them again"
+            )
 
 
-def _outdated(experiment: Experiment, results: Path) -> Iterator[str]:
+def _other_data(experiment: Experiment, results: Path) -> Iterator[str]:
+    for dataset in experiment.datasets:
+        for part in experiment.parts(dataset):
+            own = results / experiment.name / dataset
+            stages = [
+                (results / "data" / dataset / part / "prepare.json", experiment.prepare),
+                (own / f"{part}.tasks.json", experiment.split),
+            ]
+            told = [(_told(path), of(dataset, part).text()) for path, of in stages]
+            for model in experiment.models:
+                path = own / model / f"{part}.safetensors"
+                if path.is_file():
+                    about = read_part(path).about
+                    told.append((about.get("settings"), experiment.encode(dataset, model).text()))
+            if any(then not in (None, now) for then, now in told):
+                yield f"{dataset} ({part})"
+
+
+def _told(path: Path) -> Any:
+    """Return the settings that a file says it was made with; None where it says none."""
+    value = read_json(path) if path.is_file() else None
+    return value.get("settings") if isinstance(value, dict) else None
+
+
+def _other_settings(experiment: Experiment, results: Path) -> Iterator[str]:
     for dataset, model, method in experiment.cells():
+        inputs = _inputs(experiment, results, dataset, model)
         for task in range(1, experiment.tasks(dataset) + 1):
             now = experiment.learn(dataset, model, method, task).text()
             for seed in experiment.seeds:
                 key = RunKey(experiment.name, dataset, model, method, seed)
                 path = RunFolder(results / key.path).state(task) / STATE_FILE
-                if not path.is_file():
-                    continue
-                if _settings(path) != now:
+                if path.is_file() and not _is_of(path, now, inputs):
                     yield f"{dataset} {model} {method} seed {seed}"
 
 
-def _settings(path: Path) -> str:
-    """Return what a state was learnt with, as its stage's text; empty where that cannot be read."""
-    state = read_json(path)
+def _inputs(experiment: Experiment, results: Path, dataset: str, model: str) -> Inputs:
+    folder = results / experiment.name / dataset / model
+    paths = [folder / f"{part}.safetensors" for part in experiment.parts(dataset)]
+    there = itertools.takewhile(Path.is_file, paths)
+    return Inputs(results / "models" / model, list(there))
+
+
+def _is_of(path: Path, now: str, inputs: Inputs) -> bool:
+    """Say whether a state was learnt with these settings, from these files, as far as it tells."""
     try:
-        return validate(Learn, state["settings"], str(path)).text()
+        state = read_json(path)
+        then = validate(Learn, state["settings"], str(path)).text()
     except (UserError, KeyError, TypeError):
-        return ""  # of another version: told as other settings
+        return False  # of another version
+    encoded = state.get("encoded_sha256")
+    return then == now and (not inputs.encoded or not encoded or inputs.knows(encoded))

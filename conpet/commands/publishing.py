@@ -46,7 +46,7 @@ def matrix_of(settings: Path | None, experiment: str, config_dir: Path, results:
         check_owner(found, results)
         if not results.is_dir():
             raise UserError(f"--results {results}: no such folder")
-        if old := outdated(found, results):
+        for old in outdated(found, results):
             print(f"conpet: note: {old}", file=sys.stderr)
         return found.matrix()
 

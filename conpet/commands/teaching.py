@@ -6,10 +6,13 @@ import time
 from pathlib import Path
 from typing import Any
 
+from conpet.commands.description_text import repeated_lines
 from conpet.config.raw import RawFile
 from conpet.config.strict import validate
 from conpet.data import readers
+from conpet.data.duplicates import count_duplicates
 from conpet.data.report import Report
+from conpet.data.twins import twins
 from conpet.errors import UserError
 from conpet.predicting.predictor import load
 
@@ -34,6 +37,9 @@ def teach_file(
         raise UserError(f"{file}: no such file")
     if out.exists():
         raise UserError(f"{out}: is there already: give another name")
+    for name in ("split", "task"):
+        if name in options:
+            raise UserError(f"--option {name}: every row is taught: leave it out")
     report = Report()
     raw = validate(RawFile, {"name": file.name}, str(file))
     samples = readers.read("table", file.parent, [raw], options, report)
@@ -46,6 +52,10 @@ def teach_file(
         print(f"left out: {dropped['count']} rows, {reason}: {', '.join(dropped['first'])}")
     for about, note in report.as_dict()["notes"].items():
         print(f"note: {about}: {note}")
+    for _, line in repeated_lines(count_duplicates((sample, "") for sample in samples)):
+        print(f"note: {line}: each counts")
+    if alike := twins(predictor.classes):
+        print(f"note: {alike}")
     print(f"taught {len(samples)} texts in {spent:.2f} seconds of computing")
     print(f"new classes: {', '.join(new) or 'none'}")
     print(f"{out}: knows {len(predictor.classes)} classes; its threshold is that of before")

@@ -36,7 +36,8 @@ def encode_part(
 
     The file holds flat ``ids`` with ``offsets``, and for each sample ``pool`` (position to read),
     ``label`` (within the part's classes), ``task``, ``split`` and ``row``; its metadata holds the
-    classes of each task, the pad id, and the counts of what could not be used, which is returned.
+    settings, the classes of each task, the pad id, and the counts of what could not be used,
+    which is returned.
     """
     vocab = vocabulary(tokenizer)
     names = arrival([task["classes"] for task in tasks])
@@ -55,6 +56,7 @@ def encode_part(
                 continue
             rows.add(*text, about.pooling == "last", (samples[r].label, task["task"], s, r))
     metadata = {
+        "settings": about.text(),
         "tasks": [{"task": t["task"], "classes": t["classes"]} for t in tasks],
         "pad": vocab.pad,
         "dropped": dict(dropped),

@@ -80,7 +80,8 @@ def prepare(
     labels = Counter(s.label for s in samples)
     write_samples(out, samples)
     counts = {"samples": len(samples), "labels": dict(sorted(labels.items()))}
-    write_json(report, {"dataset": part[0], "part": part[1], **counts, **found.as_dict()})
+    told = {"dataset": part[0], "part": part[1], "settings": about.text()}
+    write_json(report, {**told, **counts, **found.as_dict()})
 
 
 def rename(samples: list[Sample], labels: Mapping[str, str], prefix: str) -> list[Sample]:
@@ -146,7 +147,8 @@ def split(
             print(f"{part[0]} ({part[1]}): {line}")
         if alike := twins([*seen, *(name for task in stream["tasks"] for name in task["classes"])]):
             print(f"{part[0]} ({part[1]}): {alike}")
-    write_json(out, {"dataset": part[0], "part": part[1], "order": order, **stream})
+    told = {"dataset": part[0], "part": part[1], "settings": about.text(), "order": order}
+    write_json(out, {**told, **stream})
 
 
 def _groups(about: Split, raw: Path) -> dict[str, list[str]] | None:

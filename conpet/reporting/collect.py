@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -10,6 +10,7 @@ from typing import Any
 from conpet import replay
 from conpet.config.matrix import Matrix
 from conpet.config.method import Method
+from conpet.errors import UserError
 from conpet.files import sha256
 from conpet.run import STATE_FILE, TIMING_FILE, RunKey
 from conpet.run.reading import Run, read_run
@@ -117,10 +118,32 @@ def collect(experiment: str, results: Path, matrix: Mapping[RunKey, int], **extr
         extra: further fields of :class:`Results`.
 
     Raises:
-        UserError: a file that is there is not readable JSON, or holds no metrics of its task.
+        UserError: a file that is there is not readable JSON, or holds no metrics of its task, or
+            runs that would stand side by side were learnt from different data or models.
     """
     runs = [read_run(results / key.path, key, tasks) for key, tasks in matrix.items()]
+    _check_same_inputs(runs)
     return Results(experiment, results, runs, **extra)
+
+
+def _check_same_inputs(runs: Sequence[Run]) -> None:
+    """Refuse evaluated runs of one dataset and model that were computed on different files."""
+    first: dict[tuple[str, ...], Run] = {}
+    for run in runs:
+        for task in run.tasks:
+            for what in ("encoded_sha256", "snapshot_sha256"):
+                said = task.learner.state.get(what) if task.metrics else None
+                if not said:
+                    continue
+                place = (*run.key.cell[:2], str(task.number), what)
+                other = first.setdefault(place, run)
+                if other.tasks[task.number - 1].learner.state[what] != said:
+                    kind = "data" if what == "encoded_sha256" else "model files"
+                    raise UserError(
+                        f"{run.folder.task(task.number)}: learnt from other {kind} than "
+                        f"{other.folder.task(task.number)}: not to be compared: run snakemake to "
+                        "its end, which makes the older ones again"
+                    )
 
 
 def collect_experiment(matrix: Matrix, results: Path, reported: Path | None = None) -> Results:

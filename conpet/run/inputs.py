@@ -31,6 +31,10 @@ class Inputs:
         """The SHA-256 of the parts' SHA-256s, one after the other."""
         return self._heads[-1]
 
+    def knows(self, encoded_sha256: str) -> bool:
+        """Say whether a state that says this was learnt from these encoded files, or some first."""
+        return encoded_sha256 in self._heads
+
     @cached_property
     def _heads(self) -> list[str]:
         """The same of the first part, of the first two, and so on: a task has those up to it."""
@@ -52,7 +56,7 @@ class Inputs:
                     f"{folder}: learnt on another model than {self.snapshot} now holds: give the "
                     "snapshot that it was learnt on"
                 )
-            if state.encoded_sha256 and state.encoded_sha256 not in self._heads:
+            if state.encoded_sha256 and not self.knows(state.encoded_sha256):
                 raise UserError(
                     f"{folder}: learnt from other encoded files than "
                     f"{', '.join(map(str, self.encoded))}: give those that it was learnt from"

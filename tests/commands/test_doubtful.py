@@ -14,9 +14,13 @@ import pytest
 from conpet.commands import main
 from conpet.commands.checks import DataChecks, open_experiment
 from conpet.commands.owner import check_owner, claim, outdated
+from conpet.data.encoding import encode_part
+from conpet.data.schema import Sample
+from conpet.data.tokenizer import open_tokenizer
 from conpet.errors import UserError
 from conpet.files import write_json
 from conpet.run import RunKey
+from conpet.run.inputs import Inputs
 from conpet.tracking.live import live
 from tests.chain import Chain, write_yaml
 
@@ -125,10 +129,57 @@ def test_runs_of_other_settings_are_told(tmp_path: Path) -> None:
     cell = ("topics", "tiny", "finetune")
     state = tmp_path / "results" / RunKey("mine", *cell, 100).path / "task01/state/state.json"
     write_json(state, {"settings": experiment.learn(*cell, 1).model_dump(mode="json")})
-    assert outdated(experiment, tmp_path / "results") == ""
+    assert list(outdated(experiment, tmp_path / "results")) == []
     mine(chain, settings={"training": {"lr": 0.5}})
     edited = open_experiment(path, chain.config, DataChecks())
-    assert outdated(edited, tmp_path / "results") == (
-        f"1 runs were learnt with other settings than {path} has now: topics tiny finetune "
-        "seed 100: snakemake makes them again"
-    )
+    assert list(outdated(edited, tmp_path / "results")) == [
+        f"1 runs were learnt with other data or other settings than {path} has now: topics tiny "
+        "finetune seed 100: snakemake makes them again"
+    ]
+
+
+OTHER = "1 parts of data were read, split or encoded with other settings than"
+
+
+@pytest.mark.parametrize(
+    ("change", "data", "runs"),
+    [
+        ({}, False, False),
+        ({"labels": {"x": "z"}}, True, False),
+        ({"split": {"scheme": "per_class", "seed": 7}}, True, False),
+        ({"order": {"seed": 7, "tasks": 1}}, True, False),
+        ({"template": "It is {mask} here."}, True, False),
+        ("encoded", False, True),
+    ],
+)
+def test_data_of_other_settings_are_told(
+    change: Any, data: bool, runs: bool, tmp_path: Path
+) -> None:
+    chain = Chain(tmp_path)
+    about: dict[str, Any] = {"files": ["tiny.csv"], "order": {"seed": 1, "tasks": 1}}
+    path = str(mine(chain, datasets={"topics": about}))
+    before = open_experiment(path, chain.config, DataChecks())
+    own, read = tmp_path / "results/mine/topics", tmp_path / "results/data/topics/base"
+    write_json(read / "prepare.json", {"settings": before.prepare("topics", "base").text()})
+    write_json(own / "base.tasks.json", {"settings": before.split("topics", "base").text()})
+    encode = before.encode("topics", "tiny")
+    encoded = own / "tiny/base.safetensors"
+    encoded.parent.mkdir()
+    samples = [Sample("a", "a text", "x")]
+    tasks = [{"task": 1, "classes": ["x"], "train": [0], "valid": [], "test": []}]
+    tokenizer = open_tokenizer(chain.folder / "model")
+    encode_part(samples, tasks, encode, tokenizer, encoded)
+    key = RunKey("mine", "topics", "tiny", "finetune", 100)
+    state = {
+        "settings": before.learn("topics", "tiny", "finetune", 1).model_dump(mode="json"),
+        "encoded_sha256": Inputs(chain.snapshot, [encoded]).encoded_sha256,
+    }
+    write_json(tmp_path / "results" / key.path / "task01/state/state.json", state)
+    if change == "encoded":
+        tasks[0]["train"] = [0, 1]
+        encode_part(samples * 2, tasks, encode, tokenizer, encoded)
+    else:
+        mine(chain, datasets={"topics": about | change})
+    found = list(outdated(open_experiment(path, chain.config, DataChecks()), tmp_path / "results"))
+    assert any(line.startswith(OTHER) and "topics (base)" in line for line in found) == data
+    assert any(line.startswith("1 runs were learnt with other data") for line in found) == runs

@@ -98,6 +98,16 @@ def test_a_dataset_that_an_experiment_writes_out(chain: Chain) -> None:
     assert open_experiment(str(other), chain.config).datasets["topics"].additions
 
 
+def test_a_new_task_is_cut_as_the_others_are(chain: Chain) -> None:
+    config = read_yaml(chain.config / "datasets/tiny.yaml")
+    split = {"most": 8, "seed": 9, "shares": [0.5, 0.25, 0.25], "without_test": True}
+    write_yaml(chain.config / "datasets/tiny.yaml", {**config, "split": split})
+    (chain.folder / "a.csv").write_text(ROWS)
+    run(chain, str(chain.folder / "a.csv"))
+    (entry,) = read_yaml(chain.config / "additions/tiny.yaml")["additions"]
+    assert entry["split"] == {**split, "scheme": "per_class"}
+
+
 def test_a_split_of_the_file_is_kept_whatever_the_dataset_has(chain: Chain) -> None:
     write_yaml(chain.folder / "mine.yaml", {
         "title": "Mine", "datasets": {"topics": {"files": ["tiny.csv"]}}, "models": ["tiny"],

@@ -78,6 +78,27 @@ def test_a_class_of_five_texts_is_taught_and_the_earlier_ones_stay(
     assert read_json(run / "model/model.json").get("taught") is None
 
 
+def test_what_teaching_takes_that_is_doubtful_is_told(
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file, name = tmp_path / "new.csv", conpet.load(run).classes[0]
+    rows = [f"{NEW[0]},Seventh", f"{NEW[0]},Seventh", f"{NEW[1]},seventh", f"{NEW[1]},{name}"]
+    file.write_text("text,label,split\n" + "".join(f"{row},test\n" for row in rows))
+
+    def teach(out: str, *more: str) -> None:
+        words = ("teach", "--run", run, file, "--out", tmp_path / out, *more)
+        Chain.__call__(None, *words)  # type: ignore[arg-type]
+
+    teach("more")
+    said = capsys.readouterr().out
+    assert "note: 1 of 4 samples are copies of another, with the same label: first new:3" in said
+    assert "note: 1 of 2 different texts have several labels" in said
+    assert "note: classes look alike: 'Seventh' and 'seventh'" in said
+    with pytest.raises(SystemExit, match="--option split: every row is taught: leave it out"):
+        teach("again", "--option", "split=split")
+    assert not (tmp_path / "again").exists()
+
+
 def test_texts_of_a_known_class_join_its_own(run: Path) -> None:
     made = conpet.load(run)
     head = made.learner.refit.head  # type: ignore[attr-defined]

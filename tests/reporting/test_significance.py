@@ -16,6 +16,7 @@ from scipy import stats
 
 from conpet.config import Method
 from conpet.errors import UserError
+from conpet.files import read_json, write_json
 from conpet.reporting.collect import Results, collect
 from conpet.reporting.significance import comparison, paired_bootstrap, paired_t, pairs
 from conpet.reporting.table_parts import bound_note
@@ -94,6 +95,21 @@ def test_predictions_of_another_run_are_one_line(tmp_path: Path, results: Result
 def test_predictions_of_other_samples_are_one_line(tmp_path: Path, results: Results) -> None:
     with pytest.raises(UserError, match=r"not of the test samples of .*: evaluate both again"):
         _changed(results, tmp_path / "demo", lambda frame: frame.assign(row=frame["row"] + 1))
+
+
+@pytest.mark.parametrize(
+    ("key", "kind"), [("encoded_sha256", "data"), ("snapshot_sha256", "model files")]
+)
+def test_runs_of_other_data_do_not_stand_side_by_side(
+    key: str, kind: str, tmp_path: Path, results: Results
+) -> None:
+    shutil.copytree(results.runs[0].folder.root.parents[3], tmp_path / "demo")
+    for method in ("emr", "static_emr"):
+        path = tmp_path / f"demo/demo/minilm/{method}/seed200/task03/state/state.json"
+        write_json(path, read_json(path) | {key: method})
+    line = rf"static_emr/seed200/task03: learnt from other {kind} than .*/task03: not to be compa"
+    with pytest.raises(UserError, match=line.replace("static_emr", r"\w+")):
+        collect("demo", tmp_path, cells(n_tasks=4), **known())
 
 
 def test_unfinished_seeds_are_left_out(two: Results) -> None:

@@ -200,7 +200,9 @@ def start(folder: Path) -> None:
 
 def _end(server: subprocess.Popen[bytes], path: Path) -> None:
     server.kill()
-    path.unlink(missing_ok=True)
+    server.wait()  # one that has just begun may make its socket until it is gone
+    for left in path.parent.glob(f"{path.name}*"):
+        left.unlink()
 
 
 if __name__ == "__main__":

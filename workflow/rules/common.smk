@@ -43,7 +43,7 @@ from conpet.temporary import sweep
 RUNNER = shlex.join(
     [sys.executable, "-IS", str(Path(workflow.basedir) / "workflow/processes/runner.py")]
 )
-JOB = "{RUNNER} {log:q} conpet"
+JOB = "9>&2 2>/dev/null {RUNNER} {log:q} conpet"
 GRAPH = shlex.join(
     [
         sys.executable,
