@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from conpet.reporting.claims import verdict
-from conpet.reporting.significance import t_interval
+from conpet.reporting.told_apart import t_interval
 from tests.conftest import ROOT
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pandas as pd
@@ -12,6 +12,7 @@ from conpet.reporting.collect import Results
 from conpet.reporting.numbers import DASH, percent, points, spread, waiting
 from conpet.reporting.table import Table
 from conpet.reporting.table_parts import (
+    by_seed,
     dataset_rules,
     grid,
     key_cells,
@@ -72,7 +73,7 @@ def ablation(results: Results) -> Table:
     keys = key_columns(results)
     labels = len(keys) + len(settings)
     contest = {
-        labels + i: ([fact[f"{metric}_mean"] for fact in facts], True)
+        labels + i: ([by_seed(runs, _of(metric)) for _, _, _, runs in grid(results)], True)
         for i, metric in enumerate(("whole_accuracy", "average_accuracy"))
     }
     blocks = [f"{fact['dataset']}/{fact['model']}" for fact in facts]
@@ -105,6 +106,10 @@ def ablation(results: Results) -> Table:
         threads=threads(results),
         **marks(contest, [True] * len(facts), blocks),
     )
+
+
+def _of(metric: str) -> Callable[[Run], float]:
+    return lambda run: float(run.summary[metric])
 
 
 def _fact(

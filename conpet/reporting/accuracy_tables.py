@@ -24,6 +24,7 @@ from conpet.reporting.table_parts import (
     pending_note,
     threads,
 )
+from conpet.reporting.told_apart import BySeed
 from conpet.run.reading import Run
 
 
@@ -36,7 +37,10 @@ def curve(results: Results) -> Table:
         key = (fact["dataset"], fact["model"], fact["method"])
         lines.setdefault(key, [math.nan] * last)[fact["task"] - 1] = fact["whole_accuracy_mean"]
     columns = key_columns(results)
-    contest = {len(columns) + t: ([line[t] for line in lines.values()], True) for t in range(last)}
+    contest = {
+        len(columns) + t: ([_after(results.of(*key), t) for key in lines], True)
+        for t in range(last)
+    }
     datasets = [dataset for dataset, _, _ in lines]
     return Table(
         name="curve",
@@ -55,6 +59,12 @@ def curve(results: Results) -> Table:
         threads=threads(results),
         **marks(contest, [not results.bound(method) for _, _, method in lines], datasets),
     )
+
+
+def _after(runs: list[Run], task: int) -> BySeed:
+    """Return the whole accuracy after a task (0-based) of the runs that have got so far."""
+    there = [run for run in runs if len(run.metrics) > task]
+    return {run.key.seed: run.metrics[task]["whole_accuracy"] for run in there}
 
 
 def _curve_cells(line: list[float], runs: list[Run]) -> list[str]:

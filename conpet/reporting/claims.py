@@ -12,9 +12,10 @@ import pandas as pd
 from conpet.reporting.collect import Results
 from conpet.reporting.cost import by_task, run_costs, slope
 from conpet.reporting.numbers import DASH, PENDING, number, points, points_interval, spread
-from conpet.reporting.significance import best, comparison, inputs, pairs, t_interval
+from conpet.reporting.significance import best, comparison, inputs, pairs
 from conpet.reporting.table import Table
 from conpet.reporting.table_parts import dataset_rules, pending_note, threads
+from conpet.reporting.told_apart import t_interval
 from conpet.reporting.untrained import surpassed
 from conpet.run import STATE_FILE
 from conpet.run.reading import Run

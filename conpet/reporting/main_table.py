@@ -13,7 +13,8 @@ from conpet.reporting.reported import reported_facts, reported_note, reported_ro
 from conpet.reporting.scenarios import stream_notes
 from conpet.reporting.significance import main_notes
 from conpet.reporting.table import Table
-from conpet.reporting.table_parts import bound_note, marks, pending_note, threads
+from conpet.reporting.table_parts import bound_note, by_seed, marks, pending_note, threads
+from conpet.reporting.told_apart import BySeed
 from conpet.reporting.untrained import untrained_notes
 from conpet.run.reading import Run
 
@@ -39,17 +40,19 @@ def main(results: Results) -> Table:
     gap = any(not math.isnan(fact["gap_closed"]) for fact in facts.values())
     names = [*METRICS.values(), *(["Gap"] if gap else [])]
     columns += [(results.name(d), name) for d in datasets for name in names]
-    rows, values = [], []
+    rows: list[list[str]] = []
+    values: list[list[BySeed]] = []
     for model, method in results.rows():
         mine = [facts.get((d, model, method)) for d in datasets]
         start = [results.name(method), *([results.name(model)] if several else [])]
         rows.append([*start, *_cells(mine, gap), _seeds(mine)])
-        values.append([_mean(f, name) for f in mine for name in (*METRICS, *([None] * gap))])
+        metrics = [*METRICS, *(["gap"] if gap else [])]
+        values.append([_by_seed(results, (d, model, method), m) for d in datasets for m in metrics])
     ours = len(rows)
     for name, found in reported_rows(reported).items():
         mine = [found.get(d) for d in datasets]
         rows.append([name, *([""] if several else []), *_cells(mine, gap), _seeds(mine)])
-        values.append([math.nan] * (len(names) * len(datasets)))
+        values.append([{}] * (len(names) * len(datasets)))
     ranked = [not results.bound(m) for _, m in results.rows()] + [False] * (len(rows) - ours)
     contest = {
         labels + c: ([v[c] for v in values], True) for c in range(len(names) * len(datasets))
@@ -157,8 +160,11 @@ def _cells(facts: list[dict[str, Any] | None], gap: bool) -> list[str]:
     return cells
 
 
-def _mean(fact: dict[str, Any] | None, metric: str | None) -> float:
-    return float(fact[f"{metric}_mean"]) if fact and metric else math.nan
+def _by_seed(results: Results, cell: Cell, metric: str) -> BySeed:
+    """Return a metric of a cell's runs; none of the gap, which orders them as whole accuracy."""
+    if metric == "gap":
+        return {}
+    return by_seed(results.of(*cell), lambda run: _measured(run, metric))
 
 
 def _seeds(facts: list[dict[str, Any] | None]) -> str:

@@ -23,6 +23,7 @@ from conpet.reporting.table_parts import (
     pending_note,
     threads,
 )
+from conpet.reporting.told_apart import paired_t
 from conpet.run.reading import Run
 from conpet.seeds import derive
 
@@ -64,25 +65,6 @@ def best(results: Results, dataset: str, model: str, methods: Sequence[str]) -> 
 def finished_mean(runs: list[Run]) -> float:
     """Return the mean whole accuracy of the runs that have finished; NaN if none has."""
     return spread(run.summary["whole_accuracy"] for run in runs if run.finished)[0]
-
-
-def paired_t(differences: NDArray[np.float64]) -> float:
-    """Return the two-sided p of a paired t-test (n,); NaN below two pairs or without spread."""
-    if len(differences) < 2 or np.ptp(differences) < 1e-12:
-        return math.nan
-    from scipy import stats
-
-    return float(stats.ttest_1samp(differences, 0.0).pvalue)
-
-
-def t_interval(mean: float, std: float, n: int) -> tuple[float, float]:
-    """Return the 95 % interval of a mean over n values by Student's t; NaN below two values."""
-    if n < 2:
-        return math.nan, math.nan
-    from scipy import stats
-
-    half = float(stats.t.ppf(0.975, n - 1)) * std / math.sqrt(n)
-    return mean - half, mean + half
 
 
 def paired_bootstrap(

@@ -13,6 +13,10 @@ import pandas as pd
 
 from conpet.provenance import cpu
 
+_LEGEND = (
+    "Best in bold, second underlined, each where a paired t-test over seeds tells it from the next "
+    "(p < 0.05)."
+)
 PACKAGES = ("conpet", "torch", "transformers", "peft", "numpy", "pandas", "scikit-learn", "scipy")
 
 
@@ -59,7 +63,7 @@ class Table:
 
     def notes(self) -> list[str]:
         """Return what stands below the table where the best are bold, the second underlined."""
-        legend = ["Best in bold, second underlined."] if self.best else []
+        legend = [_LEGEND] if self.best else []
         return [*self.footnotes, *legend]
 
 

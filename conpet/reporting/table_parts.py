@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from conpet.reporting.collect import Results
-from conpet.reporting.numbers import PENDING, percent, waiting
+from conpet.reporting.numbers import PENDING, percent, spread, waiting
+from conpet.reporting.told_apart import BySeed, told_apart
 from conpet.run.reading import Run
 
 
@@ -42,34 +44,33 @@ def threads(results: Results) -> tuple[int, ...]:
     return tuple(sorted({int(t["threads"]) for t in timings if "threads" in t}))
 
 
-def rank(
-    values: Sequence[float], ranked: Sequence[bool], higher: bool = True, digits: int = 4
-) -> tuple[set[int], set[int]]:
-    """Return the indices of the best and of the second-best values.
+def by_seed(runs: Sequence[Run], value: Callable[[Run], float | None]) -> BySeed:
+    """Return a number of each finished run, by its seed."""
+    found = {run.key.seed: value(run) for run in runs if run.finished}
+    return {seed: float(v) for seed, v in found.items() if v is not None and not math.isnan(v)}
 
-    Values that look alike once rounded to ``digits`` decimals (the four of a fraction shown as a
-    percentage with two) tie. With fewer than two values in the contest nothing is marked.
+
+def rank(
+    values: Sequence[BySeed], ranked: Sequence[bool], higher: bool = True
+) -> tuple[set[int], set[int]]:
+    """Return the row with the best mean and the one with the second, each where that is known.
+
+    Marked is what seeds tell from the next one (:func:`told_apart`): nothing with one seed.
     """
     sign = 1 if higher else -1
-    contest = {
-        i: round(sign * v, digits)
-        for i, (v, ok) in enumerate(zip(values, ranked, strict=True))
-        if ok and not math.isnan(v)
-    }
-    levels = sorted(set(contest.values()), reverse=True)
-    if len(contest) < 2:
-        return set(), set()
-    best = {i for i, v in contest.items() if v == levels[0]}
-    second = {i for i, v in contest.items() if len(levels) > 1 and v == levels[1]}
-    return best, second if len(best) == 1 else set()
+    contest = [i for i, (v, ok) in enumerate(zip(values, ranked, strict=True)) if ok and v]
+    order = sorted(contest, key=lambda i: -sign * spread(values[i].values())[0])
+    apart = [told_apart(values[a], values[b]) for a, b in itertools.pairwise(order)]
+    first = {order[0]} if apart[:1] == [True] else set()
+    return first, {order[1]} if apart[:2] == [True, True] else set()
 
 
 def marks(
-    columns: Mapping[int, tuple[Sequence[float], bool]],
+    columns: Mapping[int, tuple[Sequence[BySeed], bool]],
     ranked: Sequence[bool],
     blocks: Sequence[str] | None = None,
 ) -> dict[str, frozenset[tuple[int, int]]]:
-    """Rank columns ({position: (values of every row, higher is better)}) for a table's marks.
+    """Rank columns ({position: (numbers of every row, higher is better)}) for a table's marks.
 
     With ``blocks`` (a key for every row) only rows of one block are in contest with each other.
     """
@@ -102,7 +103,7 @@ def measured_rows(
     """
     datasets = [str(fact["dataset"]) for fact in facts]
     contest = {
-        labels + i: ([fact[f"{metric}_mean"] for fact in facts], higher)
+        labels + i: ([_of(results, fact, metric) for fact in facts], higher)
         for i, (metric, higher) in enumerate(metrics.items())
     }
     rows = []
@@ -117,6 +118,11 @@ def measured_rows(
         "threads": threads(results),
         **marks(contest, [not results.bound(fact["method"]) for fact in facts], datasets),
     }
+
+
+def _of(results: Results, fact: Mapping[str, Any], metric: str) -> BySeed:
+    runs = results.of(fact["dataset"], fact["model"], fact["method"])
+    return by_seed(runs, lambda run: run.summary.get(metric))
 
 
 def pending_note(results: Results) -> list[str]:

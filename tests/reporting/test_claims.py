@@ -14,8 +14,9 @@ from conpet.reporting.claims import FAILS, HOLDS, OPEN, found_claims, independen
 from conpet.reporting.collect import Results, collect
 from conpet.reporting.cost import run_costs
 from conpet.reporting.figures import FIGURES
-from conpet.reporting.significance import finished_mean, paired_t, t_interval
+from conpet.reporting.significance import finished_mean
 from conpet.reporting.tables import TABLES
+from conpet.reporting.told_apart import paired_t, t_interval
 from tests.reporting.synthetic import build, cells, known
 
 

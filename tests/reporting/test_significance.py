@@ -18,9 +18,10 @@ from conpet.config import Method
 from conpet.errors import UserError
 from conpet.files import read_json, write_json
 from conpet.reporting.collect import Results, collect
-from conpet.reporting.significance import comparison, paired_bootstrap, paired_t, pairs
+from conpet.reporting.significance import comparison, paired_bootstrap, pairs
 from conpet.reporting.table_parts import bound_note
 from conpet.reporting.tables import TABLES
+from conpet.reporting.told_apart import paired_t, told_apart
 from tests.reporting.synthetic import build, cells, known
 
 
@@ -32,6 +33,18 @@ def test_paired_t_against_scipy() -> None:
 def test_paired_t_without_a_spread_says_nothing() -> None:
     assert math.isnan(paired_t(np.array([0.1])))
     assert math.isnan(paired_t(np.array([0.1, 0.1, 0.1])))
+
+
+def test_seeds_tell_means_apart_where_they_agree() -> None:
+    far, near = {1: 0.80, 2: 0.85, 3: 0.90}, {1: 0.79, 2: 0.86, 3: 0.88}
+    low = {seed: value - 0.2 for seed, value in near.items()}
+    assert told_apart(far, low)
+    assert told_apart(low, far)
+    assert not told_apart(far, near)
+    assert not told_apart({1: 0.9}, {1: 0.1})  # one seed says nothing
+    assert not told_apart(far, {4: 0.1})
+    assert told_apart(far, {seed: value - 0.1 for seed, value in far.items()})
+    assert not told_apart(far, far)
 
 
 def test_bootstrap_is_that_of_resampling_the_samples() -> None:

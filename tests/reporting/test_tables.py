@@ -120,15 +120,16 @@ def test_main_does_not_depend_on_times(results: Results, tmp_path: Path) -> None
 
 def test_main_marks_the_best_and_leaves_bounds_out(results: Results) -> None:
     made = table("main", results)
-    means = {
-        m: spread(r.summary["whole_accuracy"] for r in results.of("demo", "minilm", m))[0]
+    whole = {
+        m: {r.key.seed: r.summary["whole_accuracy"] for r in results.of("demo", "minilm", m)}
         for m in results.methods
         if m != "joint"
     }
-    order = sorted(means, key=lambda m: -means[m])
-    methods = results.methods
-    assert {r for r, c in made.best if c == 1} == {methods.index(order[0])}
-    assert {r for r, c in made.second if c == 1} == {methods.index(order[1])}
+    assert max(map(len, whole.values())) == 3
+    first, second = rank(list(whole.values()), [True] * len(whole))
+    assert {r for r, c in made.best if c == 1} == first
+    assert {r for r, c in made.second if c == 1} == second
+    assert results.methods[-1] == "joint"
     assert any("Not ranked" in note and "Joint" in note for note in made.footnotes)
 
 
@@ -196,10 +197,12 @@ def test_curve_takes_what_partial_runs_have(two: Results) -> None:
 
 def test_forgetting_prefers_less(results: Results) -> None:
     made = table("forgetting", results)
-    values = [row(made.data, method=m)["forgetting_mean"] for m in results.methods[:4]]
-    assert {r for r, c in made.best if c == 1} == {
-        i for i, v in enumerate(values) if round(v, 4) == round(min(values), 4)
-    }
+    values = [
+        {r.key.seed: r.summary["forgetting"] for r in results.of("demo", "minilm", m)}
+        for m in results.methods[:4]
+    ]
+    first, _ = rank(values, [True] * 4, higher=False)
+    assert {r for r, c in made.best if c == 1} == first
 
 
 def test_forgetting_of_a_single_task_is_a_dash(tmp_path: Path) -> None:
@@ -252,11 +255,20 @@ def test_ablations_are_shown_where_methods_are_variants(results: Results) -> Non
     assert "ablation" in tables_for(twice)
 
 
-def test_rank_ties_on_what_is_shown() -> None:
-    assert rank([0.50001, 0.50004, 0.4], [True] * 3) == ({0, 1}, set())
-    assert rank([0.5, 0.6, math.nan, 0.6], [True, True, True, False]) == ({1}, {0})
-    assert rank([0.2, 0.1, 0.3], [True] * 3, higher=False) == ({1}, {0})
-    assert rank([0.5], [True]) == (set(), set())
+def test_rank_marks_what_seeds_tell_apart() -> None:
+    def near(value: float) -> dict[int, float]:
+        return {1: value - 0.011, 2: value + 0.01, 3: value}
+
+    a, b, c = near(0.9), {1: 0.70, 2: 0.71, 3: 0.72}, near(0.5)
+    assert rank([a, b, c], [True] * 3) == ({0}, {1})
+    assert rank([a, b, c], [True] * 3, higher=False) == ({2}, {1})
+    assert rank([a, {1: 0.9, 2: 0.9, 3: 0.91}, c], [True] * 3) == (set(), set())
+    assert rank([a, c, {1: 0.5, 2: 0.5, 3: 0.51}], [True] * 3) == ({0}, set())
+    assert rank([a, b, c], [False, True, True]) == ({1}, set())
+    assert rank([a, a, c], [True] * 3) == (set(), set())
+    assert rank([{1: 0.9}, {1: 0.1}], [True] * 2) == (set(), set())
+    assert rank([a, {}], [True] * 2) == (set(), set())
+    assert rank([a], [True]) == (set(), set())
 
 
 def test_numbers_as_shown() -> None:
@@ -277,7 +289,8 @@ def test_markdown_is_a_table_even_with_bars(results: Results) -> None:
 
 
 def test_terminal_marks_and_aligns(results: Results) -> None:
-    lines = terminal(table("main", results)).splitlines()
+    marked = replace(table("main", results), best=frozenset({(2, 1)}))
+    lines = terminal(marked).splitlines()
     body = [line for line in lines[1:] if " ± " in line]
     assert len(body) == 5
     assert len({line.index("±") for line in body}) == 1
