@@ -19,6 +19,23 @@ from conpet.commands.outputs import guarded
 from conpet.environment import quiet
 from conpet.errors import UserError
 
+FIRST_SCREEN = """\
+Teach a language model one task after another.
+
+  your data     conpet init FILE...        a YAML for texts and labels of yours
+                conpet describe DATASET    what a method will see of them, and what is amiss
+  before        conpet estimate NAME       what an experiment will cost on this machine
+  run           snakemake tables --config experiment=NAME
+  look          conpet targets             experiments, and what can be made of them
+                conpet show NAME           the result at a glance
+                conpet tables NAME         tables, figures and page of what is finished by now
+                conpet ui                  all runs in MLflow
+  use           conpet predict --run RUN --text TEXT
+                conpet teach --run RUN FILE --out FOLDER    a class more, without training
+                conpet extend DATASET FILE                  a task more
+
+Every job of the workflow is a command too: conpet --help lists all."""
+
 app = typer.Typer(
     name="conpet",
     help="Continual parameter-efficient tuning, step by step.",
@@ -39,13 +56,16 @@ def _version(wanted: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
+@app.callback(invoke_without_command=True)
 def _top(
+    context: typer.Context,
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="say which")
     ] = False,
 ) -> None:
     """Continual parameter-efficient tuning, step by step."""
+    if context.invoked_subcommand is None:
+        print(FIRST_SCREEN)
 
 
 def main(argv: Sequence[str] | None = None) -> None:

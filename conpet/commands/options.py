@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, TypeVar
 
-from typer import Option
+from typer import Argument, Option
 
 from conpet.config import Experiment
 from conpet.config.checks import Checks
@@ -20,6 +20,7 @@ from conpet.config.strict import choose, validate_text
 from conpet.errors import UserError
 
 ConfigDir = Annotated[Path, Option(help="folder of the config")]
+Named = Annotated[str, Argument(help="the experiment, by name or YAML")]
 Name = Annotated[str, Option("--experiment", help="a name in config/experiments, or a YAML file")]
 Handed = Annotated[
     Path | None, Option("--settings", help="resolved settings; no config is read then")
@@ -50,6 +51,28 @@ ARTIFACTS = Path("results/mlartifacts")
 S = TypeVar("S", bound=Stage)
 
 
+def one_of(name: str, experiment: str) -> str:
+    """Return the experiment that was given by position, or as an option.
+
+    Raises:
+        UserError: it was given both ways.
+    """
+    if name and experiment:
+        raise UserError(f"{name} and --experiment {experiment}: give one of them")
+    return name or experiment
+
+
+def required(name: str, experiment: str) -> str:
+    """Return the experiment that was given.
+
+    Raises:
+        UserError: it was given in both ways, or in none.
+    """
+    if not (found := one_of(name, experiment)):
+        raise UserError("give an experiment: a name in config/experiments, or a YAML file")
+    return found
+
+
 def told(
     kind: type[S],
     settings: Path | None,
@@ -70,9 +93,7 @@ def told(
         return read_settings(kind, settings)
     from conpet.commands.checks import open_experiment
 
-    if not experiment[0]:
-        raise UserError("--experiment: give a name in config/experiments, or a YAML file")
-    return resolve(open_experiment(*experiment, checks))
+    return resolve(open_experiment(required("", experiment[0]), experiment[1], checks))
 
 
 def read_settings(kind: type[S], path: Path) -> S:

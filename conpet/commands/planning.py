@@ -33,7 +33,8 @@ def init(
 
 @app.command()
 def estimate(
-    experiment: o.Name,
+    name: o.Named = "",
+    experiment: o.Name = "",
     results: o.Results = o.RESULTS,
     mirror: o.Mirror = None,
     config_dir: o.ConfigDir = o.CONFIG,
@@ -45,7 +46,7 @@ def estimate(
     from conpet.commands.estimation_file import FILE
     from conpet.files import write_json
 
-    about = open_experiment(experiment, config_dir)
+    about = open_experiment(o.required(name, experiment), config_dir)
     rows, machine = estimate(about, results, mirror)
     head = ["method", "jobs", "samples", "tokens", "TFLOP", "MB kept", "hours", "seconds from"]
     for dataset, model in dict.fromkeys((row["dataset"], row["model"]) for row in rows):

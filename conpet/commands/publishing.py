@@ -123,7 +123,8 @@ def _write_page(matrix: Matrix, found: Results, out: Path, store: str = "") -> N
 
 @app.command()
 def tables(
-    experiment: o.Name,
+    name: o.Named = "",
+    experiment: o.Name = "",
     out: Annotated[
         Path | None, Option(help="folder to write (default: RESULTS/EXPERIMENT/partial)")
     ] = None,
@@ -136,13 +137,13 @@ def tables(
     from conpet.reporting.figures import FIGURES, write_figure
     from conpet.reporting.tables import TABLES, terminal, write_table
 
-    matrix = matrix_of(settings, experiment, config_dir, results)
+    matrix = matrix_of(settings, o.one_of(name, experiment), config_dir, results)
     found = _collected(matrix, results, reported)
     folder = out or results / matrix.name / "partial"
-    for name, (make_table, _) in TABLES.items():
-        write_table(make_table(found), folder / "tables" / name, matrix.config_sha256)
-    for name, (make_figure, _) in FIGURES.items():
-        write_figure(make_figure(found), folder / "figures" / name)
+    for made, (make_table, _) in TABLES.items():
+        write_table(make_table(found), folder / "tables" / made, matrix.config_sha256)
+    for made, (make_figure, _) in FIGURES.items():
+        write_figure(make_figure(found), folder / "figures" / made)
     _write_page(matrix, found, folder / "report.html")
     print(terminal(TABLES["main"][0](found)))
     print(f"\ntables, figures and report of what is there: {folder}")
@@ -150,35 +151,27 @@ def tables(
 
 @app.command()
 def show(
-    experiment: o.Name,
+    name: o.Named = "",
+    experiment: o.Name = "",
     results: o.Results = o.RESULTS,
-    reported: Reported = REPORTED,
     config_dir: o.ConfigDir = o.CONFIG,
 ) -> None:
-    """Print the main table and where the rest lies."""
-    from conpet.reporting.tables import TABLES, terminal
+    """Print an experiment at a glance, and what to do next."""
+    from conpet.commands.glance import following, glance, told
 
-    matrix = matrix_of(None, experiment, config_dir, results)
-    found = _collected(matrix, results, reported)
+    wanted = o.one_of(name, experiment)
+    matrix = matrix_of(None, wanted, config_dir, results)
+    found = _collected(matrix, results, REPORTED)
     here = results / matrix.name
     if not any(run.metrics for run in found.runs):
         raise UserError(
             f"{here}: nothing of {matrix.name} is learnt yet: "
-            f"snakemake --config experiment={experiment}"
+            f"snakemake --config experiment={wanted}"
         )
-    print(terminal(TABLES["main"][0](found)))
-    print()
-    for name, place, more in (
-        ("tables", here / "tables", ""),
-        ("figures", here / "figures/accuracy.png", " and more"),
-        ("report", here / "report.html", ""),
-    ):
-        if place.exists():
-            print(f"{name:8} {place}{more}")
-    if (here / "tracked.json").is_file():
-        conpet = Path(sys.executable).parent / "conpet"
-        near = conpet.is_relative_to(Path.cwd())
-        print(f"MLflow   {conpet.relative_to(Path.cwd()) if near else 'conpet'} ui")
+    print("\n".join([matrix.title, "", *glance(found), "", *told(found)]))
+    print("\nNext")
+    for line in following(found, here):
+        print(f"  {line}")
 
 
 @app.command()

@@ -12,7 +12,6 @@ from pathlib import Path
 
 import pytest
 
-from conpet.commands import main
 from conpet.errors import UserError
 from conpet.files import read_json, write_json
 from conpet.provenance import commit, cpu
@@ -134,23 +133,6 @@ def test_says_what_it_was_computed_with(tmp_path: Path) -> None:
     page = write_page(collect("demo", tmp_path, matrix), tmp_path / "report.html").read_text()
     assert "bfloat16, cpu, Some CPU at 3 GHz" in page
     assert cpu()
-
-
-def test_show_names_what_is_there(
-    results: Results, tmp_path: Path, capsys: pytest.CaptureFixture[str],
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:  # fmt: skip
-    monkeypatch.chdir(ROOT)
-    there = shutil.copytree(results.root, tmp_path / "results")
-    words = ["show", "--experiment", "demo", "--results", str(there)]
-    main(words)
-    assert str(there) not in capsys.readouterr().out
-    (there / "demo/tables").mkdir()
-    write_json(there / "demo/tracked.json", {})
-    main(words)
-    lines = capsys.readouterr().out.splitlines()[-2:]
-    assert [line.split()[0] for line in lines] == ["tables", "MLflow"]
-    assert str(there / "demo/tables") in lines[0]
 
 
 def test_texts_are_escaped(page: str) -> None:

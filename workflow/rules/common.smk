@@ -456,6 +456,14 @@ def packaged_files(experiment):
     return [f"{run}/logged_model.json" for run in found]
 
 
+def learner_to_ask(experiment):
+    """Return a run's learner, ready to be asked: that of the last method that is no upper bound."""
+    about = experiment_of(experiment)
+    method = [m for m in about.methods if about.methods[m].replay != "full"][-1]
+    dataset, model = next(iter(about.datasets)), next(iter(about.models))
+    return [f"results/{experiment}/{dataset}/{model}/{method}/seed{about.seeds[0]}/model"]
+
+
 def everything(experiment):
     """Return all that an experiment is run for."""
     page = f"results/{experiment}/report.html"

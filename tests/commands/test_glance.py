@@ -1,0 +1,118 @@
+"""An experiment at a glance: what is measured, what that tells, and commands that are there."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from conpet.commands import main
+from conpet.commands.glance import glance, told
+from conpet.data.samples import write_samples
+from conpet.data.schema import Mention, Sample
+from conpet.files import write_json
+from conpet.predicting.texts import as_sample, as_text
+from conpet.reporting.collect import Results, collect
+from tests.conftest import ROOT
+from tests.reporting.synthetic import build, cells, known
+
+MARIE = Sample("a", "Marie met Bo in Rome", "x", "test", (
+    Mention("head", 0, 5), Mention("tail", 16, 20), Mention("head", 10, 12),
+))  # fmt: skip
+
+
+def made(folder: Path, *seeds: int) -> Results:
+    matrix = cells(methods=("finetune", "emr", "static_emr"), seeds=seeds, n_tasks=3)
+    build(folder, matrix, per_class=12)
+    return collect("demo", folder, matrix, **known())
+
+
+def test_a_line_per_method_with_mean_and_spread(tmp_path: Path) -> None:
+    results = made(tmp_path, 100, 200, 300)
+    head, *lines = glance(results)
+    assert head.split() == [
+        "Method",
+        "Accuracy",
+        "(%)",
+        "Forgets",
+        "(points)",
+        "Samples",
+        "per",
+        "task",
+    ]
+    assert [line.split("  ")[0] for line in lines] == ["Fine-tuning", "EMR", "Static ConPET (EMR)"]
+    assert all(line.count("±") == 2 for line in lines)
+    shutil.rmtree(tmp_path / "demo/demo/minilm/emr")
+    pending = glance(collect("demo", tmp_path, cells(methods=("finetune", "emr")), **known()))
+    assert pending[-1].split()[1:] == ["…"] * 3
+
+
+def test_one_seed_says_nothing(tmp_path: Path) -> None:
+    (line,) = told(made(tmp_path, 100))
+    assert line.startswith("Static ConPET (EMR) and EMR are not told apart (")
+    assert line.endswith("points): one seed says nothing.")
+
+
+def test_what_seeds_and_texts_tell_is_a_sentence(tmp_path: Path) -> None:
+    results = made(tmp_path, 100, 200, 300)
+    emr = results.about["emr"].model_copy(update={"against": ["finetune"]})
+    other = results.about["finetune"].model_copy(update={"against": ["emr"]})
+    found = replace(results, about={**results.about, "emr": emr, "finetune": other})
+    below, above, _ = told(found)
+    assert below.startswith("Fine-tuning is ")
+    assert " points below EMR: seeds and test texts agree." in below
+    assert above.startswith("EMR is ")
+    assert " points above Fine-tuning: seeds and test texts agree." in above
+
+
+def test_show_names_what_is_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(ROOT)
+    there = tmp_path / "results"
+    matrix = cells(methods=("static_emr",), seeds=(100,), n_tasks=4)
+    (run,) = build(there, matrix, per_class=2).runs
+
+    def following(*words: Any) -> list[str]:
+        main([*words, "--results", str(there)])
+        said = capsys.readouterr().out.partition("\nNext\n")[2].splitlines()
+        return [line.strip() for line in said[::2]]
+
+    assert [line.split()[1] for line in following("show", "demo")] == ["init", "targets"]
+    (there / "demo/report.html").touch()
+    write_json(there / "demo/tracked.json", {})
+    write_samples(there / "data/demo/base/samples.parquet", [MARIE])
+    (run.folder.root / "model").mkdir()
+    ask, page, ui, *_ = following("show", "--experiment", "demo")
+    assert ask.endswith(
+        f"predict --run {run.folder.root} --text '<e1>Marie</e1> met Bo in <e2>Rome</e2>'"
+    )
+    assert page == str(there / "demo/report.html")
+    assert ui.split()[1] == "ui"
+    with pytest.raises(SystemExit, match="demo and --experiment demo: give one of them"):
+        main(["show", "demo", "--experiment", "demo"])
+    with pytest.raises(SystemExit, match="give an experiment: a name in config/experiments"):
+        main(["show"])
+
+
+@pytest.mark.parametrize(
+    ("text", "kind", "fields"),
+    [
+        ("plain text", "sentence", []),
+        ("<e1>Ana</e1> saw <e2>Oslo</e2>", "relation", []),
+        ("in <e>Oslo</e>", "entity", []),
+        ('{"a": "one", "b": "two"}', "fields", ["a", "b"]),
+    ],
+)
+def test_a_sample_is_asked_about_as_it_was_given(text: str, kind: str, fields: list[str]) -> None:
+    assert as_text(as_sample(text, kind, "t", fields)) == text
+
+
+def test_alone_it_says_what_it_is_for(capsys: pytest.CaptureFixture[str]) -> None:
+    main([])
+    said = capsys.readouterr().out
+    assert said.startswith("Teach a language model one task after another.")
+    assert all(len(line) <= 88 for line in said.splitlines())
