@@ -22,17 +22,17 @@ from conpet.errors import UserError
 FIRST_SCREEN = """\
 Teach a language model one task after another.
 
-  your data     conpet init FILE...        a YAML for texts and labels of yours
-                conpet describe DATASET    what a method will see of them, and what is amiss
-  before        conpet estimate NAME       what an experiment will cost on this machine
-  run           snakemake tables --config experiment=NAME
-  look          conpet targets             experiments, and what can be made of them
-                conpet show NAME           the result at a glance
-                conpet tables NAME         tables, figures and page of what is finished by now
-                conpet ui                  all runs in MLflow
-  use           conpet predict --run RUN --text TEXT
-                conpet teach --run RUN FILE --out FOLDER    a class more, without training
-                conpet extend DATASET FILE                  a task more
+  your data  conpet init FILE...      a YAML for texts and labels of yours
+             conpet describe DATASET  what a method will see, and what is amiss
+  before     conpet estimate NAME     what an experiment will cost here
+  run        snakemake tables --config experiment=NAME
+  look       conpet targets           experiments, and what can be made of them
+             conpet show NAME         the result at a glance
+             conpet tables NAME       tables, figures, page of what is finished
+             conpet ui                all runs in MLflow
+  use        conpet predict --run RUN --text TEXT
+             conpet teach --run RUN FILE --out FOLDER   one more class, untrained
+             conpet extend DATASET FILE                 one more task
 
 Every job of the workflow is a command too: conpet --help lists all."""
 

@@ -115,4 +115,4 @@ def test_alone_it_says_what_it_is_for(capsys: pytest.CaptureFixture[str]) -> Non
     main([])
     said = capsys.readouterr().out
     assert said.startswith("Teach a language model one task after another.")
-    assert all(len(line) <= 90 for line in said.splitlines())
+    assert all(len(line) <= 80 for line in said.splitlines())
