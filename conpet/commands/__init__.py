@@ -23,7 +23,7 @@ FIRST_SCREEN = """\
 Teach a language model one task after another.
 
   your data  conpet init FILE...      a YAML for texts and labels of yours
-             conpet describe DATASET  what a method will see, and what is amiss
+             conpet describe DATASET  what a method sees, and what is amiss
   before     conpet estimate NAME     what an experiment will cost here
   run        snakemake tables --config experiment=NAME
   look       conpet targets           experiments, and what can be made of them
@@ -31,8 +31,8 @@ Teach a language model one task after another.
              conpet tables NAME       tables, figures, page of what is finished
              conpet ui                all runs in MLflow
   use        conpet predict --run RUN --text TEXT
-             conpet teach --run RUN FILE --out FOLDER   one more class, untrained
-             conpet extend DATASET FILE                 one more task
+             conpet teach --run RUN FILE --out FOLDER   a class more, untrained
+             conpet extend DATASET FILE                 a task more
 
 Every job of the workflow is a command too: conpet --help lists all."""
 
