@@ -80,6 +80,9 @@ def table(
 def plot(
     name: Thing,
     out: Prefix,
+    method: Annotated[
+        list[str] | None, Option(help="show this one only; again for each, in their order")
+    ] = None,
     experiment: o.Name = "",
     settings: o.Handed = None,
     results: o.Results = o.RESULTS,
@@ -90,7 +93,10 @@ def plot(
 
     choose("figure", name, list(FIGURES), "plot")
     matrix = matrix_of(settings, experiment, config_dir, results)
-    write_figure(FIGURES[name][0](_collected(matrix, results, REPORTED)), out)
+    found = _collected(matrix, results, REPORTED)
+    for wanted in method or []:
+        choose("method", wanted, found.methods, "plot")
+    write_figure(FIGURES[name][0](found.only(method) if method else found), out)
 
 
 @app.command()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -59,6 +59,12 @@ class Results:
     def of(self, dataset: str, model: str, method: str) -> list[Run]:
         """Return the runs of one cell of a table: one a seed."""
         return [run for run in self.runs if run.key.cell == (dataset, model, method)]
+
+    def only(self, methods: Sequence[str]) -> Results:
+        """Return the results of some methods, in that order."""
+        runs = [run for run in self.runs if run.key.method in methods]
+        runs.sort(key=lambda run: list(methods).index(run.key.method))
+        return replace(self, runs=runs)
 
     def rows(self) -> Iterator[tuple[str, str]]:
         """Yield (model, method) in order, for tables with a row for each."""

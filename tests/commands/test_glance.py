@@ -111,6 +111,20 @@ def test_a_sample_is_asked_about_as_it_was_given(text: str, kind: str, fields: l
     assert as_text(as_sample(text, kind, "t", fields)) == text
 
 
+def test_a_figure_of_some_methods(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    results = made(tmp_path / "results", 100)
+    two = results.only(["static_emr", "finetune"])
+    assert two.methods == ["static_emr", "finetune"]
+    assert len(two.runs) == 2
+    monkeypatch.chdir(ROOT)
+    words = ["plot", "accuracy", "--experiment", "demo", "--results", str(tmp_path / "results")]
+    main([*words, "--out", str(tmp_path / "all")])
+    main([*words, "--out", str(tmp_path / "one"), "--method", "static_emr"])
+    assert (tmp_path / "one.svg").stat().st_size < (tmp_path / "all.svg").stat().st_size
+    with pytest.raises(SystemExit, match="plot: unknown method 'no'"):
+        main([*words, "--out", str(tmp_path / "two"), "--method", "no"])
+
+
 def test_alone_it_says_what_it_is_for(capsys: pytest.CaptureFixture[str]) -> None:
     main([])
     said = capsys.readouterr().out
