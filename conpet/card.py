@@ -16,7 +16,7 @@ from conpet.config.stages import Learn
 from conpet.config.strict import Strict, validate
 from conpet.errors import UserError
 from conpet.files import read_json, sha256
-from conpet.run import RunKey
+from conpet.run import RunFolder, RunKey
 
 CARD_FILE = "model.json"
 _LOADED = (".safetensors", ".json")
@@ -142,6 +142,21 @@ def check_files(package: Path, card: Card) -> None:
             raise UserError(
                 f"{package / name}: {what} (SHA-256 in {CARD_FILE}): package the run again, or "
                 "take the learner from where it came"
+            )
+
+
+def check_current(package: Path, run: Path) -> None:
+    """Refuse a package of states that its run, where it lies, does not have any more.
+
+    Raises:
+        UserError: a task has been learnt again since.
+    """
+    for name, digest in read_card(package).files.items():
+        task, _, rest = name.partition("/")
+        state = RunFolder(run).state(task.removeprefix("task")) / rest
+        if task.startswith("task") and state.is_file() and sha256(state) != digest:
+            raise UserError(
+                f"{package}: {task} has been learnt again since: snakemake models makes it again"
             )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -87,7 +88,7 @@ class Place:
         write_files(folder)
         for kind in ("methods", "datasets"):
             (self.config / kind).mkdir(parents=True)
-        for name in ("finetune", "static_emr", "dynamic"):
+        for name in ("finetune", "static_emr", "dynamic", "ncm"):
             path = ROOT / "config" / "methods" / f"{name}.yaml"
             (self.config / "methods" / path.name).write_bytes(path.read_bytes())
         write_yaml(self.config / "models/tiny.yaml", {
@@ -219,6 +220,14 @@ def test_shared_labels_from_files_to_answers(place: Place, monkeypatch: pytest.M
     monkeypatch.setattr(estimation, "_start_seconds", lambda: 1.0)
     monkeypatch.setattr(estimation, "TIMED_SECONDS", 0.0)
     check_estimate(place, path, found, ["finetune", "dynamic"])
+    before = path.read_text()
+    path.write_text(re.sub(r"(?m)^methods: .*$", "methods: [ncm]", before))
+    main(["estimate", str(path), "--config-dir", str(place.config), "--results",
+          str(place.folder / "results")])  # fmt: skip
+    (row,) = read_json(found.parents[1] / "estimate.json")["rows"]
+    assert (row["method"], row["tokens"]) == ("ncm", 0)
+    assert row["forward_tokens"] > 0
+    path.write_text(before)
     shown = place.table(path, "scenarios")
     assert "domain-incremental" in shown
     assert "Task given" in shown

@@ -7,6 +7,7 @@ learner does.
 
 from __future__ import annotations
 
+import math
 import subprocess
 import sys
 import time
@@ -22,6 +23,7 @@ from torch import Tensor
 from conpet.commands.described_work import Work
 from conpet.commands.jobs import as_told, open_encoded
 from conpet.config import Experiment
+from conpet.config.settings import Compute
 from conpet.data.stream import Stream
 from conpet.learners import learner_class
 from conpet.learners.assembly import assemble, needed_states
@@ -62,7 +64,7 @@ class Cost:
 
 @dataclass(frozen=True)
 class Speed:
-    """Tokens a second, trained and forward, and the seconds that a job takes to begin."""
+    """Tokens a second, trained (infinite: none) and forward; seconds that a job takes to begin."""
 
     trained: float
     forward: float
@@ -84,6 +86,11 @@ class _Cell:
     snapshot: Path
     encoded: Sequence[Path]
     folder: Path
+
+    @property
+    def compute(self) -> Compute:
+        """What it is computed with."""
+        return self.experiment.settings(*self.keys).compute
 
     def learner(self, task: int, kind: type[Backbone], memory: Memory | None = None) -> Learner:
         """Return the cell's learner at a task, nothing loaded."""
@@ -107,14 +114,21 @@ def estimate(
             work = Work(experiment, dataset, results, mirror, folder)
             for model in experiment.models:
                 snapshot, encoded = work.snapshot(model), work.encoded(model)
-                speed: Speed | None = None
-                for method in experiment.methods:
-                    place = folder / f"{model}-{method}"
-                    cell = _Cell(experiment, (dataset, model, method), snapshot, encoded, place)
-                    with computing(experiment.settings(dataset, model, method).compute):
-                        cost = count(cell)
-                        speed = speed or measure(cell, start)
-                    rows.append(_row(cell, cost, speed, results))
+                cells = [
+                    _Cell(experiment, (dataset, model, method), snapshot, encoded,
+                          folder / f"{model}-{method}")
+                    for method in experiment.methods
+                ]  # fmt: skip
+                costs = []
+                for cell in cells:
+                    with computing(cell.compute):
+                        costs.append(count(cell))
+                both = list(zip(cells, costs, strict=True))
+                # one that tunes tells both speeds
+                timed = next((c for c, cost in both if cost.passed.trained_tokens), cells[0])
+                with computing(timed.compute):
+                    speed = measure(timed, start)
+                rows += [_row(cell, cost, speed, results) for cell, cost in both]
     return rows, cpu()
 
 
@@ -180,11 +194,15 @@ def measure(cell: _Cell, start: float) -> Speed:
     def train(batch: np.ndarray) -> None:
         backbone.hidden(stream, batch).sum().backward()
 
+    tunes = any(True for _ in backbone.parameters())
+
     everything = np.concatenate(batches)
     size = backbone.eval_batch_size
     large = [everything[i : i + size] for i in range(0, len(everything), size)]
     return Speed(
-        rate(train, batches), rate(lambda batch: backbone.features(stream, batch), large), start
+        rate(train, batches) if tunes else math.inf,
+        rate(lambda batch: backbone.features(stream, batch), large),
+        start,
     )
 
 

@@ -19,12 +19,21 @@ _KINDS = ("tables", "figures")
 
 
 @app.command()
-def publish(experiment: o.Name, out: o.Out, results: o.Results = o.RESULTS) -> None:
+def publish(
+    experiment: o.Name,
+    out: o.Out,
+    results: o.Results = o.RESULTS,
+    settings: o.Handed = None,
+    config_dir: o.ConfigDir = o.CONFIG,
+) -> None:
     """Keep an experiment's tables and figures for good."""
+    from conpet.commands.verification import check_tables
+
     here = results / Path(experiment).stem
     for kind in _KINDS:
         if not (here / kind).is_dir():
             raise UserError(f"{here / kind}: no such folder: snakemake publish makes it first")
+    check_tables(matrix_of(settings, experiment, config_dir, results), here / "tables")
     with atomic_folder(out) as folder:
         for kind in _KINDS:
             shutil.copytree(here / kind, folder / kind, ignore=shutil.ignore_patterns(".*"))

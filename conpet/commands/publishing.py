@@ -54,6 +54,8 @@ def matrix_of(settings: Path | None, experiment: str, config_dir: Path, results:
 
 
 def _collected(matrix: Matrix, results: Path, reported: Path) -> Results:
+    if reported != REPORTED and not reported.is_file():
+        raise UserError(f"--reported {reported}: no such file")
     return collect_experiment(matrix, results, reported if reported.is_file() else None)
 
 

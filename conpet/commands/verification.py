@@ -67,6 +67,19 @@ def compare_published(
     return Comparison(cells, platform, newer, allowed, _inputs(old, new))
 
 
+def check_tables(matrix: Matrix, tables: Path) -> None:
+    """Refuse tables that were made of other settings than an experiment has now.
+
+    Raises:
+        UserError: they were.
+    """
+    if (found := _record(tables)) and found.get("config_sha256") != matrix.config_sha256:
+        raise UserError(
+            f"{tables}: made of other settings than {matrix.name} has now: snakemake publish makes "
+            "them again"
+        )
+
+
 def _record(tables: Path) -> dict[str, Any]:
     path = tables / "main.json"
     found: dict[str, Any] = read_json(path) if path.is_file() else {}

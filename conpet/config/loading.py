@@ -22,6 +22,7 @@ _TEMPLATES = {
     "entity": "In this sentence, {entity} is a {mask}.",
     "sentence": "The topic is {mask}.",
 }
+_CHANGES = 3  # so many make a title
 P = TypeVar("P", Dataset, Source, Addition)
 
 
@@ -166,9 +167,30 @@ def load_methods(
         places[name] = f"{where}: methods.{name}"
         check_name(name, places[name])
         value = _based(methods[name], "methods", "method", config_dir, places[name])
+        if "title" not in methods[name] and (changed := _changed(methods[name])):
+            value["title"] = f"{value.get('title', name)}, {changed}"
         value.setdefault("title", name)
         found[name] = validate(Method, value, places[name])
     return found, places
+
+
+def _changed(own: dict[str, Any]) -> str:
+    """Say in a few words what a variant without a title of its own changes of its base."""
+    if "base" not in own:
+        return ""
+    said: list[str] = []
+
+    def collect(name: str, value: Any) -> None:
+        if isinstance(value, dict) and value:
+            for key, inner in value.items():
+                collect(str(key), inner)
+        else:
+            said.append(f"{name}: {value}")
+
+    for key in ("learner", "options", "replay", "replay_options", "settings"):
+        if key in own:
+            collect(key, own[key])
+    return ", ".join(said[:_CHANGES]) + (", ..." if len(said) > _CHANGES else "")
 
 
 def _based(

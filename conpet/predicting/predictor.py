@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from conpet.card import CARD_FILE, Card, check_files, read_card
+from conpet.card import CARD_FILE, Card, check_current, check_files, read_card
 from conpet.config.settings import Compute
 from conpet.data.classes import arrival, columns, first_task
 from conpet.data.stream import Stream
@@ -250,7 +250,7 @@ def load(where: str | Path, **options: Any) -> Predictor:
         options: those of :class:`Predictor`.
 
     Raises:
-        UserError: nothing can be opened there.
+        UserError: nothing can be opened there, or the run has been learnt again since.
     """
     if isinstance(where, str) and where.startswith(("models:/", "runs:/")):
         from conpet.predicting.registered import download
@@ -265,4 +265,7 @@ def load(where: str | Path, **options: Any) -> Predictor:
     if not folder.is_dir():
         raise UserError(f"{folder}: no such folder: give a run's or a packaged learner's")
     inside = folder / "model"
-    return Predictor(inside if (inside / "model.json").is_file() else folder, **options)
+    if not (inside / CARD_FILE).is_file():
+        return Predictor(folder, **options)
+    check_current(inside, folder)
+    return Predictor(inside, **options)

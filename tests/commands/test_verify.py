@@ -34,7 +34,20 @@ def verify(chain: Chain, *words: str) -> Path:
 
 
 def publish(chain: Chain) -> None:
-    run(chain, "publish", "--out", chain.folder / "published" / "tiny")
+    place = ["--config-dir", chain.config, "--out", chain.folder / "published" / "tiny"]
+    run(chain, "publish", *place)
+
+
+def test_tables_of_other_settings_are_not_published(chain: Chain) -> None:
+    write_json(chain.results / "tiny/tables/main.json", {"config_sha256": "00"})
+    with pytest.raises(SystemExit, match="tiny/tables: made of other settings than tiny has now"):
+        publish(chain)
+    assert not (chain.folder / "published").exists()
+
+
+def test_figures_of_others_that_are_not_there_are_one_line(chain: Chain) -> None:
+    with pytest.raises(SystemExit, match=r"--reported nope\.csv: no such file"):
+        run(chain, "tables", "--config-dir", chain.config, "--reported", "nope.csv")
 
 
 def test_what_was_published_is_found_again(chain: Chain) -> None:

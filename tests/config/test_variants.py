@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from conpet.config import load_experiment
 from tests.config.conftest import Project
 from tests.conftest import ROOT
+
+E = "experiments/e.yaml"
 
 
 def test_a_variant_differs_in_what_it_says_alone() -> None:
@@ -53,3 +57,16 @@ def test_a_mistake_in_a_variant_is_one_line(
     message = project.mistake()
     assert line in message
     assert "\n" not in message
+
+
+def test_a_variant_is_never_shown_as_its_base(project: Project) -> None:
+    def titles(**variant: Any) -> str:
+        project.set(E, "methods", {"plain": {"base": "plain", **variant}})
+        return project.load().methods["plain"].title
+
+    same = titles()
+    assert titles(title="Mine") == "Mine"
+    assert titles(look={"color": "#000000"}) == same
+    assert titles(settings={"head": {"type": "ncm"}}) == f"{same}, type: ncm"
+    many = {"epochs": 2, "lr": 0.5, "batch_size": 3, "weight_decay": 0.2}
+    assert titles(settings={"training": many}) == f"{same}, epochs: 2, lr: 0.5, batch_size: 3, ..."

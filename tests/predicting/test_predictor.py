@@ -91,6 +91,19 @@ def test_the_package_stands_alone(packaged: Packaged, learnt: Chain, tmp_path: P
     assert not names & {"state.json", "timing.json"}
 
 
+def test_a_run_that_was_learnt_again_does_not_answer_by_its_old_package(
+    packaged: Packaged, tmp_path: Path
+) -> None:
+    run = shutil.copytree(packaged("static_emr"), tmp_path / "run")
+    snapshot = packaged("static_emr").parents[4] / "models/tiny"
+    assert conpet.load(run, snapshot=snapshot).predict(["the w0x0"])
+    (run / f"task{TASKS:02d}/state/learner.safetensors").write_bytes(b"other")
+    with pytest.raises(UserError, match=r"model: task\d\d has been learnt again since: snakemake"):
+        conpet.load(run, snapshot=snapshot)
+    shutil.rmtree(run / f"task{TASKS:02d}")
+    assert conpet.load(run, snapshot=snapshot).predict(["the w0x0"])  # it stands alone
+
+
 def test_the_backbone_is_fetched_once_by_its_pin(
     packaged: Packaged, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

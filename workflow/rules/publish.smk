@@ -175,8 +175,10 @@ rule keep:
         directory("results/published/{experiment}"),
     log:
         "results/{experiment}/logs/publish.log",
+    params:
+        settings=settings("matrix"),
     message:
         "publish {wildcards.experiment}"
     shell:
         f"{JOB} publish --experiment {{wildcards.experiment:q}} --results results --out"
-        f" {{output:q}}"
+        f" {{output:q}}{TOLD}"
