@@ -267,6 +267,26 @@ def test_pairs_from_files_to_answers(place: Place) -> None:
         asked(place, run, "--text", '{"premise": "a"}')
     with pytest.raises(SystemExit, match="text 1: a text of several fields: give"):
         asked(place, run, "--text", "plain")
+    rows = [[text(0, i), text(5, i), "maybe"] for i in range(3)]
+    write_rows(place.folder / "others.csv", ["s1", "s2", "label"], rows)
+    file, named = str(place.folder / "others.csv"), ("--column", "s1", "--column", "s2")
+    with pytest.raises(SystemExit, match=r"others.csv: columns s1, s2 are not the fields pre"):
+        asked(place, run, file, *named)
+    mapped = ("--option", 'text={"premise": "s1", "hypothesis": "s2"}')
+    assert len(asked(place, run, file, *mapped)) == 3
+    path = place.write("means", examples()["Pairs"].replace("[finetune]", "[ncm]"))
+    means = next((place.run(path) / "ncm").glob("seed*"))
+    out, snapshot = place.folder / "taught", place.folder / "model"
+    words = ["teach", "--run", means, file, *mapped, "--snapshot", snapshot, "--out", out]
+    main([str(word) for word in words])
+    assert asked(place, out, file, *mapped)["label"][0] == "maybe"
+
+
+def test_columns_for_a_learner_of_plain_texts(place: Place) -> None:
+    run = next((place.run(place.write("plain", examples()["A table"])) / "finetune").glob("seed*"))
+    with pytest.raises(SystemExit, match="premise, hypothesis: this learner reads one column"):
+        words = ("--column", "premise", "--column", "hypothesis")
+        asked(place, run, str(place.folder / "pairs.csv"), *words)
 
 
 def test_few_shots_without_validation_and_a_class_next_month(place: Place) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from conpet.commands.checks import DataChecks, open_experiment
-from conpet.config.dataset import Partition
+from conpet.config.partition import Partition
 from conpet.config.raw import RawFile
 from conpet.data import readers
 from conpet.data.guess import Look, as_json, look, name_without_split, split_of

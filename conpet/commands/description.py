@@ -22,6 +22,8 @@ from conpet.data.stream import Stream, open_stream
 from conpet.data.template import Vocabulary
 from conpet.data.tokenizer import longest, open_tokenizer
 from conpet.data.twins import twins
+from conpet.errors import UserError
+from conpet.predicting.outside import read_outside
 from conpet.temporary import scratch
 
 PERCENTILES = (5, 25, 50, 75, 95, 99, 100)
@@ -109,6 +111,11 @@ class _Description(Work):
                 )
         tasks = [task for part in self.parts for task in self.splits[part]["tasks"]]
         lines += filter(None, [twins(name for task in tasks for name in task["classes"])])
+        if self.data.outside:
+            try:
+                read_outside(self.raw["base"], self.data.outside)
+            except UserError as error:
+                lines.append(f"packaging will stop: {error}")
         if marked := self._marked():
             lines.append(
                 f"{marked} of {sum(map(len, self.samples.values()))} texts hold marks like <e1> or "

@@ -11,8 +11,9 @@ from typing import Any
 from ruamel.yaml.scalarstring import SingleQuotedScalarString
 
 from conpet.commands.checks import DataChecks, open_experiment
-from conpet.config.dataset import Dataset, Partition, Source
+from conpet.config.dataset import Dataset, Source
 from conpet.config.loading import additions_file, load_datasets
+from conpet.config.partition import Partition
 from conpet.config.plain_yaml import editor
 from conpet.config.raw import RawFile
 from conpet.config.strict import choose, validate, within

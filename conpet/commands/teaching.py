@@ -15,6 +15,7 @@ from conpet.data.report import Report
 from conpet.data.twins import twins
 from conpet.errors import UserError
 from conpet.predicting.predictor import load
+from conpet.predicting.texts import as_text
 
 
 def teach_file(
@@ -42,10 +43,12 @@ def teach_file(
             raise UserError(f"--option {name}: every row is taught: leave it out")
     report = Report()
     raw = validate(RawFile, {"name": file.name}, str(file))
-    samples = readers.read("table", file.parent, [raw], options, report)
     predictor = load(run, snapshot=backbone[0], mirror=backbone[1])
+    if fields := predictor.fields:
+        options = {"text": fields, **options}
+    samples = readers.read("table", file.parent, [raw], options, report)
     start = time.process_time()
-    new = predictor.teach([s.text for s in samples], [s.label for s in samples])
+    new = predictor.teach([as_text(s) for s in samples], [s.label for s in samples])
     spent = time.process_time() - start
     predictor.save(out)
     for reason, dropped in report.as_dict()["dropped"].items():

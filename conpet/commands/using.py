@@ -27,6 +27,9 @@ def _reader_options(pairs: list[str] | None) -> dict[str, Any]:
     """Return KEY=VALUE pairs as a dictionary; a list or a mapping is JSON."""
     if wrong := [pair for pair in pairs or [] if "=" not in pair]:
         raise UserError(f"--option {wrong[0]}: give KEY=VALUE")
+    names = [pair.split("=", 1)[0] for pair in pairs or []]
+    if twice := [name for name in names if names.count(name) > 1]:
+        raise UserError(f"--option {twice[0]}: given twice: give it once")
     found: dict[str, Any] = dict(pair.split("=", 1) for pair in pairs or [])
     for key, value in found.items():
         if value.startswith(("[", "{")):
@@ -44,6 +47,21 @@ def _check_options(file: Path | None, options: dict[str, Any]) -> None:
             raise UserError("--option: there is no table here: leave it out")
     elif unheeded := [name for name in ("label", "split", "id") if name in options]:
         raise UserError(f"--option {unheeded[0]}: texts alone are read: leave it out")
+
+
+def _check_columns(file: Path | None, texts: list[Any], fields: list[str]) -> None:
+    """Refuse a file whose columns are not the fields that a learner reads."""
+    found = list(texts[0]) if texts and isinstance(texts[0], dict) else []
+    if file is None or sorted(found) == sorted(fields) or (not found and not fields):
+        return
+    if not fields:
+        raise UserError(f"{file}: columns {', '.join(found)}: this learner reads one column")
+    like = json.dumps(dict.fromkeys(fields, "COLUMN"))
+    said = f"columns {', '.join(found)} are" if found else "one column is"
+    raise UserError(
+        f"{file}: {said} not the fields {', '.join(fields)}: give a --column each where they are "
+        f"called so, else --option 'text={like}'"
+    )
 
 
 @app.command()
@@ -129,6 +147,7 @@ def predict(
     if not predictor.about.files:
         said = "an older version packaged it, so that its files cannot be checked"
         print(f"conpet: {run}: {said}: package the run again", file=sys.stderr)
+    _check_columns(file, texts, predictor.fields)
     wanted = threshold if threshold is not None else refuse
     frame = predictor.predict(texts, wanted).frame(probabilities)
     for place, name in enumerate(texts[0] if isinstance(texts[0], dict) else ["text"]):

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
+from conpet.config.partition import Partition
 from conpet.config.raw import RawFile, named_apart
 from conpet.config.settings import Count, Seed
 from conpet.config.strict import Strict
@@ -74,34 +75,6 @@ class NamedOrder(Strict):
     def _once_each(cls, value: list[str]) -> list[str]:
         if len(set(value)) < len(value):
             raise ValueError("each task may stand there only once")
-        return value
-
-
-class Partition(Strict):
-    """How samples are cut into train, valid and test.
-
-    ``official`` keeps the files' own split; ``per_class`` cuts each label's samples by ``shares``;
-    ``pooled`` shuffles everything first and cuts once (the authors' OntoNotes). ``most``: so many
-    of each label's samples at most, drawn by the seed, before they are cut (``per_class``), or so
-    many to train on. ``least``: labels with fewer samples are dropped, and counted (with an
-    official split: fewer to train on). ``validation: false``: those that would serve validation
-    are trained on, and the state after the last epoch is kept. ``without_test``: the test samples
-    are left out, and the others are cut anew: to choose settings by, not to report.
-    """
-
-    scheme: Literal["official", "per_class", "pooled"] = "official"
-    seed: Seed = 100
-    shares: list[Annotated[float, Field(ge=0)]] = [0.8, 0.1, 0.1]
-    most: Count | None = None
-    least: Count | None = None
-    validation: bool = True
-    without_test: bool = False
-
-    @field_validator("shares")
-    @classmethod
-    def _make_one(cls, value: list[float]) -> list[float]:
-        if len(value) != 3 or value[0] == 0 or abs(sum(value) - 1) > 1e-6:
-            raise ValueError("expected three shares that sum to 1, like [0.8, 0.1, 0.1]")
         return value
 
 
@@ -203,6 +176,16 @@ class Dataset(Strict):
         return self
 
     @model_validator(mode="after")
+    def _has_the_files_it_names(self) -> Dataset:
+        names = [file.name for file in self.part("base").sources()]
+        named = {"outside.file": self.outside.file} if self.outside else {}
+        named |= {"order.groups": self.order.groups} if isinstance(self.order, GroupOrder) else {}
+        for key, name in named.items():
+            if name not in names:
+                raise ValueError(f"{key}: {name} is not among files: {', '.join(names)}")
+        return self
+
+    @model_validator(mode="after")
     def _is_cut_the_same(self) -> Dataset:
         for place, found in (("tasks", self.tasks), ("additions", self.additions)):
             for number, source in enumerate(found):
@@ -234,7 +217,7 @@ class Dataset(Strict):
         """Hold the template against the fields that a part's texts have, where they are known.
 
         Raises:
-            UserError: the template names another, or the kind is not that of such texts.
+            UserError: the template names another or not all, or the kind is not that of such texts.
         """
         if found is None:
             return
@@ -245,6 +228,10 @@ class Dataset(Strict):
         if unknown := [name for name in named if name not in ("mask", *found)]:
             fields = ", ".join(f"{{{name}}}" for name in ("mask", *found))
             raise UserError(f"template: unknown {{{unknown[0]}}}: a text has {fields}")
+        if unread := [name for name in found if name not in named]:
+            raise UserError(
+                f"template: no {{{unread[0]}}}, which options: text has: it would never be read"
+            )
 
     def part(self, name: str) -> Dataset | Source:
         """Return a part: ``base`` is the dataset itself, or its first task where each has files.

@@ -16,11 +16,11 @@ from conpet.config.dataset import (
     Kind,
     NamedOrder,
     Outside,
-    Partition,
     SeedOrder,
 )
 from conpet.config.method import Look
 from conpet.config.model_source import ModelSource
+from conpet.config.partition import Partition
 from conpet.config.raw import RawFile
 from conpet.config.settings import Compute, Settings
 from conpet.config.strict import Strict

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from conpet.config.dataset import Partition
+from conpet.config.partition import Partition
 
 _NEEDED_FOR = {
     "train": "training: it cannot be learnt, and its test samples all count as wrong",

@@ -102,6 +102,8 @@ def read_manifest(raw: Path) -> list[FetchedFile]:
         UserError: the manifest is missing or broken, or a file is missing or has changed.
     """
     path = raw / MANIFEST
+    if not path.is_file():
+        raise UserError(f"{path}: no such file: run `conpet fetch-dataset` first")
     try:
         manifest = _Manifest.model_validate(read_json(path))
     except ValidationError:

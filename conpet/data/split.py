@@ -7,7 +7,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from conpet.config.dataset import Partition
+from conpet.config.partition import Partition
 from conpet.data.schema import Sample
 from conpet.data.shortage import cut, remedy
 from conpet.errors import UserError
@@ -17,6 +17,11 @@ ByLabel = dict[str, list[int]]
 _SPLITS = ("train", "valid", "test")
 _NAMED = 5
 _ANEW = (0.8, 0.1, 0.1)  # shares where the test samples are left out
+
+
+def some(names: Sequence[str]) -> str:
+    """Return names as a list, the first of many."""
+    return ", ".join(names[:_NAMED]) + (", ..." if len(names) > _NAMED else "")
 
 
 def cut_labels(labels: Sequence[str], tasks: int) -> list[list[str]]:
@@ -74,9 +79,9 @@ def _check_order(tasks: Sequence[Sequence[str]], labels: set[str]) -> None:
     if missing := sorted(set(named) - labels):
         more = f" (nor have {len(missing) - 1} more)" if len(missing) > 1 else ""
         known = sorted(labels - set(named)) or sorted(labels)
-        listed = ", ".join(known[:_NAMED]) + (", ..." if len(known) > _NAMED else "")
         raise UserError(
-            f"class order: {missing[0]!r} has no sample in the data{more}: samples are of {listed}"
+            f"class order: {missing[0]!r} has no sample in the data{more}: samples are of "
+            f"{some(known)}"
         )
 
 
@@ -268,7 +273,7 @@ def split_samples(
         names = list(by_label)
         if not rows["train"]:
             raise UserError(
-                f"task {number} ({', '.join(names)}): no training sample: {remedy(partition)}"
+                f"task {number} ({some(names)}): no training sample: {remedy(partition)}"
             )
         result.append({"task": number, "classes": names, **rows})
     used = sum(len(found) for by_label in tasks for found in by_label.values())

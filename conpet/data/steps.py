@@ -20,7 +20,7 @@ from conpet.data.schema import Sample
 from conpet.data.shortage import shortages, untestable, untrainable
 from conpet.data.sources import fetch_files, read_manifest
 from conpet.data.split import split_samples
-from conpet.data.tasks import Groups, check_rows, read_tasks
+from conpet.data.tasks import Groups, check_rows, check_samples, read_tasks
 from conpet.data.tokenizer import longest, open_tokenizer
 from conpet.data.twins import twins
 from conpet.errors import UserError
@@ -148,7 +148,7 @@ def split(
         if alike := twins([*seen, *(name for task in stream["tasks"] for name in task["classes"])]):
             print(f"{part[0]} ({part[1]}): {alike}")
     told = {"dataset": part[0], "part": part[1], "settings": about.text(), "order": order}
-    write_json(out, {**told, **stream})
+    write_json(out, {**told, "samples_sha256": sha256(samples), **stream})
 
 
 def _groups(about: Split, raw: Path) -> dict[str, list[str]] | None:
@@ -176,6 +176,7 @@ def encode(about: Encode, name: str, snapshot: Path, samples: Path, tasks: Path,
     from conpet.data.encoding import encode_part, read_part
 
     found, parts = read_samples(samples), read_tasks(tasks)
+    check_samples(samples, tasks)
     check_rows(parts, len(found), tasks)
     dropped = encode_part(found, parts, about, open_tokenizer(snapshot), out)
     length = int(np.diff(read_part(out).arrays["offsets"]).max(initial=0))

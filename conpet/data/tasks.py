@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, RootModel
 
 from conpet.config.strict import validate
 from conpet.errors import UserError
-from conpet.files import read_json
+from conpet.files import read_json, sha256
 
 Rows = list[Annotated[int, Field(ge=0)]]
 
@@ -45,6 +45,17 @@ def read_tasks(path: Path) -> list[dict[str, Any]]:
         UserError: the file is missing or is not such a file.
     """
     return [task.model_dump() for task in validate(_File, read_json(path), str(path)).tasks]
+
+
+def check_samples(samples: Path, tasks: Path) -> None:
+    """Refuse tasks that were cut from other samples; those that do not say pass.
+
+    Raises:
+        UserError: they were.
+    """
+    said = read_json(tasks).get("samples_sha256")
+    if said and said != sha256(samples):
+        raise UserError(f"{tasks}: cut from other samples than {samples}: run `conpet split`")
 
 
 def check_rows(tasks: list[dict[str, Any]], samples: int, path: Path) -> None:

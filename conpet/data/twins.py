@@ -16,7 +16,9 @@ def _seen(name: str) -> str:
     drawn = "".join(
         c for c in unicodedata.normalize("NFKC", name) if unicodedata.category(c) != "Cf"
     )
-    return " ".join(drawn.casefold().split())
+    seen = " ".join(drawn.casefold().split())
+    # a column of whole numbers with one missing is written as 1.0
+    return seen.removesuffix(".0") if seen.removesuffix(".0").isdecimal() else seen
 
 
 def twins(names: Iterable[str]) -> str:

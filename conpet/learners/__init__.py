@@ -52,13 +52,28 @@ def check_method(method: Method, where: str) -> None:
     """Raise a UserError unless learner and replay have such options, and fit each other."""
     learner = learner_class(method.learner, f"{where}: learner")
     chosen = replay.replay_class(method.replay, f"{where}: replay")
-    validate(learner.Options, method.options, f"{where}: options")
+    options = validate(learner.Options, method.options, f"{where}: options")
     validate(chosen.Options, method.replay_options, f"{where}: replay_options")
+    _check_effect(method, chosen, getattr(options, "distillation", 0) > 0, where)
     if not fits(learner, chosen):
         known = [n for n in replay.names() if fits(learner, replay.replay_class(n))]
         raise UserError(
             f"{where}: replay: learner {method.learner} cannot learn with "
             f"{method.replay!r}: use {' or '.join(known)}"
+        )
+
+
+def _check_effect(method: Method, chosen: type[Replay], distils: bool, where: str) -> None:
+    """Refuse what a method itself asks for, but nothing would heed."""
+    if distils and not chosen.brings_old:
+        raise UserError(
+            f"{where}: options: distillation is of old samples, and replay {method.replay!r} "
+            "brings none back: leave it out"
+        )
+    if "new_share" in method.settings.get("replay", {}) and not chosen.shares_batches:
+        raise UserError(
+            f"{where}: settings: replay.new_share: replay {method.replay!r} does not share its "
+            "batches between new and old: leave it out"
         )
 
 

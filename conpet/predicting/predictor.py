@@ -21,7 +21,7 @@ from conpet.learners.base import Learner, Prediction, Seeds
 from conpet.models.process import computing
 from conpet.predicting import backbones
 from conpet.predicting.calibration import log_probabilities
-from conpet.predicting.texts import as_stream
+from conpet.predicting.texts import as_stream, fields_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -142,6 +142,8 @@ class Predictor:
         """Answer with the classes that a card names."""
         self.about = about
         self.classes = arrival(about.classes)
+        #: the names of a text's fields; none of a plain text
+        self.fields = fields_of(about)
         self.class_task = first_task(about.classes)
         self.columns = columns(about.classes)
 

@@ -140,6 +140,8 @@ class Replay:
     Options: ClassVar[type[Strict]] = Strict
     #: whether samples of former tasks come back
     brings_old: ClassVar[bool] = True
+    #: whether a batch is of new and old samples by ``settings.replay.new_share``
+    shares_batches: ClassVar[bool] = False
     #: whether every task is trained on all that has ever arrived: an upper bound, and no budget
     whole_history: ClassVar[bool] = False
     #: whether a memory of exemplars is kept and travels with the states

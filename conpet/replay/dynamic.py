@@ -75,6 +75,7 @@ class Dynamic(Replay):
     """The replay of Static and Dynamic ConPET."""
 
     Options = Options
+    shares_batches = True
 
     def mixed(self, arrived: Arrived, rng: np.random.Generator, redraw: bool) -> Plan:
         """Return ``batches`` batches an epoch, training and validation together."""

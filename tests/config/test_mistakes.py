@@ -104,6 +104,8 @@ MISTAKES: list[tuple[str, str, Any, str]] = [
         f"{E}: overrides[1].settings: head: unknown head 'x': known: cosine, fixed, grow, lda, ",
     ),
     # options of a learner and of a format
+    (PLAIN, "options", {"distillation": 1.0}, "options: distillation is of old samples, and repl"),
+    (PLAIN, "settings", {"replay": {"new_share": 0.2}}, "replay.new_share: replay 'none' does not"),
     (PLAIN, "options", {"strength": 1}, "options: strength: unknown key: known keys: distillation"),
     (
         "methods/penalty.yaml",

@@ -9,7 +9,8 @@ import pytest
 
 from conpet.commands.checks import open_experiment
 from conpet.config import Dataset
-from conpet.config.dataset import Addition, Partition, SeedOrder
+from conpet.config.dataset import Addition, SeedOrder
+from conpet.config.partition import Partition
 from conpet.config.raw import RawFile
 from conpet.config.strict import read_yaml, validate
 from conpet.errors import UserError
@@ -285,6 +286,12 @@ def test_defaults_are_for_datasets_in_experiments_only(project: Project) -> None
          "kind: sentence, but options: a text has fields (b, c)"),
         ({"mine": {"files": ["a"], "options": {"text": ["b", "c"]}, "template": "{b} {d} {mask}"}},
          "template: unknown {d}: a text has {mask}, {b}, {c}"),
+        ({"mine": {"files": ["a"], "options": {"text": ["b", "c"]}, "template": "{b} {mask}"}},
+         "template: no {c}, which options: text has: it would never be read"),
+        ({"mine": {"files": ["a"], "outside": {"file": "o.json", "key": "k"}}},
+         "outside.file: o.json is not among files: a"),
+        ({"mine": {"files": ["a"], "order": {"groups": "g.json", "tasks": 2}}},
+         "order.groups: g.json is not among files: a"),
         ({"mine": {"files": ["a"], "kind": "fields", "template": "{mask}"}}, "template: name"),
         ({"my/data": {"files": ["a"]}}, "datasets.my/data: a name has letters, digits, . _ +"),
         ({"made": {"files": ["a"]}}, "datasets.made: datasets/made.yaml has that name: choose"),

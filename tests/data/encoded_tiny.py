@@ -6,7 +6,7 @@ import random
 from pathlib import Path
 from typing import Any
 
-from conpet.config.dataset import Partition
+from conpet.config.partition import Partition
 from conpet.config.stages import Encode
 from conpet.data.encoding import encode_part
 from conpet.data.schema import Mention, Sample

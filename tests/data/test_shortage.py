@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from conpet.config.dataset import Partition
+from conpet.config.partition import Partition
 from conpet.data.schema import Sample
 from conpet.data.shortage import cut, least_rows, shortages, untrainable
 from conpet.data.split import split_samples

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from conpet.config.dataset import Partition
+from conpet.config.partition import Partition
 from conpet.data.schema import Sample
 from conpet.data.split import cut_labels, split_samples
 from conpet.errors import UserError

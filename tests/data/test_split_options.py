@@ -6,7 +6,7 @@ from collections import Counter
 
 import pytest
 
-from conpet.config.dataset import Partition
+from conpet.config.partition import Partition
 from conpet.data.schema import Sample
 from conpet.data.shortage import shortages, untrainable
 from conpet.data.split import split_samples

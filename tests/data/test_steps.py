@@ -12,7 +12,8 @@ import pytest
 from safetensors.numpy import save_file
 
 from conpet.commands import main
-from conpet.config.dataset import GroupOrder, Partition
+from conpet.config.dataset import GroupOrder
+from conpet.config.partition import Partition
 from conpet.config.raw import RawFile
 from conpet.config.stages import Prepare, Split
 from conpet.data import steps
@@ -74,6 +75,17 @@ def test_tasks_as_they_are_written_can_be_read(chain: Chain) -> None:
     tasks = read_tasks(path)
     assert tasks == read_json(path)["tasks"]
     check_rows(tasks, 6 * 26, path)
+
+
+def test_tasks_that_were_cut_from_other_samples(chain: Chain, tmp_path: Path) -> None:
+    data = chain.results / "data"
+    found = read_samples(data / "s.parquet")
+    write_samples(tmp_path / "s.parquet", [*found[1:], found[0]])
+    words = ["encode", *chain.of, "--dataset", "tiny", "--model", "tiny", "--snapshot"]
+    words += [chain.snapshot, "--tasks", data / "t.json", "--out", tmp_path / "e", "--samples"]
+    message = mistake(chain, *words, tmp_path / "s.parquet")
+    assert "t.json: cut from other samples than" in message
+    assert not (tmp_path / "e").exists()
 
 
 def test_earlier_tasks_of_another_form(chain: Chain, tmp_path: Path) -> None:

@@ -9,7 +9,13 @@ from conpet.data.twins import twins
 
 @pytest.mark.parametrize(
     ("one", "other"),
-    [("Food", "food"), ("food", "food\u200b"), ("caf\u00e9", "cafe\u0301"), ("a  b", "a\u00a0b")],
+    [
+        ("Food", "food"),
+        ("food", "food\u200b"),
+        ("caf\u00e9", "cafe\u0301"),
+        ("a  b", "a\u00a0b"),
+        ("1", "1.0"),
+    ],
 )
 def test_two_that_look_alike(one: str, other: str) -> None:
     assert twins(["sport", one, other]) == (
@@ -18,4 +24,4 @@ def test_two_that_look_alike(one: str, other: str) -> None:
 
 
 def test_what_differs_is_no_twin() -> None:
-    assert twins(["1", "01", "1.0", "a_b", "a b", "a-b", "sport", "sports", "sport"]) == ""
+    assert twins(["1", "01", "1.5", "a_b", "a b", "a-b", "sport", "sports", "sport"]) == ""

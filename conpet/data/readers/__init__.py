@@ -113,7 +113,11 @@ def check_options(format: str, options: dict[str, Any]) -> Options:
     except ValidationError as error:
         first = error.errors()[0]
         name = ".".join(str(part) for part in first["loc"])
-        raise UserError(f"format {format}: option {name}: {first['msg']}") from None
+        said = first["msg"].removeprefix("Value error, ")
+        if first["type"] == "extra_forbidden":
+            known = list(_READERS[format].options.model_fields)
+            said = f"unknown: there are {', '.join(known)}"
+        raise UserError(f"format {format}: {f'option {name}: ' if name else ''}{said}") from None
 
 
 def read(

@@ -13,6 +13,7 @@ from conpet.data.report import Report
 from conpet.errors import UserError
 
 NO_LINE_END = "last line without line end"  # perhaps cut off inside its last value
+_TABLES = (".csv", ".tsv")
 _UNPACK = "is packed ({}): unpack it first"
 #: how files begin that are no text
 _OTHERS = {
@@ -163,6 +164,8 @@ def parse_json(text: str, file: RawFile, first_line: int = 1) -> Any:
     except json.JSONDecodeError as error:
         line = error.lineno + first_line - 1
         remedy = "truncated or damaged: get the file again"
+        if Path(file.name).suffix in _TABLES:
+            remedy = "this format reads JSON: say format: table for a table"
         if error.msg == "Extra data" and file.name.endswith(".json"):
             remedy = "one value is expected: a file of one per line is called .jsonl"
         raise UserError(

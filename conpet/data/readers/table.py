@@ -21,9 +21,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import BeforeValidator, field_validator, model_validator
 
 from conpet.config.raw import RawFile
 from conpet.data.readers import _common
@@ -34,17 +34,30 @@ from conpet.data.schema import check_field, join_fields
 from conpet.errors import UserError
 
 
+def _columns(value: Any) -> Any:
+    named = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    if not isinstance(value, str | list | dict) or not all(isinstance(n, str) for n in named):
+        raise ValueError("give a column, a list of columns, or {field: column, ...}")
+    return value
+
+
+def _one_character(value: Any) -> Any:
+    if value is not None and (not isinstance(value, str) or len(value) != 1):
+        raise ValueError(f"{value!r}: give one character")
+    return value
+
+
 class Options(_common.Options):
     """Names of the columns, and how a .csv file is written."""
 
-    text: str | list[str] | dict[str, str] = "text"
+    text: Annotated[str | list[str] | dict[str, str], BeforeValidator(_columns)] = "text"
     label: str = "label"
     split: str | None = None
     task: str | None = None
     id: str | None = None
     lines: list[str] | None = None
     header: bool = True
-    delimiter: str | None = Field(default=None, min_length=1, max_length=1)
+    delimiter: Annotated[str | None, BeforeValidator(_one_character)] = None
     quotes: bool = True
 
     @model_validator(mode="before")
@@ -71,6 +84,12 @@ class Options(_common.Options):
     def _lines_are_of_one_text(self) -> Options:
         if self.lines and not isinstance(self.text, str):
             raise ValueError("lines goes with one column of text")
+        return self
+
+    @model_validator(mode="after")
+    def _text_is_no_label(self) -> Options:
+        if self.label in self.sources().values():
+            raise ValueError(f"text and label are one column, {self.label!r}: the answer is read")
         return self
 
     def sources(self) -> dict[str, str]:
