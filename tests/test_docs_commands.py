@@ -122,5 +122,5 @@ def test_a_command_is_told_from_other_lines(line: str, expected: list[tuple[str,
 
 
 def test_a_line_that_goes_on_is_one_command() -> None:
-    (train,) = [c for c in commands_of("README.md") if c.words[:2] == ("conpet", "train")]
+    (train,) = [c for c in commands_of("docs/workflow.md") if c.words[:2] == ("conpet", "train")]
     assert train.words[-2:] == ("--out", "state")

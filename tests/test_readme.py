@@ -1,18 +1,25 @@
-"""README's figures are those of the published tables."""
+"""Figures of README and of docs/results.md are those of the published tables."""
 
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pandas as pd
 import pytest
 
+from conpet.config.strict import read_yaml
 from conpet.reporting.claims import verdict
+from conpet.reporting.numbers import percent
 from conpet.reporting.told_apart import t_interval
 from tests.conftest import ROOT
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+RESULTS = (ROOT / "docs/results.md").read_text(encoding="utf-8")
 BLANK = "–"
+TITLES = {
+    path.stem: str(read_yaml(path)["title"]) for path in (ROOT / "config/methods").glob("*.yaml")
+}
 COLUMNS = ("clinc150", "fewrel_val", "crossner", "demo_all")
 
 
@@ -39,7 +46,7 @@ def older() -> set[tuple[str, str]]:
 
 @pytest.mark.parametrize(("place", "experiment"), enumerate(COLUMNS))
 def test_the_main_table(place: int, experiment: str) -> None:
-    shown = {method: cells[place] for method, cells in rows_of(README).items()}
+    shown = {method: cells[place] for method, cells in rows_of(RESULTS).items()}
     table = published(experiment)
     assert set(table["n"]) == {3}
     mean, spread = 100 * table["whole_accuracy_mean"], 100 * table["whole_accuracy_std"]
@@ -58,7 +65,7 @@ def test_no_figure_of_an_older_code_is_shown() -> None:
     }
     for experiment, method in older():
         mean = 100 * published(experiment)["whole_accuracy_mean"][method]
-        assert f"{mean:.2f}" not in README
+        assert f"{mean:.2f}" not in RESULTS
 
 
 def test_the_published_verdicts_are_those_of_their_figures() -> None:
@@ -76,11 +83,31 @@ def test_the_published_verdicts_are_those_of_their_figures() -> None:
 
 
 def test_the_demo() -> None:
-    table = published("demo")
-    for method, name in (
-        ("finetune", "Fine-tuning"), ("emr", "EMR"), ("static_emr", "Static ConPET (EMR)"),
-        ("dynamic", "Dynamic ConPET"), ("joint", "Joint (upper bound)"),
-    ):  # fmt: skip
-        shown = re.search(rf"^    {re.escape(name)} +([0-9.]+)", README, re.MULTILINE)
-        assert shown is not None
-        assert shown[1] == f"{100 * table['whole_accuracy_mean'][method]:.2f}"
+    """What `make demo` ends with is what is published of it: README's block, line by line."""
+    shown = re.findall(r"^    (\S.*\S)$", README, re.MULTILINE)
+    table, forgetting = published("demo"), pd.read_csv(
+        ROOT / "results/published/demo/tables/forgetting.csv"
+    ).set_index("method")  # fmt: skip
+    assert len(table) == 7
+    assert set(table["n"]) == {3}
+    for method, row in table.iterrows():
+        cells = [percent(row["whole_accuracy_mean"], row["whole_accuracy_std"])]
+        told = forgetting.loc[method]
+        cells.append(percent(told["forgetting_mean"], told["forgetting_std"]))
+        (line,) = [text for text in shown if text.startswith(f"{TITLES[str(method)]}  ")]
+        assert [cell in line for cell in cells] == [True, True], line
+
+
+def test_every_document_is_linked() -> None:
+    pages = {str(path.relative_to(ROOT)) for path in (ROOT / "docs").glob("*.md")}
+    pages |= {"REPRODUCIBILITY.md", "CONTRIBUTING.md", "CHANGELOG.md", "config/README.md"}
+    links = set(re.findall(r"\]\(([^)#]+)\)", README))
+    assert pages <= links
+    assert all((ROOT / link).exists() for link in links if "://" not in link)
+    assert len(README.splitlines()) < 150
+
+
+@pytest.mark.parametrize("page", sorted((ROOT / "docs").glob("*.md")), ids=lambda p: p.name)
+def test_no_link_leads_nowhere(page: Path) -> None:
+    for link in re.findall(r"\]\(([^)#]+)\)", page.read_text(encoding="utf-8")):
+        assert "://" in link or (page.parent / link).exists(), link

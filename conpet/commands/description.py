@@ -164,11 +164,16 @@ class _Description(Work):
             )
 
     def _put(self) -> Iterable[tuple[Sample, str]]:
-        """Yield every sample with the split that it was put into, empty where no task has it."""
+        """Yield the samples of tasks' classes with the split that each was put into, if any."""
         for part in self.parts:
             tasks = self.splits[part]["tasks"]
+            named = {name for task in tasks for name in task["classes"]}
             splits = {row: split for task in tasks for split in SPLITS for row in task[split]}
-            yield from ((s, splits.get(row, "")) for row, s in enumerate(self.samples[part]))
+            yield from (
+                (sample, splits.get(row, ""))
+                for row, sample in enumerate(self.samples[part])
+                if sample.label in named
+            )
 
     def _model(self, model: str) -> dict[str, Any]:
         from conpet.data.template import encode, render, vocabulary

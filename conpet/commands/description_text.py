@@ -6,6 +6,7 @@ import textwrap
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from conpet.data.duplicates import SEVERAL_LABELS
 from conpet.data.encoding import SPLITS
 
 WIDTH = 100
@@ -88,7 +89,8 @@ def _dropped(report: dict[str, Any]) -> str:
     for name, model in report["models"].items():
         lines += [f"  {n:,} in encoding for {name}: {why}" for why, n in model["dropped"].items()]
     for part, notes in report["notes"].items():
-        lines += [f"  note ({part}): {key}: {value}" for key, value in notes.items()]
+        shown = {key: value for key, value in notes.items() if key != SEVERAL_LABELS}
+        lines += [f"  note ({part}): {key}: {value}" for key, value in shown.items()]
     return _block("Dropped", lines, "nothing")
 
 

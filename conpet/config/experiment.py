@@ -149,9 +149,11 @@ class Experiment:
         data = self.datasets[dataset]
         files = [RawFile(name=f.name, split=f.split) for f in data.sample_files(part)]
         form, options = data.reading(part)
+        source = data.part(part)
+        own = source.classes if isinstance(source, Source) and data.duplicates != "keep" else None
         return Prepare(
             format=form, options=options, files=files, duplicates=data.duplicates,
-            **data.renaming(part),
+            classes=own, **data.renaming(part),
         )  # fmt: skip
 
     def split(self, dataset: str, part: str) -> Split:

@@ -58,6 +58,8 @@ class Prepare(Stage):
     options: dict[str, Any] = {}
     files: list[RawFile]
     duplicates: Literal["keep", "drop", "drop_near"] = "keep"
+    #: where duplicates go: the classes that the part's task has, if it does not have all
+    classes: list[str] | None = None
     labels: dict[str, str] = {}
     prefix: str = ""
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import unicodedata
 from collections import defaultdict
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Sequence
 from typing import Any
 
 from conpet.data.report import Report
@@ -13,6 +14,13 @@ from conpet.data.schema import Sample
 Identity = Callable[[Sample], Hashable]
 _KEPT_FIRST = ("test", "valid", "train", "")
 _NAMED = 5
+#: the note of a report that lists the texts which went because they had several labels
+SEVERAL_LABELS = "texts with several labels"
+
+
+def digest(text: Hashable) -> str:
+    """Return a short name of what copies of one text share."""
+    return hashlib.sha256(repr(text).encode("utf-8", "surrogatepass")).hexdigest()[:16]
 
 
 def identity(sample: Sample) -> Hashable:
@@ -41,7 +49,7 @@ def drop_duplicates(
     samples: Sequence[Sample],
     report: Report,
     alike: Identity = identity,
-    earlier: Iterable[Sample] = (),
+    earlier: Collection[str] = (),
 ) -> list[Sample]:
     """Return the samples without those whose text has several labels, or stands there already.
 
@@ -50,22 +58,25 @@ def drop_duplicates(
     stays as long as it was, and none of its texts is trained on. All are counted in ``report``.
 
     Args:
-        earlier: samples of the tasks before, which have files of their own.
+        earlier: the texts (:func:`digest`) of the tasks before, which have files of their own.
         alike: what copies of one text share: :func:`identity` or :func:`near_identity`.
     """
     groups: dict[Hashable, list[int]] = defaultdict(list)
     for row, sample in enumerate(samples):
         groups[alike(sample)].append(row)
-    before = {alike(sample) for sample in earlier}
     dropped: dict[int, str] = {}
+    several: list[str] = []
     for text, rows in groups.items():
-        if text in before:
+        if digest(text) in earlier:
             dropped |= dict.fromkeys(rows, "text that stands in an earlier task's files")
         elif len({samples[row].label for row in rows}) > 1:
             dropped |= dict.fromkeys(rows, "text with several labels")
+            several.append(digest(text))
         else:
             kept = min(rows, key=lambda row: (_KEPT_FIRST.index(samples[row].split), row))
             dropped |= {row: "text that stands elsewhere" for row in rows if row != kept}
+    if several:  # a later task's files may hold them too
+        report.note(SEVERAL_LABELS, several)
     for row in sorted(dropped):
         report.drop(dropped[row], samples[row].id)
     return [sample for row, sample in enumerate(samples) if row not in dropped]

@@ -13,7 +13,14 @@ from conpet.config.raw import MANIFEST
 from conpet.config.stages import Encode, FetchDataset, Prepare, Split
 from conpet.config.strict import validate
 from conpet.data import readers
-from conpet.data.duplicates import drop_duplicates, identity, near_identity
+from conpet.data.duplicates import (
+    SEVERAL_LABELS,
+    Identity,
+    digest,
+    drop_duplicates,
+    identity,
+    near_identity,
+)
 from conpet.data.report import Report
 from conpet.data.samples import read_samples, write_samples
 from conpet.data.schema import Sample
@@ -75,13 +82,28 @@ def prepare(
     samples = rename(samples, about.labels, about.prefix)
     if about.duplicates != "keep":
         alike = near_identity if about.duplicates == "drop_near" else identity
-        earlier = [sample for path in before for sample in read_samples(path)]
-        samples = drop_duplicates(samples, found, alike, earlier)
+        if about.classes is not None:  # of others no copy is in the stream
+            others = [s for s in samples if s.label not in about.classes]
+            for sample in others:
+                found.drop("class that the task does not have", sample.id)
+            samples = [s for s in samples if s.label in about.classes]
+        samples = drop_duplicates(samples, found, alike, _earlier(before, alike))
     labels = Counter(s.label for s in samples)
     write_samples(out, samples)
     counts = {"samples": len(samples), "labels": dict(sorted(labels.items()))}
     told = {"dataset": part[0], "part": part[1], "settings": about.text()}
     write_json(report, {**told, **counts, **found.as_dict()})
+
+
+def _earlier(before: Sequence[Path], alike: Identity) -> set[str]:
+    """Return the texts of earlier parts, also those that had several labels and are in none."""
+    found: set[str] = set()
+    for path in before:
+        found |= {digest(alike(sample)) for sample in read_samples(path)}
+        report = path.with_name("prepare.json")
+        if report.is_file():
+            found |= set(read_json(report)["notes"].get(SEVERAL_LABELS, []))
+    return found
 
 
 def rename(samples: list[Sample], labels: Mapping[str, str], prefix: str) -> list[Sample]:

@@ -181,6 +181,27 @@ def test_duplicates_are_dropped_where_the_config_says_so(tmp_path: Path) -> None
     assert read_json(tmp_path / "r.json")["dropped"][reason]["count"] == 2
 
 
+def test_duplicates_of_what_an_earlier_task_does_not_have(tmp_path: Path) -> None:
+    """What had several labels there goes here too; what is not in the stream takes nothing away."""
+    rows = {"add1": "a,x\na,y\nb,x\nc,other\n", "add2": "a,z\nb,z\nc,z\nd,z\n"}
+    before: list[Path] = []
+    for part, text in rows.items():
+        here = tmp_path / part
+        here.mkdir()
+        (here / "a.csv").write_text("text,label\n" + text)
+        file = RawFile(name="a.csv", url=str(here / "a.csv"))
+        fetch_files([file], here / "raw", "d", None)
+        named = RawFile(name="a.csv")
+        about = Prepare(format="table", files=[named], duplicates="drop", classes=["x", "y", "z"])
+        paths = [here / "raw", here / "samples.parquet", here / "prepare.json"]
+        steps.prepare(about, ("d", part), *paths, before=before)
+        before.append(paths[1])
+    first, second = ([s.text for s in read_samples(path)] for path in before)
+    assert (first, second) == (["b"], ["c", "d"])
+    dropped = read_json(tmp_path / "add1/prepare.json")["dropped"]
+    assert dropped["class that the task does not have"]["count"] == 1
+
+
 @pytest.mark.parametrize(
     ("about", "names"),
     [
