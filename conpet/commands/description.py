@@ -241,8 +241,8 @@ def _unreadable(
         for split in SPLITS if stream.validation else SPLITS[::2]:
             if before[split] and not len(stream.of(split, [task])):
                 yield (
-                    f"task {task} keeps no {split} sample that fits into {wanted} tokens: raise "
-                    "settings.encoding.max_length, or see Dropped"
+                    f"task {task} keeps no {split} sample (Dropped says why): raise "
+                    f"settings.encoding.max_length ({wanted}) or max_cloze_words"
                 )
 
 

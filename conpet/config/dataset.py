@@ -6,7 +6,13 @@ import re
 from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, field_validator, model_validator
+from pydantic import (
+    BeforeValidator,
+    Field,
+    StringConstraints,
+    field_validator,
+    model_validator,
+)
 
 from conpet.config.partition import Partition
 from conpet.config.raw import RawFile, named_apart
@@ -81,7 +87,8 @@ class NamedOrder(Strict):
 #: keys of a split that hold for the whole stream: what is chosen, and what it is measured on
 _OF_ALL_TASKS = ("validation", "without_test")
 
-Labels = Annotated[dict[str, str], Field(min_length=1)]
+_Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
+Labels = Annotated[dict[str, _Name], Field(min_length=1)]
 
 
 class Source(Strict):
@@ -285,6 +292,9 @@ class Dataset(Strict):
         return self.generator.files() if self.generator else self.files
 
     def sample_files(self, part: str) -> list[RawFile]:
-        """Return the raw files of a part that hold samples: all but the order's group file."""
+        """Return the raw files of a part that hold samples: not the groups, nor texts outside."""
         groups = self.order.groups if isinstance(self.order, GroupOrder) else None
-        return [f for f in self.part(part).sources() if f.name != groups]
+        found = [f for f in self.part(part).sources() if f.name != groups]
+        outside = self.outside.file if self.outside else None
+        # one file may hold both, as clinc150's does
+        return [f for f in found if f.name != outside] or found

@@ -180,7 +180,9 @@ def _groups(about: Split, raw: Path) -> dict[str, list[str]] | None:
     path = raw / about.order.groups
     groups = validate(Groups, read_json(path), str(path)).root
     if len(groups) < about.order.tasks:
-        raise UserError(f"{path}: {len(groups)} groups, but order.tasks says {about.order.tasks}")
+        raise UserError(
+            f"{path.name}: {len(groups)} groups, but order.tasks says {about.order.tasks}"
+        )
     return groups
 
 

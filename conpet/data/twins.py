@@ -17,8 +17,9 @@ def _seen(name: str) -> str:
         c for c in unicodedata.normalize("NFKC", name) if unicodedata.category(c) != "Cf"
     )
     seen = " ".join(drawn.casefold().split())
-    # a column of whole numbers with one missing is written as 1.0
-    return seen.removesuffix(".0") if seen.removesuffix(".0").isdecimal() else seen
+    # a column of whole numbers with one missing is written as 1.0; some tools drop leading zeros
+    number = seen.removesuffix(".0")
+    return str(int(number)) if number.isdecimal() else seen
 
 
 def twins(names: Iterable[str]) -> str:

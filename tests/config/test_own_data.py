@@ -222,6 +222,14 @@ def test_what_holds_for_the_whole_stream_is_said_once(
             read(of_all, {key: not of_all})
 
 
+def test_a_file_of_texts_outside_holds_no_samples(project: Project) -> None:
+    outside = {"outside": {"file": "o.json", "key": "oos"}}
+    data = own(project, {"files": ["a.csv", "o.json"], **outside})
+    assert [file.name for file in data.sample_files("base")] == ["a.csv"]
+    data = own(project, {"files": ["o.json"], **outside})  # one file may hold both
+    assert [file.name for file in data.sample_files("base")] == ["o.json"]
+
+
 def test_each_task_has_a_part_and_a_split_of_its_own(project: Project) -> None:
     tasks = [
         {"files": ["a.csv"]},
@@ -279,6 +287,7 @@ def test_defaults_are_for_datasets_in_experiments_only(project: Project) -> None
         ({"mine": {"files": ["a"], "order": {"file": "gvn"}}}, "datasets.mine: order.file: unk"),
         ({"mine": {"tasks": [{"files": ["a"]}], "files": ["b"]}}, "tasks: say files, generator"),
         ({"mine": {"tasks": [{"files": ["a"], "clases": ["b"]}]}}, "tasks[0].clases: unknown key"),
+        ({"mine": {"files": ["a"], "labels": {"x": " "}}}, "datasets.mine: labels.x: expected te"),
         ({"mine": {"tasks": [{}]}}, "datasets.mine: tasks[0]: give either files or generator"),
         ({"mine": {"files": ["a"], "options": {"task": "b"}}}, "options.task, a column of n"),
         ({"mine": {"files": ["a"], "order": {"names": ["a", "a"]}}}, "each task may stand"),
