@@ -146,3 +146,11 @@ onstart:
     lock()
     written_out.note(named, Path("results"))
     start_forkserver()
+
+
+onsuccess:
+    end_quietly()
+
+
+onerror:
+    end_quietly()

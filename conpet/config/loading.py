@@ -11,6 +11,7 @@ from pydantic import Field
 from conpet.config.checks import Checks
 from conpet.config.dataset import Addition, Dataset, Source
 from conpet.config.method import Method
+from conpet.config.partition import Partition
 from conpet.config.raw import RawFile
 from conpet.config.shared import refuse_other_data
 from conpet.config.strict import Strict, choose, merge, read_yaml, validate
@@ -123,7 +124,14 @@ def _written_out(
         by_name = [shared / name, shared / str(value["base"])]
         return _resolved(data, [*folders, shared], by_name)
     data = _resolved(data, folders, [*folders, shared / name])
-    if "split" in given and (not given["split"] or "scheme" in given["split"]):
+    additions = [
+        source
+        if source.split is None or "scheme" in source.split.model_fields_set
+        else _with_scheme(source, source.split, _scheme(data, part, checks))
+        for part, source in zip(data.parts()[-len(data.additions) :], data.additions, strict=False)
+    ]
+    data = data.model_copy(update={"additions": additions})
+    if "scheme" in (given.get("split") or {}):
         return data
     tasks = []
     for part, source in zip(data.parts(), data.tasks, strict=False):
@@ -134,6 +142,10 @@ def _written_out(
     scheme = "official" if data.tasks else _scheme(data, "base", checks)
     split = data.split.model_copy(update={"scheme": scheme})
     return data.model_copy(update={"tasks": tasks, "split": split})
+
+
+def _with_scheme(source: Addition, split: Partition, scheme: str) -> Addition:
+    return source.model_copy(update={"split": split.model_copy(update={"scheme": scheme})})
 
 
 def _scheme(data: Dataset, part: str, checks: Checks) -> str:

@@ -58,8 +58,8 @@ def test_what_a_question_would_not_heed(argv: list[str], line: str, here: Path) 
 @pytest.mark.parametrize(
     ("argv", "line"),
     [
-        (["table", "main", "--out", "x"], "--experiment: give a name in config/experiments"),
-        (["fetch-model", "--model", "m", "--out", "x"], "--experiment: give a name in config"),
+        (["table", "main", "--out", "x"], "give an experiment: a name in config/experiments"),
+        (["fetch-model", "--model", "m", "--out", "x"], "give an experiment: a name in config"),
         (["publish", "--experiment", "a/mine.yaml", "--out", "x"], "results/mine/tables: no such"),
         (["describe", ".", "--format", "table"], ".: is a folder: give the path of a data file"),
     ],

@@ -222,6 +222,13 @@ def test_what_holds_for_the_whole_stream_is_said_once(
             read(of_all, {key: not of_all})
 
 
+def test_a_split_that_names_no_scheme_is_as_one_that_is_left_out(project: Project) -> None:
+    more = {"files": ["b.csv"], "classes": ["late"], "split": {"seed": 9}}
+    data = own(project, {"files": ["a.csv"], "split": {}, "additions": [more]})
+    found = [data.partition(part) for part in data.parts()]
+    assert [(p.scheme, p.seed) for p in found] == [("per_class", 100), ("per_class", 9)]
+
+
 def test_a_file_of_texts_outside_holds_no_samples(project: Project) -> None:
     outside = {"outside": {"file": "o.json", "key": "oos"}}
     data = own(project, {"files": ["a.csv", "o.json"], **outside})
@@ -355,7 +362,7 @@ def test_the_same_dataset_in_a_file_or_in_the_experiment_is_prepared_alike(
     project.write("datasets/named.yaml", to_yaml(value))
     project.set(E, "datasets", ["named"])
     named = project.load()
-    project.set(E, "datasets", {"mine": {**value, "split": {}}})
+    project.set(E, "datasets", {"mine": {**value, "split": {"scheme": "official"}}})
     mine = project.load()
     for stage in ("fetch_dataset", "prepare", "split"):
         assert getattr(named, stage)("named", "base") == getattr(mine, stage)("mine", "base")

@@ -309,7 +309,7 @@ def test_what_is_no_store_is_told_at_once(tmp_path: Path, address: str, line: st
         create_store(address.replace("{f}", str(tmp_path)), tmp_path / "a", tmp_path / "s.json")
     assert line.replace("{f}", str(tmp_path)) in str(told.value)
     assert "\n" not in str(told.value)
-    assert time.monotonic() - began < 10
+    assert time.monotonic() - began < 30  # a busy machine; it once took 102
     assert sorted(tmp_path.rglob("*")) == before
 
 

@@ -172,6 +172,14 @@ def serve(path: Path, workflow: int) -> None:
     path.unlink(missing_ok=True)
 
 
+def sweep(folder: Path) -> None:
+    """Remove the sockets of workflows that were killed: nobody answers there."""
+    for left in folder.glob("fork-*.sock*"):
+        pid = left.name.removeprefix("fork-").partition(".")[0]
+        if pid.isdecimal() and not alive(int(pid)):
+            left.unlink(missing_ok=True)
+
+
 def start(folder: Path) -> None:
     """Start it in the background for this process, and have its jobs find it.
 
@@ -183,8 +191,7 @@ def start(folder: Path) -> None:
     if sys.platform != "linux":
         return
     folder.mkdir(parents=True, exist_ok=True)
-    for left in folder.glob("fork-*.sock*"):  # of a workflow that was killed
-        left.unlink()
+    sweep(folder)
     path = folder / f"fork-{os.getpid()}.sock"
     with (folder / "forkserver.log").open("wb") as file:
         server = subprocess.Popen(

@@ -43,7 +43,8 @@ from conpet.temporary import sweep
 RUNNER = shlex.join(
     [sys.executable, "-IS", str(Path(workflow.basedir) / "workflow/processes/runner.py")]
 )
-JOB = "9>&2 2>/dev/null {RUNNER} {log:q} conpet"
+# exec: no shell stands between Snakemake and the job, whose end would not be the job's
+JOB = "exec 9>&2 2>/dev/null {RUNNER} {log:q} conpet"
 GRAPH = shlex.join(
     [
         sys.executable,
@@ -484,6 +485,12 @@ def plan_quietly():
     """Have Ctrl-C end the planning of jobs without a traceback: Snakemake's locks are let go."""
     if workflow.is_main_process:
         signal.signal(signal.SIGINT, lambda number, _: sys.exit(128 + number))
+        forkserver.sweep(Path(".snakemake/conpet"))
+
+
+def end_quietly():
+    """Have Ctrl-C stop nothing any more: all is done, and Python is about to end."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def leave_ctrl_c_to_snakemake():
