@@ -8,11 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from conpet.config import Experiment
+from conpet.config.raw import MANIFEST
 from conpet.config.stages import Learn
 from conpet.config.strict import validate
 from conpet.data.encoding import read_part
+from conpet.data.sources import read_manifest
 from conpet.errors import UserError
-from conpet.files import read_json, write_text
+from conpet.files import read_json, sha256, write_text
 from conpet.run import STATE_FILE, RunKey
 from conpet.run.folder import RunFolder
 from conpet.run.inputs import Inputs
@@ -52,6 +54,8 @@ def claim(experiment: Experiment, results: Path) -> None:
 
 def outdated(experiment: Experiment, results: Path) -> Iterator[str]:
     """Yield a line each for what is there, but was made with other settings or from other data."""
+    if names := list(_changed_files(experiment, results)):
+        yield f"{', '.join(names)}: changed since the results were made: snakemake makes them again"
     for found, what in (
         (_other_data(experiment, results), "parts of data were read, split or encoded with"),
         (_other_settings(experiment, results), "runs were learnt with other data or"),
@@ -62,6 +66,25 @@ def outdated(experiment: Experiment, results: Path) -> Iterator[str]:
                 f"{len(names)} {what} other settings than {experiment.path} has now: "
                 f"{', '.join(names[:_NAMED])}{more}: snakemake makes them again"
             )
+
+
+def _changed_files(experiment: Experiment, results: Path) -> Iterator[str]:
+    """Yield the user's own files that are not those that were read."""
+    for dataset, data in experiment.datasets.items():
+        for part in experiment.parts(dataset):
+            raw = results / "data" / dataset / part / "raw"
+            if not (raw / MANIFEST).is_file():
+                continue
+            read = {entry.name: entry.sha256 for entry in read_manifest(raw)}
+            for file in data.part(part).sources():
+                path = file.local_path()
+                if (
+                    path
+                    and not file.member
+                    and path.is_file()
+                    and sha256(path) != read.get(file.name)
+                ):
+                    yield str(path)
 
 
 def _other_data(experiment: Experiment, results: Path) -> Iterator[str]:

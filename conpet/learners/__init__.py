@@ -70,6 +70,11 @@ def _check_effect(method: Method, chosen: type[Replay], distils: bool, where: st
             f"{where}: options: distillation is of old samples, and replay {method.replay!r} "
             "brings none back: leave it out"
         )
+    if method.options.get("selector") == "lda" and not chosen.brings_old:
+        raise UserError(
+            f"{where}: options: selector: lda needs samples of former tasks, and replay "
+            f"{method.replay!r} brings none back: say tasks or classes"
+        )
     if "new_share" in method.settings.get("replay", {}) and not chosen.shares_batches:
         raise UserError(
             f"{where}: settings: replay.new_share: replay {method.replay!r} does not share its "

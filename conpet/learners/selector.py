@@ -43,18 +43,9 @@ class Selector:
         adapter: its PEFT module; None before task 2.
         head: a row a task, or a row a class.
         discriminant: weight and bias fitted on its representations (``selector: lda``).
-        temperature: what its scores are divided by.
-
-    Raises:
-        UserError: ``selector: lda``, and samples of former tasks do not come back.
-    """
+        temperature: what its scores are divided by."""
 
     def __init__(self, learner: Experts) -> None:
-        if learner.options.selector == "lda" and not learner.context.replay.brings_old:
-            raise UserError(
-                "experts: selector: lda needs samples of former tasks: use a replay that brings "
-                "them back, or selector: tasks or classes"
-            )
         self.learner = learner
         self.adapter: State | None = None
         self.head: Head | None = None

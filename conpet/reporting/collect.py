@@ -180,7 +180,10 @@ def short_titles(titles: Mapping[str, str]) -> dict[str, str]:
     """Return long titles without what is in brackets, where they can still be told apart."""
     short = {k: t if len(t) <= LONG else t.split(" (", 1)[0] for k, t in titles.items()}
     seen = list(short.values())
-    return {key: short[key] if seen.count(short[key]) == 1 else titles[key] for key in titles}
+    found = {key: short[key] if seen.count(short[key]) == 1 else titles[key] for key in titles}
+    seen = list(found.values())
+    # never two rows of one name
+    return {k: title if seen.count(title) == 1 else f"{title} ({k})" for k, title in found.items()}
 
 
 def resolved(matrix: Matrix, method: str) -> dict[str, Any]:

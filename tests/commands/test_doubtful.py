@@ -16,6 +16,7 @@ from conpet.commands.checks import DataChecks, open_experiment
 from conpet.commands.owner import check_owner, claim, outdated
 from conpet.data.encoding import encode_part
 from conpet.data.schema import Sample
+from conpet.data.sources import fetch_files
 from conpet.data.tokenizer import open_tokenizer
 from conpet.errors import UserError
 from conpet.files import write_json
@@ -136,6 +137,21 @@ def test_runs_of_other_settings_are_told(tmp_path: Path) -> None:
         f"1 runs were learnt with other data or other settings than {path} has now: topics tiny "
         "finetune seed 100: snakemake makes them again"
     ]
+
+
+def test_a_file_that_changed_since_it_was_read_is_told(tmp_path: Path) -> None:
+    chain = Chain(tmp_path)
+    path, results = str(mine(chain)), tmp_path / "results"
+    experiment = open_experiment(path, chain.config, DataChecks())
+    files = experiment.datasets["topics"].part("base").sources()
+    fetch_files(files, results / "data/topics/base/raw", "topics", None)
+    assert list(outdated(experiment, results)) == []
+    with (tmp_path / "tiny.csv").open("a") as file:
+        file.write("one more,w0,train\n")
+    (line,) = outdated(experiment, results)
+    assert line.endswith(
+        "tiny.csv: changed since the results were made: snakemake makes them again"
+    )
 
 
 OTHER = "1 parts of data were read, split or encoded with other settings than"

@@ -11,9 +11,10 @@ import torch
 import torch.nn.functional as F
 from scipy.stats import multivariate_normal
 
+from conpet.config.method import Method
 from conpet.errors import UserError
 from conpet.heads.lda import oas
-from conpet.learners import base
+from conpet.learners import base, check_method
 from conpet.learners.discriminant import discriminant
 from conpet.learners.prior import log_prior
 from conpet.learners.routing import (
@@ -183,5 +184,10 @@ def test_lda_on_the_plan_has_some_of_every_class_and_costs_no_more_with_more_tas
 
 
 def test_lda_needs_samples_of_former_tasks(world: World) -> None:
-    with pytest.raises(UserError, match="lda needs samples of former tasks"):
-        world.learner("experts", 1, options={"selector": "lda"})
+    options = {"selector": "lda"}
+    method = Method(title="x", learner="experts", replay="none", options=options)
+    with pytest.raises(UserError, match="x: options: selector: lda needs samples of former tasks"):
+        check_method(method, "x")
+    check_method(method.model_copy(update={"replay": "dynamic"}), "x")
+    # a package has no replay, and answers all the same
+    assert world.learner("experts", 1, options=options)

@@ -25,7 +25,7 @@ from tests.tiny import make_samples
 METHODS = ("static_emr", "dynamic")
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", [*METHODS, "dynamic_lda"])
 def test_answers_as_the_evaluation_did(method: str, packaged: Packaged, learnt: Chain) -> None:
     run = packaged(method)
     samples = [s for s in make_samples() if s.split == "test"]
@@ -39,7 +39,7 @@ def test_answers_as_the_evaluation_did(method: str, packaged: Packaged, learnt: 
     assert found.labels == [expected[s.id] for s in samples]
     assert found.probabilities.shape == (len(samples), len(found.classes))
     assert found.probabilities.sum(1) == pytest.approx(np.ones(len(samples)))
-    assert (found.selected is not None) == (method == "dynamic")
+    assert (found.selected is not None) == method.startswith("dynamic")
     about = json.loads((run / "model/model.json").read_text())
     assert about["calibration"]["samples"] == 24
     assert about["calibration"]["nll"][1] <= about["calibration"]["nll"][0]

@@ -16,7 +16,7 @@ import pytest
 
 from conpet.errors import UserError
 from conpet.files import read_json, sha256, write_json
-from conpet.reporting.collect import Results, collect
+from conpet.reporting.collect import Results, collect, short_titles
 from conpet.reporting.numbers import number, percent, spread
 from conpet.reporting.table_parts import rank
 from conpet.reporting.tables import TABLES, Table, tables_for, terminal, write_table
@@ -269,6 +269,12 @@ def test_rank_marks_what_seeds_tell_apart() -> None:
     assert rank([{1: 0.9}, {1: 0.1}], [True] * 2) == (set(), set())
     assert rank([a, {}], [True] * 2) == (set(), set())
     assert rank([a], [True]) == (set(), set())
+
+
+def test_no_two_rows_have_one_name() -> None:
+    long = "A title that is longer than a legend (of one kind)"
+    assert short_titles({"a": "LDA", "b": "LDA"}) == {"a": "LDA (a)", "b": "LDA (b)"}
+    assert short_titles({"a": long, "b": "B"})["a"] == "A title that is longer than a legend"
 
 
 def test_numbers_as_shown() -> None:
