@@ -337,3 +337,16 @@ def test_init_writes_what_describe_takes(
     assert read_json(place.folder / "j.json")["warnings"] == []
     with pytest.raises(SystemExit, match=r"begun.yaml: is there already: give --name"):
         main(["init", *files, "--name", "begun", "--out", str(place.folder), *config])
+
+
+def test_init_tells_files_whose_names_are_no_whole_split(
+    place: Place, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    for name in ("train", "dev"):
+        (tmp_path / f"{name}.csv").write_bytes((place.folder / "train.csv").read_bytes())
+    for name in ("methods/emr", "methods/joint", "models/minilm"):
+        (place.config / f"{name}.yaml").write_bytes((ROOT / f"config/{name}.yaml").read_bytes())
+    files = [str(tmp_path / "train.csv"), str(tmp_path / "dev.csv")]
+    main(["init", *files, "--name", "mixed", "--out", str(tmp_path), "--config-dir",
+          str(place.config)])  # fmt: skip
+    assert "its files are called train and valid, and none is of" in capsys.readouterr().out

@@ -43,6 +43,11 @@ class _Group:
         named = {split_of(file) for file in self.files}
         return own or named >= {"train", "test"}
 
+    @property
+    def called(self) -> set[str]:
+        """The splits that the files' names say."""
+        return {str(split_of(file)) for file in self.files} - {""}
+
     def split_of(self, file: Path) -> str:
         """Return the split of a file, where those of all files together are one."""
         return split_of(file) if self.has_split else ""
@@ -73,6 +78,12 @@ def begin(
         open_experiment(str(place / out.name), config_dir, DataChecks())
     write_text(out, text)
     said = [f"{group.name}: {line}" for group in groups for line in group.look.said]
+    said += [
+        f"{group.name}: its files are called {' and '.join(sorted(group.called))}, and none is of "
+        "train or of test: their rows are mixed and cut anew"
+        for group in groups
+        if group.called and not group.has_split
+    ]
     return out, [*said, *(f"{g.name}: {len(g.labels)} labels" for g in groups)]
 
 

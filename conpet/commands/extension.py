@@ -69,8 +69,11 @@ def extend(
     raw = validate(RawFile, {"name": file.name}, str(file))
     samples = readers.read(form, file.parent, [raw], options or {}, report)
     classes = list(dict.fromkeys(s.label for s in samples))
+    taken = _taken(data, results / "data" / dataset)
     if not shared and not data.shared:
-        _refuse_old(classes, data, results / "data" / dataset, file, report)
+        _refuse_old(classes, taken, file)
+    if alike := twins([*sorted(taken), *classes]):
+        report.note("names", alike)
     scheme = "official" if any(s.split for s in samples) else "per_class"
     # what the dataset's own split says beside that holds for the new task too
     said = {**data.split.model_dump(exclude_defaults=True), "scheme": scheme}
@@ -119,9 +122,8 @@ def _find(dataset: str, config_dir: Path, experiment: str) -> Dataset:
     return load_datasets([dataset], config_dir, "extend", DataChecks())[0][dataset]
 
 
-def _refuse_old(
-    classes: list[str], data: Dataset, results: Path, file: Path, report: Report
-) -> None:
+def _taken(data: Dataset, results: Path) -> set[str]:
+    """Return the classes that the stream has, as far as they are known."""
     taken: set[str] = set()
     for part in data.parts():
         source = data.part(part)
@@ -134,14 +136,16 @@ def _refuse_old(
             if not isinstance(known, dict) or not isinstance(known.get("labels"), dict):
                 raise UserError(f"{prepared}: says no labels: delete it and make it again")
             taken |= set(known["labels"])
+    return taken
+
+
+def _refuse_old(classes: list[str], taken: set[str], file: Path) -> None:
     twice = [name for name in classes if name in taken]
     if twice:
         raise UserError(
             f"{file}: class {twice[0]}: the stream has it: a task brings new classes only, or say "
             "--shared where they are the same"
         )
-    if alike := twins([*sorted(taken), *classes]):
-        report.note("names", alike)
 
 
 def _check_size(

@@ -183,7 +183,23 @@ def load_methods(
             value["title"] = f"{value.get('title', name)}, {changed}"
         value.setdefault("title", name)
         found[name] = validate(Method, value, places[name])
+    for name, method in found.items():
+        # of a shipped method, others may be left away in one's own config
+        if not isinstance(methods, dict) or "against" not in methods[name]:
+            continue
+        _check_against(method, found, config_dir, places[name])
     return found, places
+
+
+def _check_against(method: Method, found: dict[str, Method], config_dir: Path, place: str) -> None:
+    """Refuse to compare a method with what is neither a method nor a family."""
+    known = {*found, *(other.family for other in found.values() if other.family)}
+    files = sorted((config_dir / "methods").glob("*.yaml"))
+    known |= {path.stem for path in files}
+    for other in method.against:
+        if other not in known:  # a family that the experiment has no method of?
+            known |= {str(read_yaml(path).get("family", "")) for path in files} - {""}
+            choose("method", other, sorted(known), f"{place}: against")
 
 
 def _changed(own: dict[str, Any]) -> str:

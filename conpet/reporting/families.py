@@ -6,7 +6,7 @@ from conpet.config.method import Method
 from conpet.reporting.collect import Results
 
 #: more lines than these cannot be told apart in one panel
-TOGETHER = 6
+TOGETHER = 8
 
 _BY_REPLAY = {
     "none": "No replay",

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from conpet.config import load_experiment
+from conpet.errors import UserError
 from tests.config.conftest import Project
 from tests.conftest import ROOT
 
@@ -57,6 +58,17 @@ def test_a_mistake_in_a_variant_is_one_line(
     message = project.mistake()
     assert line in message
     assert "\n" not in message
+
+
+def test_what_a_method_is_compared_with_is_there(project: Project) -> None:
+    def load(other: str) -> str:
+        project.set(E, "methods", {"mine": {"base": "plain", "against": [other]}, "own": {
+            "base": "plain", "family": "kin"}})  # fmt: skip
+        return project.load().methods["mine"].against[0]
+
+    assert [load(name) for name in ("own", "kin", "many")] == ["own", "kin", "many"]
+    with pytest.raises(UserError, match=r"methods.mine: against: unknown method 'nmany': did you"):
+        load("nmany")
 
 
 def test_a_variant_is_never_shown_as_its_base(project: Project) -> None:
