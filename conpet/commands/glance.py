@@ -12,7 +12,9 @@ from conpet.reporting.claims import FAILS, HOLDS, Claim, found_claims
 from conpet.reporting.collect import Results
 from conpet.reporting.cost import by_task
 from conpet.reporting.numbers import number, percent, spread, waiting
+from conpet.reporting.predictions import last_predictions
 from conpet.reporting.table_parts import grid
+from conpet.run.reading import Run
 
 _HEAD = ("Method", "Accuracy (%)", "Forgets (points)", "Samples per task")
 
@@ -71,7 +73,7 @@ def following(results: Results, here: Path) -> Iterator[str]:
         asked.insert(0, (str(here / "report.html"), "tables, figures and every run on one page"))
     if answering:
         run = answering[0].folder.root
-        text = _example(results, answering[0].key.dataset)
+        text = _example(results, answering[0])
         asked.insert(0, (f"{conpet} predict --run {run} --text {text}", "ask what was learnt"))
     asked += [
         (f"{conpet} init YOUR.csv", "a YAML for texts and labels of yours"),
@@ -81,15 +83,18 @@ def following(results: Results, here: Path) -> Iterator[str]:
         yield f"{command}\n    {what}"
 
 
-def _example(results: Results, dataset: str) -> str:
-    """Return a test text as `conpet predict` wants it, quoted for a shell."""
+def _example(results: Results, run: Run) -> str:
+    """Return a test text as `conpet predict` wants it, quoted for a shell: one that was right."""
     from conpet.data.samples import read_samples
     from conpet.predicting.texts import as_text
 
-    path = results.root / "data" / dataset / "base" / "samples.parquet"
-    found = read_samples(path) if path.is_file() else []
-    tested = [sample for sample in found if sample.split == "test"] or found
-    return shlex.quote(as_text(tested[-1])) if tested else "TEXT"
+    path = results.root / "data" / run.key.dataset / "base" / "samples.parquet"
+    frame = last_predictions(run)
+    if frame is None or not path.is_file():
+        return "TEXT"
+    right = [row for part, row in frame.index[frame["correct"].astype(bool)] if part == 0]
+    found = read_samples(path)
+    return shlex.quote(as_text(found[right[0]])) if right and right[0] < len(found) else "TEXT"
 
 
 def _command() -> str:

@@ -84,7 +84,7 @@ def test_show_names_what_is_there(
     assert [line.split()[1] for line in following("show", "demo")] == ["init", "targets"]
     (there / "demo/report.html").touch()
     write_json(there / "demo/tracked.json", {})
-    write_samples(there / "data/demo/base/samples.parquet", [MARIE])
+    write_samples(there / "data/demo/base/samples.parquet", [MARIE] * 99)
     (run.folder.root / "model").mkdir()
     ask, page, ui, *_ = following("show", "--experiment", "demo")
     assert ask.endswith(
