@@ -178,7 +178,7 @@ def _groups(about: Split, raw: Path) -> dict[str, list[str]] | None:
     if not isinstance(about.order, GroupOrder):
         return None
     path = raw / about.order.groups
-    groups = validate(Groups, read_json(path), str(path)).root
+    groups = validate(Groups, read_json(path), path.name).root
     if len(groups) < about.order.tasks:
         raise UserError(
             f"{path.name}: {len(groups)} groups, but order.tasks says {about.order.tasks}"

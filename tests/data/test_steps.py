@@ -126,7 +126,7 @@ def test_groups_of_another_form(tmp_path: Path, value: Any, line: str) -> None:
     about = Split(order=GroupOrder(groups="g.json", tasks=2), split=Partition(scheme="per_class"))
     with pytest.raises(UserError) as caught:
         steps.split(about, ("d", "base"), tmp_path / "s", tmp_path, [], tmp_path / "o")
-    assert str(caught.value).startswith(f"d (base): {tmp_path}/g.json: ")
+    assert str(caught.value).startswith("d (base): g.json: ")
     assert line in str(caught.value)
 
 
