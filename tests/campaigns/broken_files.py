@@ -20,7 +20,19 @@ from tests.chain import Chain, write_yaml
 pytestmark = pytest.mark.slow
 
 # `ui` serves and `extend`, `describe` and `params` read configs: tests of their own
-ELSEWHERE = {"ui", "extend", "describe", "params", "targets", "verify", "diff", "publish"}
+ELSEWHERE = {
+    "ui",
+    "init",
+    "estimate",
+    "teach",
+    "extend",
+    "describe",
+    "params",
+    "targets",
+    "verify",
+    "diff",
+    "publish",
+}
 BROKEN = {"missing": None, "empty": b"", "noise": b"\x80\x00\xff\xfe" * 64}
 BROKEN_JSON = {**BROKEN, "list": b"[1]", "object": b"{}"}
 
