@@ -103,6 +103,7 @@ def test_whatever_else_is_hidden_stays(tmp_path: Path, name: str) -> None:
 
 def test_a_folder_that_cannot_be_listed_is_no_matter(tmp_path: Path) -> None:
     sweep(tmp_path / "none")
+    assert names(tmp_path) == []
 
 
 def test_a_scratch_folder_is_gone_afterwards(tmp_path: Path) -> None:
