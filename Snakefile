@@ -146,6 +146,11 @@ onstart:
     lock()
     written_out.note(named, Path("results"))
     start_forkserver()
+    # Snakemake's limit on jobs per second has the scheduler look again a second after every look,
+    # for good, one more time for every job that ended: after some hundred jobs that takes a core.
+    # It is for clusters; what runs on this machine needs none.
+    if workflow.local_exec:
+        workflow.scheduler.job_rate_limiter = None
 
 
 onsuccess:

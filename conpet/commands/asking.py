@@ -1,4 +1,4 @@
-"""A state asked: on all its test samples, or what it makes of some."""
+"""A state asked on all its test samples."""
 
 from __future__ import annotations
 
@@ -18,8 +18,6 @@ from conpet.files import atomic, write_json
 from conpet.learners.base import Learner
 from conpet.run.inputs import Inputs
 from conpet.run.states import read_state
-
-REPRESENTED = 40  # test texts a task; enough for a picture, and a few seconds' work
 
 
 @dataclass(frozen=True)
@@ -99,42 +97,3 @@ def evaluate_state(asked: Asked, metrics: Path, predictions: Path) -> None:
     }  # fmt: skip
     write_json(metrics, {**job.keys(), **counts, **values})
     learner.context.progress.say(f"whole accuracy {100 * values['whole_accuracy']:.1f} %")
-
-
-def represent_texts(asked: Asked, out: Path) -> None:
-    """Write representations of test texts of all tasks (safetensors).
-
-    ``before`` and ``after`` are (n, width), float16; ``task`` and ``label`` (n,). Where there is a
-    selector, ``after`` is what it reads: the one space that all tasks share.
-    """
-    from safetensors.numpy import save_file
-
-    job, learner = asked.open("represent")
-    stream = learner.stream
-    # not by the run's seed: all runs on a dataset are asked about the same texts
-    indices = some_of_each(stream.task, asked.test_samples(job, stream), 0)
-    after = learner.representations(indices)
-    learner.backbone.reset()
-    before = learner.backbone.features(stream, indices).numpy()
-    arrays = {
-        "before": before.astype(np.float16),
-        "after": after.astype(np.float16),
-        "task": stream.task[indices].astype(np.int32),
-        "label": stream.label[indices].astype(np.int32),
-    }
-    with atomic(out) as temporary:
-        save_file({k: np.ascontiguousarray(v) for k, v in arrays.items()}, temporary)
-    learner.context.progress.close()
-
-
-def some_of_each(
-    task: np.ndarray, indices: np.ndarray, seed: int, most: int = REPRESENTED
-) -> np.ndarray:
-    """Return at most ``most`` of ``indices`` of each task, drawn by the seed, in stream order.
-
-    ``task`` holds the task of every sample of the stream, shape (samples,).
-    """
-    rng = np.random.default_rng(seed)
-    pools = [indices[task[indices] == t] for t in np.unique(task[indices])]
-    drawn = [rng.choice(pool, min(most, len(pool)), replace=False) for pool in pools]
-    return np.sort(np.concatenate(drawn)) if drawn else indices

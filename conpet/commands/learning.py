@@ -1,4 +1,4 @@
-"""One task of one run: train, select, evaluate, represent."""
+"""One task of one run: train, select, evaluate."""
 
 from __future__ import annotations
 
@@ -95,21 +95,6 @@ def evaluate(
 
     asked = Asked(_asked(settings), snapshot, encoded, state or [], selector)
     evaluate_state(asked, metrics, predictions)
-
-
-@app.command()
-def represent(
-    snapshot: o.Snapshot,
-    encoded: o.Encoded,
-    state: o.States,
-    out: o.Out,
-    selector: o.Selector = None,
-    settings: o.Handed = None,
-) -> None:
-    """Keep what the model makes of some test texts, before any training and after a state."""
-    from conpet.commands.asking import Asked, represent_texts
-
-    represent_texts(Asked(_asked(settings), snapshot, encoded, state or [], selector), out)
 
 
 def _asked(settings: Path | None) -> Evaluate | None:

@@ -109,10 +109,6 @@ class Learner(ABC):
         """Return what exemplars are chosen on, shape (n, d); of a classifier its head's scores."""
         raise UserError(f"{type(self).__name__.lower()}: keeps no memory: use another replay")
 
-    def representations(self, indices: np.ndarray) -> np.ndarray:
-        """Return what the learner's decision is made on, shape (n, width)."""
-        return self.backbone.features(self.stream, indices).numpy()
-
     def save(self, folder: Path) -> None:
         """Write adapter and tensors into a state's folder."""
         from safetensors.torch import save_file

@@ -259,11 +259,6 @@ class Experts(Learner):
 
     # -- asking -----------------------------------------------------------------------------
 
-    def representations(self, indices: np.ndarray) -> np.ndarray:
-        """Return what the selector reads, shape (n, width): the experts share no space."""
-        self.backbone.load_state(self.selector.adapter or self.adapters[self.task])
-        return super().representations(indices)
-
     def _answer(self, word: Word, scores: Tensor, chosen: np.ndarray) -> Tensor:
         """Return the answer's scores, (n, seen), from the selector's word and the experts'.
 

@@ -52,7 +52,8 @@ Interval = tuple[float, float]
 
 @dataclass(frozen=True)
 class Claim:
-    """One claim on one dataset and model, measured. ``unit`` is ``points`` or ``samples``.
+    """One claim on one dataset and model, measured. ``unit`` is ``points`` (as a fraction of 1) or
+    ``samples``; ``above`` is how much is claimed.
 
     ``low`` and ``high`` are over test samples, of a growth over tasks.
     """
@@ -62,6 +63,7 @@ class Claim:
     claim: str
     method: str
     baseline: str
+    above: float
     unit: str
     value: float
     std: float
@@ -150,7 +152,7 @@ def _difference(
     return Claim(
         dataset, model,
         f"{results.name(method)}{what} above {results.name(baseline)}{ahead}", method, baseline,
-        "points", value, std, *over_samples, *over_seeds,
+        above, "points", value, std, *over_samples, *over_seeds,
         _ratio(ours, theirs, "samples"), _ratio(ours, theirs, "equivalent_samples"),
         n, verdict(value, over_samples, over_seeds, above=above),
     )  # fmt: skip
@@ -164,7 +166,7 @@ def _growth(results: Results, dataset: str, model: str, method: str) -> Claim:
     return Claim(
         dataset, model,
         f"Cost of {results.name(method)} independent of the number of tasks", method, "",
-        "samples", fit.value, std, fit.low, fit.high, math.nan, math.nan, math.nan, math.nan,
+        0.0, "samples", fit.value, std, fit.low, fit.high, math.nan, math.nan, math.nan, math.nan,
         len(runs), independent(fit.value, fit.low),
     )  # fmt: skip
 

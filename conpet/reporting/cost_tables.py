@@ -9,6 +9,7 @@ import pandas as pd
 
 from conpet.reporting.collect import Results
 from conpet.reporting.cost import FIELDS, by_task, kept_bytes, slope
+from conpet.reporting.kept import kept_samples
 from conpet.reporting.numbers import DASH, number, spread, waiting
 from conpet.reporting.table import Table
 from conpet.reporting.table_parts import (
@@ -38,7 +39,8 @@ _COLUMNS = [
     ("A task", "Seconds"),
     ("A task", "Stored kB"),
     ("", "Peak MB"),
-    ("", "Kept kB"),
+    ("Kept", "Samples"),
+    ("Kept", "kB"),
     ("More with every task [95 %]", "Samples"),
     ("More with every task [95 %]", "Forward"),
     ("More with every task [95 %]", "Equivalent"),
@@ -51,7 +53,8 @@ _NOTES = [
     "in a task's training (validation, exemplars, old scores, a head that is fitted). Equivalent: "
     "both as one figure, in which a forward-only sample counts one third of one trained on. "
     "TFLOP: estimated from tokens and weights, forward and backward, of the samples trained on. "
-    "Stored: what a task's state takes on disk. Kept: what predicting after the last task needs.",
+    "Stored: what a task's state takes on disk. Kept: the samples of earlier tasks that learning "
+    "another task needs, after the last one, and the bytes that predicting needs.",
     "More with every task: slope of a least-squares line over tasks 2 to T, on means over seeds, "
     "with its 95 % interval; zero within the interval means no growth was seen.",
 ]
@@ -59,7 +62,7 @@ _NOTES = [
 
 def cost(results: Results) -> Table:
     """Tunable weights, samples, tokens, seconds, memory and bytes a task, and their slopes."""
-    facts = [_fact(*cell) for cell in grid(results)]
+    facts = [_fact(results, *cell) for cell in grid(results)]
     columns = key_columns(results)
     return Table(
         name="cost",
@@ -82,7 +85,9 @@ def cost(results: Results) -> Table:
     )
 
 
-def _fact(dataset: str, model: str, method: str, runs: list[Run]) -> dict[str, Any]:
+def _fact(
+    results: Results, dataset: str, model: str, method: str, runs: list[Run]
+) -> dict[str, Any]:
     finished = [run for run in runs if run.finished]
     costs = {name: by_task(finished, name) for name in FIELDS}
     fact: dict[str, Any] = {"dataset": dataset, "model": model, "method": method}
@@ -93,6 +98,7 @@ def _fact(dataset: str, model: str, method: str, runs: list[Run]) -> dict[str, A
         fact[f"{name}_per_task"] = spread(costs[name])[0]
     peaks = [value for value in costs["peak_memory_mb"] if not math.isnan(value)]
     fact["peak_memory_mb"] = max(peaks, default=math.nan)
+    fact["kept_samples"] = spread(kept_samples(results, run) for run in finished)[0]
     fact["kept_bytes"] = spread(kept_bytes(run) for run in finished)[0]
     for name in SLOPES:
         fit = slope(costs[name])
@@ -113,6 +119,7 @@ def _cells(fact: dict[str, Any]) -> list[str]:
         number(fact["seconds_per_task"]),
         number(fact["stored_bytes_per_task"] / 1000),
         number(fact["peak_memory_mb"], 0),
+        number(fact["kept_samples"], 0),
         number(fact["kept_bytes"] / 1000),
         *(_slope_cell(fact, name, digits) for name, digits in SLOPES.items()),
     ]

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 
 from conpet.reporting import accuracy_curves, cost_figures, heatmaps
 from conpet.reporting.collect import Results
-from conpet.reporting.projection import projection
+from conpet.reporting.forest import claims
+from conpet.reporting.forgetting_bars import forgetting
+from conpet.reporting.pareto import pareto
 from conpet.reporting.style import write_figure
 
 if TYPE_CHECKING:
@@ -15,11 +17,12 @@ if TYPE_CHECKING:
 
 FIGURES: dict[str, tuple[Callable[[Results], Figure], str]] = {
     "accuracy": (accuracy_curves.accuracy, "whole accuracy over tasks, with seed bands"),
-    "heatmap": (heatmaps.heatmap, "accuracy on every task after every task, a method"),
+    "claims": (claims, "what is claimed of methods, measured: thick over samples, thin over seeds"),
+    "forgetting": (forgetting, "accuracy on earlier tasks at its best and now, method by method"),
+    "heatmap": (heatmaps.heatmap, "accuracy on every task after every task, per method"),
     "cost": (cost_figures.cost, "samples and seconds of every task"),
-    "pareto": (cost_figures.pareto, "accuracy against bytes kept and against seconds"),
+    "pareto": (pareto, "accuracy against data kept, bytes kept, and seconds"),
     "selector": (heatmaps.selector, "which task the selector takes a sample for"),
-    "projection": (projection, "test texts by task in two dimensions, before and after training"),
 }
 
 __all__ = ["FIGURES", "write_figure"]

@@ -26,14 +26,14 @@ if TYPE_CHECKING:
 
 
 def heatmap(results: Results) -> Figure:
-    """a[t, i]: accuracy on task i after task t, a panel a method, mean over seeds."""
+    """a[t, i]: accuracy on task i after task t, a panel per method, mean over seeds."""
     cells = [
         (d, m, method, [run for run in results.of(d, m, method) if run.finished])
         for d, m in places(results)
         for method in results.methods
         if results.of(d, m, method)
     ]
-    across = min(6 if len(cells) > 12 else 4, max(1, len(cells)))
+    across = columns(len(cells))
     with drawing():
         figure, axes = panels(len(cells), 2.5, 2.45, across)
         for i, (ax, (dataset, model, method, runs)) in enumerate(zip(axes, cells, strict=True)):
@@ -42,6 +42,13 @@ def heatmap(results: Results) -> Figure:
             ax.set_ylabel("After task" if i % across == 0 else "")
         shade(figure, axes, across, "Accuracy (%)")
     return figure
+
+
+def columns(count: int) -> int:
+    """Return how many panels stand in a row: up to five in one, else as few places empty as can."""
+    if count <= 5:
+        return max(1, count)
+    return min((4, 5, 6) if count <= 12 else (5, 6), key=lambda across: (-count % across, -across))
 
 
 def _title(results: Results, dataset: str, model: str, method: str) -> str:
@@ -113,9 +120,17 @@ def selector(results: Results) -> Figure:
             ax.grid(False)
             of = count.sum(axis=1, keepdims=True)
             heat(ax, np.where(of > 0, 100 * count / np.maximum(of, 1), np.nan), 8)
-            ax.set_title(_title(results, dataset, model, method))
+            ax.set_title(f"{_title(results, dataset, model, method)}\n{_said(count)}", size=9)
             ax.set_xlabel("Selected task")
             ax.set_ylabel("True task" if i % 3 == 0 else "")
         if cells:
             shade(figure, axes, min(3, len(axes)), "Share of the true task (%)")
     return figure
+
+
+def _said(count: NDArray[Any]) -> str:
+    """Return what a selector's counts (true task, selected task) come to, in a line."""
+    total = count.sum()
+    right, newest = np.trace(count) / total, count[:-1, -1].sum() / total
+    line = f"{100 * right:.0f} % to their own task"
+    return line if len(count) < 2 else f"{line}, {100 * newest:.0f} % wrongly to the newest"

@@ -14,10 +14,12 @@ from conpet.reporting.collect import Results
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.axis import Axis
     from matplotlib.figure import Figure
 
-# Okabe and Ito's palette for the colour-blind, without its yellow (too pale for a line on white)
-BLACK, ORANGE, SKY, GREEN = "#000000", "#E69F00", "#56B4E9", "#009E73"
+# Okabe and Ito's palette for the colour-blind, without its yellow; orange and sky blue are darker
+# here: a line on white must stand out at least three to one (WCAG 1.4.11)
+BLACK, ORANGE, SKY, GREEN = "#000000", "#B87A00", "#2B8CC4", "#009E73"
 BLUE, VERMILLION, PURPLE, GREY = "#0072B2", "#D55E00", "#CC79A7", "#7F7F7F"
 
 
@@ -83,6 +85,17 @@ def darker(color: str) -> str:
     return "#" + "".join(f"{int(color[i : i + 2], 16) * 2 // 3:02X}" for i in (1, 3, 5))
 
 
+def log_ticks(axis: Axis, low: float, high: float) -> None:
+    """Write enough plain numbers on a logarithmic axis from low to high, and not too many."""
+    from matplotlib.ticker import LogLocator, NullFormatter
+
+    # far apart, the powers of ten alone; else there would be one number, or none
+    subs = (1,) if high > 2000 * low else (1, 2, 5) if high > 8 * low else (1, 2, 3, 5)
+    axis.set_major_locator(LogLocator(base=10, subs=subs, numticks=12))
+    axis.set_major_formatter("{x:,g}")
+    axis.set_minor_formatter(NullFormatter())
+
+
 def stands_out(look: Look) -> bool:
     """Say whether a look is drawn larger than the others and above them."""
     return look.marker == "*"
@@ -123,6 +136,15 @@ def panels(
     for spare in axes[count:]:
         spare.set_axis_off()
     return figure, axes[:count]
+
+
+def stacked(heights: Sequence[float], width: float) -> tuple[Figure, list[Axes]]:
+    """Return a figure of panels below each other, so high each (inches)."""
+    from matplotlib.figure import Figure as New
+
+    figure = New(figsize=(width, sum(heights)), layout="constrained")
+    shape: dict[str, Any] = {"squeeze": False, "height_ratios": heights}
+    return figure, figure.subplots(len(heights), 1, **shape).ravel().tolist()
 
 
 def places(results: Results) -> list[tuple[str, str]]:

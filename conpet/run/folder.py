@@ -37,11 +37,6 @@ class RunFolder:
         return self.task(task) / "predictions.parquet"
 
     @property
-    def representations(self) -> Path:
-        """Hidden states of some test texts, before training and after the last task."""
-        return self.root / "representations.safetensors"
-
-    @property
     def package(self) -> Path:
         """The learner in one folder that can be used elsewhere."""
         return self.root / "model"

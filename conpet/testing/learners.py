@@ -122,8 +122,6 @@ class _Check:
         self.expect(
             (ranks is None) != self.kind.experts, "predict: selected is for experts, and only them"
         )
-        width = asked.representations(indices).shape[0]
-        self.expect(width == len(indices), "representations: not one a sample")
 
     def counts_what_it_trains(self) -> None:
         """Whatever training changes is in parameters(), and what passes the model is counted."""

@@ -115,7 +115,6 @@ class World(Chain):
                 [*answer, "--metrics", self.out.with_suffix(".m"), "--predictions", self.out],
                 [*learnt, *experts],
             ),
-            "represent": ([*answer, *last], learnt),
             "package": (
                 [*answer, *self.of, *last],
                 [self.snapshot / "source.json", *experts],

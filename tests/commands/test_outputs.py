@@ -47,10 +47,6 @@ def test_a_folder_with_other_things_is_left_alone(command: str, tmp_path: Path) 
         ([*ASKED, "a", "--predictions", "./a"], "--metrics and --predictions: both are a"),
         ([*ASKED, "a", "--predictions", "e.safetensors"], "what --encoded reads (e.safetensors)"),
         (["package", *STATE, "--out", "state"], "would replace what --state reads (state)"),
-        (
-            ["represent", *STATE[:4], "--state", "run/task01/state", "--out", "run"],
-            "would replace what --state reads (run/task01/state)",
-        ),
         (["predict", "--run", "r", "x.csv", "--out", "x.csv"], "what file reads (x.csv)"),
         (["describe", "x.csv", "--format", "table", "--json", "x.csv"], "what dataset reads"),
     ],

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from safetensors.numpy import save_file
 
 from conpet.config import Method
 from conpet.config.strict import read_yaml, validate
@@ -86,7 +85,6 @@ def build(
         write_json(root / "models" / model / "source.json", {"kind": "wheel", "sha256": "ab" * 32})
     for key, tasks in matrix.items():
         _write_run(root, key, tasks, per_class, classes_per_task)
-        _write_representations(root, key, tasks)
     return collect(experiment, root, matrix, **(known() | extra))
 
 
@@ -106,7 +104,9 @@ def _write_data(
                 text = f'Sample {i} of <{name}> & co says "hello" to & < > the reader'
                 samples.append(Sample(f"{name}-{i}", text, name))
         rows = list(range(start, len(samples)))
-        tasks.append({"task": task, "classes": names, "train": [], "valid": [], "test": rows})
+        # as many more, whose texts nobody asks for, are trained on
+        train = [10_000 + row for row in rows]
+        tasks.append({"task": task, "classes": names, "train": train, "valid": [], "test": rows})
     write_samples(root / "data" / dataset / "base" / "samples.parquet", samples)
     content = {"dataset": dataset, "part": "base", "order": {}, "tasks": tasks}
     write_json(root / experiment / dataset / "base.tasks.json", content)
@@ -134,18 +134,6 @@ def _write_run(root: Path, key: RunKey, tasks: int, per_class: int, classes: int
         _write_training(rng, folder.state(t), key, t, replay)
         if experts and t > 1:
             _write_training(rng, folder.selector(t), key, t, replay)
-
-
-def _write_representations(root: Path, key: RunKey, tasks: int) -> None:
-    """Clouds that training moves apart, more so with replay; every run of a dataset has them."""
-    rng = np.random.default_rng(derive(key.dataset, tasks))
-    task = np.repeat(np.arange(1, tasks + 1), 30).astype(np.int32)
-    centres = rng.normal(size=(tasks, 16))
-    noise = rng.normal(size=(len(task), 16))
-    apart = 4.0 if METHODS.get(key.method, METHODS["emr"])[3] != "none" else 1.0
-    arrays = {"before": 0.5 * centres[task - 1] + noise, "after": apart * centres[task - 1] + noise}
-    tensors = {name: values.astype(np.float16) for name, values in arrays.items()}
-    save_file({**tensors, "task": task, "label": task}, RunFolder(root / key.path).representations)
 
 
 def _predict(
@@ -214,6 +202,9 @@ def _write_training(
             "loss_curve": [[i, 2.0 * 0.97**i] for i in range(0, 100, 5)],
         },
     )
+    if replay == "memory":
+        kept = list(range(2 * t))  # two of every task: one to validate on
+        write_json(folder / "memory.json", {"train": kept[::2], "valid": kept[1::2]})
     seconds = passed * 0.004 * float(1 + 0.03 * rng.normal()) + 2
     timing = {"seconds": seconds, "peak_memory_mb": 640.0 + 3 * t, "train_seconds": seconds - 1.5}
     write_json(folder / "timing.json", {**timing, "threads": 1, "git_commit": "5eed"})

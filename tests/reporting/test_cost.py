@@ -11,7 +11,7 @@ import pytest
 from conpet.errors import UserError
 from conpet.reporting.collect import Results
 from conpet.reporting.cost import by_task, kept_bytes, slope, task_cost
-from conpet.reporting.cost_figures import pareto_front
+from conpet.reporting.pareto import pareto_front
 from conpet.reporting.tables import TABLES
 from conpet.run import RunFolder, RunKey
 from conpet.run.reading import Run, Task, Training

@@ -8,9 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from conpet.files import read_json
+from conpet.reporting.claims import found_claims
 from conpet.reporting.collect import Results, collect
 from conpet.reporting.figures import FIGURES, write_figure
-from conpet.reporting.style import looks
+from conpet.reporting.heatmaps import columns
+from conpet.reporting.kept import kept_samples
+from conpet.reporting.style import _COLORS, looks
 from tests.reporting.synthetic import about, cells
 
 pytestmark = pytest.mark.slow
@@ -76,3 +80,59 @@ def test_variants_of_one_method_are_told_apart_and_others_keep_their_looks(tmp_p
     assert found["dynamic"] == shipped["dynamic"].look
     assert found["a"].color != found["b"].color
     assert shipped["emr"].look not in found.values()
+
+
+def luminance(color: str) -> float:
+    """Relative luminance of "#RRGGBB" (WCAG 2)."""
+    parts = [int(color[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+    parts = [x / 12.92 if x <= 0.04045 else ((x + 0.055) / 1.055) ** 2.4 for x in parts]
+    return float(np.dot((0.2126, 0.7152, 0.0722), parts))
+
+
+def test_every_colour_stands_out_on_white() -> None:
+    used = {look.color for method in about().values() if (look := method.look)} | {*_COLORS}
+    contrast = {color: 1.05 / (luminance(color) + 0.05) for color in used}
+    assert min(contrast.values()) >= 3, contrast
+
+
+def test_lines_say_how_history_comes_back() -> None:
+    shown = {"none": "dotted", "memory": "dashed", "logits": "dashed", "dynamic": "solid"}
+    for name, method in about().items():
+        all_again = method.replay == "full" or name.endswith(("_history", "finetune_lda"))
+        assert method.look
+        assert method.look.line == ("dashdot" if all_again else shown[method.replay]), name
+
+
+def test_bars_are_as_long_as_what_is_forgotten(results: Results) -> None:
+    (ax,) = FIGURES["forgetting"][0](results).axes
+    names = [label.get_text() for label in ax.get_yticklabels()]
+    lengths = dict(zip(names, [bar.get_width() for bar in ax.patches], strict=True))
+    for method in results.methods:
+        runs = results.of("demo", "minilm", method)
+        expected = 100 * np.mean([run.summary["forgetting"] for run in runs])
+        assert lengths[results.name(method)] == pytest.approx(expected)
+    assert list(lengths.values()) == sorted(lengths.values())
+
+
+def test_every_claim_has_a_row_and_its_verdict_s_colour(results: Results) -> None:
+    found = found_claims(results)
+    figure = FIGURES["claims"][0](results)
+    rows = [label.get_text() for ax in figure.axes for label in ax.get_yticklabels()]
+    assert rows == [claim.claim for claim in sorted(found, key=lambda c: c.unit != "points")]
+    means = [line for ax in figure.axes for line in ax.lines if line.get_markersize() == 5.5]
+    hollow = [line.get_markerfacecolor() == "white" for line in means]
+    assert sum(hollow) == sum(claim.verdict == "undecided" for claim in found)
+
+
+def test_what_training_keeps_is_a_price(results: Results) -> None:
+    kept = {m: kept_samples(results, results.of("demo", "minilm", m)[0]) for m in results.methods}
+    stream = read_json(results.root / "demo/demo/base.tasks.json")["tasks"]
+    everything = sum(len(task["train"]) for task in stream)
+    assert kept["finetune"] == 0
+    assert kept["static_emr"] == kept["dynamic"] == kept["joint"] == everything
+    assert 0 < kept["emr"] < everything
+
+
+@pytest.mark.parametrize(("count", "across"), [(0, 1), (3, 3), (5, 5), (7, 4), (12, 6), (27, 6)])
+def test_panels_leave_few_places_empty(count: int, across: int) -> None:
+    assert columns(count) == across

@@ -7,6 +7,7 @@ import hashlib
 import itertools
 import json
 import re
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -77,7 +78,6 @@ def test_demo_is_the_whole_matrix_whatever_the_config_says(fresh: Workspace) -> 
         "track": runs + 1,  # the tables and figures too
         "table": len(TABLES),
         "figure": len(FIGURES),
-        "represent": len(methods),
         "report": 1,
         "rules": 1,
     }
@@ -103,13 +103,12 @@ def test_what_is_finished_is_shown_without_running_the_rest(fresh: Workspace) ->
     assert [call[0] for call in fresh.calls()] == ["tables"]
 
 
-def test_only_what_stands_for_a_method_is_represented(fresh: Workspace) -> None:
-    fresh.append("experiments/tiny.yaml", "settings: {}\n")
-    path = fresh.folder / "config/experiments/tiny.yaml"
-    path.write_text(path.read_text().replace("seeds: [7]", "seeds: [7, 8]"))
-    jobs = fresh.planned("figures")
-    assert sorted(jobs["represent"]) == sorted(RUNS)
-    assert "represent" not in fresh.planned("tables")
+def test_no_timer_wakes_the_scheduler_for_every_job_that_ended(fresh: Workspace) -> None:
+    done = fresh.run("partial", "--verbose")
+    assert done.returncode == 0, done.stderr
+    # what jobs per second leave free is _job_count: no limit, and nobody asks again
+    left = re.findall(r"Resources after job selection: .*'_job_count': (\d+)", done.stderr)
+    assert {*left} == {str(sys.maxsize)}
 
 
 def test_every_target_is_listed_by_conpet_targets() -> None:
@@ -191,7 +190,6 @@ def test_a_learning_rate_reruns_its_method_alone(finished: Workspace) -> None:
     finished.append("methods/recall.yaml", "settings: {training: {lr: 5e-4}}\n")
     jobs = finished.planned("all")
     published = {rule: jobs.pop(rule) for rule in ("table", "figure", "report", "track")}
-    assert jobs.pop("represent") == ["tiny minilm recall seed 7"]
     assert set(jobs) == {"train", "evaluate"}
     assert len(jobs["train"]) == 3
     assert {name.rpartition(" task")[0] for names in jobs.values() for name in names} == {
@@ -254,7 +252,6 @@ def test_an_appended_task_runs_itself_and_what_follows(own_file: bool, finished:
     else:
         finished.append("datasets/tiny.yaml", ADDITION)
     jobs = finished.planned("all")
-    assert set(jobs.pop("represent")) == RUNS
     for rule in ("table", "figure", "rules", "report"):
         jobs.pop(rule)
     assert set(jobs.pop("track")) == {*RUNS, SUMMARY}

@@ -44,7 +44,7 @@ STOP_SECONDS = 5.0  # what a stopped job has to remove what is half written
 _PR_SET_PDEATHSIG = 1
 #: the commands that compute with a model, each a rule of the same name: forkserver.py starts them,
 #: and the profiles give them memory, time and, all but `encode`, a GPU
-LEARNING = ("encode", "train", "select", "evaluate", "represent", "package")
+LEARNING = ("encode", "train", "select", "evaluate", "package")
 
 
 def die_with_parent(parent: int | None = None) -> None:

@@ -401,24 +401,6 @@ def all_runs(wildcards):
     return [file for files in runs(chosen(wildcards)).values() for file in files]
 
 
-def representations(experiment):
-    """Return what stands for each method in the picture of representations: its first seed."""
-    found = experiment_of(experiment)
-    keys = itertools.product(found.datasets, found.models, found.methods)
-    return [
-        f"{RUN}/representations.safetensors".format(
-            experiment=experiment, dataset=d, model=m, method=x, seed=found.seeds[0]
-        )
-        for d, m, x in keys
-    ]
-
-
-def drawn(wildcards):
-    """Return the files a figure needs, or the page, which shows all figures."""
-    needed = "figure" not in wildcards.keys() or wildcards.figure == "projection"
-    return [*all_runs(wildcards), *(representations(wildcards.experiment) if needed else [])]
-
-
 def table_files(experiment):
     """Return an experiment's tables."""
     return expand("results/{e}/tables/{t}.{end}", e=experiment, t=TABLES, end=("csv", "md", "tex"))

@@ -1,4 +1,4 @@
-"""Every state is tested on all tasks seen so far; the last one's representations are kept."""
+"""Every state is tested on all tasks seen so far."""
 
 
 rule evaluate:
@@ -27,29 +27,3 @@ rule evaluate:
         f"{JOB} evaluate --snapshot {{input.snapshot:q}} {{params.encoded}} {{params.states}}"
         f" {{params.selector}} --metrics {{output.metrics:q}} --predictions"
         f" {{output.predictions:q}}{TOLD}"
-
-
-rule represent:
-    """Keep hidden states."""
-    input:
-        snapshot="results/models/{model}",
-        encoded=last(encoded),
-        states=last(states),
-        selector=last(selector),
-    output:
-        f"{RUN}/representations.safetensors",
-    log:
-        "results/{experiment}/logs/{dataset}/{model}/{method}/seed{seed}/represent.log",
-    benchmark:
-        "results/{experiment}/benchmarks/{dataset}/{model}/{method}/seed{seed}/represent.tsv"
-    threads: threads
-    params:
-        settings=settings("evaluate"),
-        encoded=given("--encoded", "encoded"),
-        states=given("--state", "states"),
-        selector=given("--selector", "selector"),
-    message:
-        "represent {wildcards.dataset} {wildcards.model} {wildcards.method} seed {wildcards.seed}"
-    shell:
-        f"{JOB} represent --snapshot {{input.snapshot:q}} {{params.encoded}} {{params.states}}"
-        f" {{params.selector}} --out {{output:q}}{TOLD}"

@@ -31,7 +31,7 @@ rule table:
 rule figure:
     """SVG and PNG."""
     input:
-        drawn,
+        all_runs,
     output:
         svg=report(
             "results/{experiment}/figures/{figure}.svg",
@@ -75,7 +75,7 @@ rule graph:
 rule page:
     """All of it on one page."""
     input:
-        runs=drawn,
+        runs=all_runs,
         rules="results/{experiment}/rules.json",
         # it links to the runs in MLflow
         tracked=lambda wildcards: [f"{run}/tracked.json" for run in runs(chosen(wildcards))],
