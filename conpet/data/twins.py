@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import html
+import re
 import unicodedata
 from collections.abc import Iterable
 
 _NAMED = 3
 
+# Cyrillic and Greek letters that are drawn as Latin ones
+_LATIN = str.maketrans("асеорхуіјѕԁһονρ", "aceopxyijsdhovp")
+
 
 def _seen(name: str) -> str:
     """Return a name as an eye takes it in: no case, no signs that are not drawn, one kind of blank.
 
-    NFKC makes one of a letter with its accent and a letter followed by it (Unicode Annex 15).
+    Underscores and hyphens are blanks to it, and what HTML writes as ``&amp;`` is ``&``. NFKC makes one of a letter with its accent and a letter followed by it (Unicode Annex 15).
     """
-    drawn = "".join(
-        c for c in unicodedata.normalize("NFKC", name) if unicodedata.category(c) != "Cf"
-    )
-    seen = " ".join(drawn.casefold().split())
+    normal = unicodedata.normalize("NFKC", html.unescape(name))
+    drawn = "".join(c for c in normal if unicodedata.category(c) != "Cf")
+    # a sign before a number is no blank: -1 is not 1
+    words = re.sub(r"(?<=\w)[_-]+(?=\w)|_", " ", drawn.casefold().translate(_LATIN))
+    seen = " ".join(words.split())
     # a column of whole numbers with one missing is written as 1.0; some tools drop leading zeros
     number = seen.removesuffix(".0")
     return str(int(number)) if number.isdecimal() else seen

@@ -29,19 +29,21 @@ def prepare_process(compute: Compute) -> None:
 def computing(compute: Compute) -> Iterator[None]:
     """Set threads and algorithms for a block, then put back what the caller had.
 
-    Determinism belongs to the whole process: blocks that overlap in several threads may put back
+    All of it belongs to the whole process: blocks that overlap in several threads may put back
     what another has set.
     """
     threads = torch.get_num_threads()
     deterministic = torch.are_deterministic_algorithms_enabled()
     warn_only = torch.is_deterministic_algorithms_warn_only_enabled()
     fill: bool = torch.utils.deterministic.fill_uninitialized_memory  # type: ignore[attr-defined]
-    workspace = os.environ.get(_WORKSPACE)
+    workspace, dtype = os.environ.get(_WORKSPACE), torch.get_default_dtype()
     os.environ.setdefault(_WORKSPACE, ":4096:8")
     try:
         _set(compute.threads, deterministic=True, warn_only=False, fill=False)
+        torch.set_default_dtype(torch.float32)
         yield
     finally:
+        torch.set_default_dtype(dtype)
         _set(threads, deterministic, warn_only, fill)
         if workspace is None:
             os.environ.pop(_WORKSPACE, None)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from numbers import Real
 from pathlib import Path
+from threading import RLock
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -21,7 +23,7 @@ from conpet.learners.base import Learner, Prediction, Seeds
 from conpet.models.process import computing
 from conpet.predicting import backbones
 from conpet.predicting.calibration import log_probabilities
-from conpet.predicting.texts import as_stream, fields_of
+from conpet.predicting.texts import as_stream, fields_of, listed
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -29,6 +31,10 @@ if TYPE_CHECKING:
 CHUNK = 2048  # texts tokenised and scored at a time: bounds memory, however many are asked
 Text = str | Mapping[str, str]
 NONE = "none of the seen classes"
+
+#: a pass keeps its batch in the model, and threads and algorithms are the whole process's: a
+#: server's threads, and learners side by side, take turns
+_ONE_AT_A_TIME = RLock()
 
 
 @dataclass(frozen=True)
@@ -73,7 +79,7 @@ class Predictions:
 
 
 class Predictor:
-    """A packaged learner, opened.
+    """A packaged learner, opened. Threads may share it: they are answered one after the other.
 
     Args:
         package: folder that ``conpet package`` wrote.
@@ -108,6 +114,7 @@ class Predictor:
         backbones.check(found, self.about.backbone)
         self._tokenizer = open_tokenizer(found)
         self._vocabulary = vocabulary(self._tokenizer)
+        self._opened = (package, found, None, device, precision, threads)
         self.compute = Compute(device=device, precision=precision, threads=threads)
         self.package = package
         self.learner = self._open(package, found)
@@ -120,12 +127,8 @@ class Predictor:
             UserError: the package does not fit what its card says, or the backbone.
         """
         try:
-            learner = assemble(
-                self.about.learn(self.compute), (self.about.model, snapshot), self.samples([])[0],
-                Seeds(self.about.seed, self.about.dataset),
-            )  # fmt: skip
-            selector = package / self.about.selector if self.about.selector else None
-            learner.load([package / name for name in self.about.states], selector)
+            with _ONE_AT_A_TIME, computing(self.compute):
+                return self._assembled(package, snapshot)
         except UserError:
             raise
         except Exception as error:
@@ -136,7 +139,25 @@ class Predictor:
                 f"{package}: does not fit its {CARD_FILE} ({type(error).__name__}: {said}): "
                 "package the run again"
             ) from error
+
+    def _assembled(self, package: Path, snapshot: Path) -> Learner:
+        learner = assemble(
+            self.about.learn(self.compute), (self.about.model, snapshot), self.samples([])[0],
+            Seeds(self.about.seed, self.about.dataset),
+        )  # fmt: skip
+        selector = package / self.about.selector if self.about.selector else None
+        learner.load([package / name for name in self.about.states], selector)
         return learner
+
+    def __reduce__(self) -> tuple[type[Predictor], tuple[Any, ...]]:
+        """Copies, and other processes, open the package themselves.
+
+        Raises:
+            UserError: it was taught something, which the package does not know.
+        """
+        if self.about != read_card(self.package):
+            raise UserError("a learner that was taught is not copied: save it, and open that")
+        return Predictor, self._opened
 
     def describe(self, about: Card) -> None:
         """Answer with the classes that a card names."""
@@ -158,9 +179,10 @@ class Predictor:
         """
         from conpet.predicting.teaching import teach
 
-        return teach(self, texts, labels)
+        with _ONE_AT_A_TIME:
+            return teach(self, texts, labels)
 
-    def save(self, out: Path) -> None:
+    def save(self, out: str | Path) -> None:
         """Write it as a package, with what it was taught.
 
         Raises:
@@ -168,7 +190,8 @@ class Predictor:
         """
         from conpet.predicting.teaching import save
 
-        save(self, out)
+        with _ONE_AT_A_TIME:
+            save(self, Path(out))
 
     def samples(self, texts: Sequence[object], first: int = 0) -> tuple[Stream, np.ndarray]:
         """Return texts as a stream and the indices of all of them; messages count from first."""
@@ -188,17 +211,17 @@ class Predictor:
         Raises:
             UserError: a text is empty or not marked as it should be: its number and why.
         """
-        if isinstance(texts, str):
-            raise UserError("texts: one text: give a list of texts")
+        texts = listed(texts, "texts")
         least = self._threshold(threshold)
         # all are read before any is scored: a bad text is told at once
         asked = [self.samples(texts[i : i + CHUNK], i) for i in range(0, len(texts), CHUNK)]
-        return self._said([self.ask(*samples) for samples in asked], least)
+        with _ONE_AT_A_TIME:  # nor is it taught between two parts
+            return self._said([self.ask(*samples) for samples in asked], least)
 
     def ask(self, stream: Stream, indices: np.ndarray) -> Prediction:
         """Return what the learner says of a stream's samples."""
-        self.learner.stream = stream
-        with computing(self.compute):
+        with _ONE_AT_A_TIME, computing(self.compute):
+            self.learner.stream = stream
             return self.learner.predict(indices)
 
     def probabilities(self, found: Prediction) -> np.ndarray:
@@ -214,8 +237,8 @@ class Predictor:
             if self.about.calibration is None:
                 raise UserError("threshold: the package has no calibration: give a number")
             return self.about.calibration.threshold
-        if not 0 <= wanted <= 1:
-            raise UserError(f"threshold: {wanted}: give a confidence, 0 to 1")
+        if not isinstance(wanted, Real) or not 0 <= wanted <= 1:
+            raise UserError(f"threshold: {wanted!r}: give a confidence, 0 to 1")
         return float(wanted)
 
     def _said(self, parts: list[Prediction], least: float) -> Predictions:

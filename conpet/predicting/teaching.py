@@ -21,6 +21,7 @@ from conpet.heads.base import Fitted, Measured
 from conpet.learners.base import LEARNER_FILE, Classifier, Learner
 from conpet.models.process import computing
 from conpet.predicting.predictor import Predictor
+from conpet.predicting.texts import listed
 
 
 def teach(predictor: Predictor, texts: Sequence[str], labels: Sequence[str]) -> list[str]:
@@ -41,6 +42,7 @@ def teach(predictor: Predictor, texts: Sequence[str], labels: Sequence[str]) -> 
             is none.
     """
     learner, head = _fitted(predictor.learner)
+    texts, labels = listed(texts, "texts"), listed(labels, "labels")
     if len(texts) != len(labels) or not len(texts):
         raise UserError(f"teach: {len(texts)} texts and {len(labels)} labels: give one a text")
     for number, label in enumerate(labels, start=1):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from typing import Any
 
 import numpy as np
@@ -21,6 +21,21 @@ MARKS = {
     "relation": "<e1>head</e1> and <e2>tail</e2>",
     "entity": "<e>mention</e>",
 }
+
+
+def listed(values: object, what: str) -> list[Any]:
+    """Return several texts or labels as a list, whatever holds them in an order.
+
+    Raises:
+        UserError: it is one text, a table, a mapping, or nothing that holds several.
+    """
+    if isinstance(values, str | bytes):
+        raise UserError(f"{what}: one text: give a list of {what}")
+    if hasattr(values, "columns"):  # iterating over a table gives the names of its columns
+        raise UserError(f'{what}: a table: give one of its columns, as in frame["text"]')
+    if isinstance(values, Mapping | Set) or not isinstance(values, Iterable):
+        raise UserError(f"{what}: of type {type(values).__name__}: give a list of {what}")
+    return list(values)
 
 
 def as_sample(text: object, kind: str, place: str, fields: Sequence[str] = ()) -> Sample:

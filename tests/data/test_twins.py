@@ -16,6 +16,9 @@ from conpet.data.twins import twins
         ("a  b", "a\u00a0b"),
         ("1", "1.0"),
         ("01", "1"),
+        ("book flight", "book_flight"),
+        ("R&D", "R&amp;D"),
+        ("translate", "tr\u0430nslate"),  # a Cyrillic letter
     ],
 )
 def test_two_that_look_alike(one: str, other: str) -> None:
@@ -25,4 +28,4 @@ def test_two_that_look_alike(one: str, other: str) -> None:
 
 
 def test_what_differs_is_no_twin() -> None:
-    assert twins(["1", "10", "1.5", "a_b", "a b", "a-b", "sport", "sports", "sport"]) == ""
+    assert twins(["1", "-1", "10", "1.5", "a_b", "ab", "sport", "sports", "R&D", "RD"]) == ""

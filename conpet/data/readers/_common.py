@@ -143,6 +143,14 @@ def pair_markers(
     return tuple(spans)
 
 
+def _own_id(place: str, first: str) -> str:
+    """Return what to do about an id that stands at two places."""
+    one, other = (PurePosixPath(where.partition(":")[0]) for where in (first, place))
+    if one != other and one.with_suffix("") == other.with_suffix(""):
+        return f"rename {one} or {other}: ids are made of a file's name without its ending"
+    return "give every record its own id"
+
+
 def build(records: Iterable[Record], report: Report) -> list[Sample]:
     """Turn records into samples: drop and count what is of no use, refuse ids that stand twice."""
     samples = []
@@ -151,7 +159,7 @@ def build(records: Iterable[Record], report: Report) -> list[Sample]:
         if record.id in places:
             raise UserError(
                 f"{record.place}: duplicate id {record.id!r} (first at {places[record.id]}): "
-                "give every record its own id"
+                + _own_id(record.place, places[record.id])
             )
         places[record.id] = record.place
         sample = _sample(record)
