@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from conpet.errors import UserError
-from conpet.temporary import new_file, new_folder
+from conpet.temporary import new_file, new_folder, scratch
 
 
 def _make_readable(path: Path) -> None:
@@ -28,9 +28,28 @@ def _make_readable(path: Path) -> None:
             one.chmod((0o777 if one.is_dir() else 0o666) & ~umask)
 
 
+def _is_device(path: Path) -> bool:
+    """Say whether a path is a pipe, a device, or whatever /dev has (also where that is a file)."""
+    here = Path.cwd() / path  # links are not followed: /dev/stdout may lead to a file
+    if here.is_relative_to("/dev"):
+        return not here.is_relative_to("/dev/shm")
+    return path.exists() and not path.is_file() and not path.is_dir()
+
+
 @contextlib.contextmanager
 def atomic(path: Path) -> Iterator[Path]:
-    """Yield a temporary path beside ``path``; rename it there on success, remove it on failure."""
+    """Yield a temporary path beside ``path``; rename it there on success, remove it on failure.
+
+    A link is followed, so that its target is replaced. A pipe or a device (``/dev/stdout``) is
+    written into, at once, when all is there: a file in its place would be everybody's loss.
+    """
+    if _is_device(path):
+        with scratch() as folder:
+            yield folder / path.name
+            with (folder / path.name).open("rb") as whole, path.open("ab") as device:
+                shutil.copyfileobj(whole, device)
+        return
+    path = Path(os.path.realpath(path)) if path.is_symlink() else path
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = new_file(path)
     try:

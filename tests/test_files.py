@@ -7,6 +7,7 @@ import signal
 import stat
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -288,3 +289,35 @@ def test_all_that_is_in_a_folder_is_as_readable_as_the_umask_says(
         "state": folder, "state/a.json": file,
         "state/adapter": folder, "state/adapter/b.safetensors": file,
     }  # fmt: skip
+
+
+def test_a_link_is_followed(tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    target, link = tmp_path / "elsewhere" / "x.csv", tmp_path / "x.csv"
+    target.write_text("old")
+    link.symlink_to(target)
+    write_text(link, "new")
+    assert link.is_symlink()
+    assert content(tmp_path / "elsewhere") == {"x.csv": b"new"}
+
+
+def test_a_pipe_is_written_into_and_stays_one(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with ThreadPoolExecutor(1) as reader:
+        read = reader.submit(pipe.read_bytes)
+        write_text(pipe, "all of it")
+        assert read.result(20) == b"all of it"
+    assert pipe.is_fifo()
+
+
+def test_dev_stdout_and_dev_null_are_what_they_were(tmp_path: Path) -> None:
+    code = (
+        "from pathlib import Path; from conpet.files import write_text\n"
+        "write_text(Path('/dev/null'), 'x'); write_text(Path('/dev/stdout'), 'said')"
+    )
+    with (tmp_path / "out").open("w") as out:
+        subprocess.run([sys.executable, "-c", code], check=True, stdout=out)
+    assert content(tmp_path) == {"out": b"said"}
+    assert Path("/dev/null").is_char_device()
+    assert Path("/dev/stdout").is_symlink()

@@ -132,6 +132,8 @@ def predict(
 
     if bool(text) == bool(file):
         raise UserError("predict: give either --text (once or more) or a file")
+    if out and out.suffix.lower() in (".tsv", ".json", ".jsonl", ".parquet", ".xlsx"):
+        raise UserError(f"--out {out}: answers are written as CSV: call it {out.stem}.csv")
     if threshold is not None and refuse:
         raise UserError("--threshold and --refuse: each says a threshold: give one")
     report = Report()

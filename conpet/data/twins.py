@@ -16,7 +16,8 @@ _LATIN = str.maketrans("асеорхуіјѕԁһονρ", "aceopxyijsdhovp")
 def _seen(name: str) -> str:
     """Return a name as an eye takes it in: no case, no signs that are not drawn, one kind of blank.
 
-    Underscores and hyphens are blanks to it, and what HTML writes as ``&amp;`` is ``&``. NFKC makes one of a letter with its accent and a letter followed by it (Unicode Annex 15).
+    Underscores and hyphens are blanks to it, and what HTML writes as ``&amp;`` is ``&``. NFKC
+    makes one of a letter with its accent and a letter followed by it (Unicode Annex 15).
     """
     normal = unicodedata.normalize("NFKC", html.unescape(name))
     drawn = "".join(c for c in normal if unicodedata.category(c) != "Cf")

@@ -200,6 +200,7 @@ def _bytes(name: str, data: bytes) -> Any:
         (["--text", "fine", "--text", "caf\udce9"], None, "text 2: holds bytes that are not UTF-8"),
         (["--text", "x", "--threads", "0"], None, "--threads"),
         (["--text", "x", "--out", "{f}"], None, "is a directory"),
+        (["--text", "x", "--out", "{f}/a.parquet"], None, "a.parquet: answers are written as CSV"),
     ],
 )  # fmt: skip
 def test_a_bad_request_is_one_line(
