@@ -54,7 +54,9 @@ def _bars(results: Results, dataset: str, model: str) -> dict[str, tuple[float, 
         runs = [r for r in results.of(dataset, model, method) if r.finished and len(r.tasks) > 1]
         lost, deviation, n = spread(100 * run.summary["forgetting"] for run in runs)
         if not math.isnan(lost):
-            said = number(lost, 1) + (f" ± {number(deviation, 1)}" if n > 1 else "")
+            said = number(lost, 1).replace("-", "−") + (
+                f" ± {number(deviation, 1)}" if n > 1 else ""
+            )
             found[method] = (float(np.mean([_now(run) for run in runs])), lost, said)
     return dict(sorted(found.items(), key=lambda item: item[1][1]))
 

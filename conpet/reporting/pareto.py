@@ -24,6 +24,7 @@ from conpet.reporting.style import (
     panels,
     place_name,
     places,
+    plain_ticks,
 )
 from conpet.run.reading import Run
 
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _WIDTH, _HEIGHT = 3.4, 3.3  # inches of a panel
+_MOST_TICKS = 4  # with five letters each, as many as its width holds
 Price = Callable[[Results, Run], float]
 PRICES: dict[str, Price] = {
     "Samples kept for training": kept_samples,
@@ -121,13 +123,13 @@ def _scale(ax: Axes, prices: list[float]) -> float:
     if len(above) == len(prices):
         ax.set_xscale("log")
         ax.set_xlim(low, high)
-        log_ticks(ax.xaxis, low, high)
+        log_ticks(ax.xaxis, low, high, _MOST_TICKS)
         return high
     # nothing kept has no place on a logarithmic axis: below the smallest it is linear
     ax.set_xscale("symlog", linthresh=low, linscale=0.6)
     ax.set_xlim(-0.35 * low, high)
-    powers = [10.0**n for n in range(math.ceil(math.log10(low)), math.ceil(math.log10(high)))]
-    ax.set_xticks([0, *powers], ["none", *(f"{x:,.0f}" for x in powers)])
+    ticks = plain_ticks(low, high, _MOST_TICKS - 1)
+    ax.set_xticks([0, *ticks], ["none", *(f"{x:,.0f}" for x in ticks)])
     ax.set_xticks([], minor=True)
     return high
 

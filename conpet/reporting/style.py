@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -85,13 +86,22 @@ def darker(color: str) -> str:
     return "#" + "".join(f"{int(color[i : i + 2], 16) * 2 // 3:02X}" for i in (1, 3, 5))
 
 
-def log_ticks(axis: Axis, low: float, high: float) -> None:
-    """Write enough plain numbers on a logarithmic axis from low to high, and not too many."""
-    from matplotlib.ticker import LogLocator, NullFormatter
+def plain_ticks(low: float, high: float, most: int) -> list[float]:
+    """Return round numbers from low to high, at most so many."""
+    powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+    found: list[float] = []
+    for steps in ((1, 2, 3, 5), (1, 2, 5), (1, 3), (1,)):
+        found = [s * 10.0**n for n in powers for s in steps if low <= s * 10.0**n <= high]
+        if len(found) <= most:
+            return found
+    return found[:: -(-len(found) // most)]
 
-    # far apart, the powers of ten alone; else there would be one number, or none
-    subs = (1,) if high > 2000 * low else (1, 2, 5) if high > 8 * low else (1, 2, 3, 5)
-    axis.set_major_locator(LogLocator(base=10, subs=subs, numticks=12))
+
+def log_ticks(axis: Axis, low: float, high: float, most: int = 8) -> None:
+    """Write enough plain numbers on a logarithmic axis from low to high, and not too many."""
+    from matplotlib.ticker import NullFormatter
+
+    axis.set_ticks(plain_ticks(low, high, most))
     axis.set_major_formatter("{x:,g}")
     axis.set_minor_formatter(NullFormatter())
 
@@ -166,7 +176,10 @@ def legend(figure: Figure, results: Results, methods: Sequence[str], lines: bool
     own = looks(results)
     handles = [Line2D([], [], **(drawn(own[m]) | bare)) for m in methods]
     # named afterwards: a legend leaves out what it is given under a name like "_mine"
-    made = figure.legend(handles, list(map(str, range(len(handles)))), loc="outside right center")
+    # a line of letters is one and a half times as high as they are
+    size = min(9.0, 72 * figure.get_figheight() / (1.55 * max(1, len(handles))))
+    names = list(map(str, range(len(handles))))
+    made = figure.legend(handles, names, loc="outside right center", fontsize=size)
     for text, method in zip(made.get_texts(), methods, strict=True):
         text.set_text(results.name(method))
 

@@ -14,7 +14,7 @@ from conpet.reporting.collect import Results, collect
 from conpet.reporting.figures import FIGURES, write_figure
 from conpet.reporting.heatmaps import columns
 from conpet.reporting.kept import kept_samples
-from conpet.reporting.style import _COLORS, looks
+from conpet.reporting.style import _COLORS, looks, plain_ticks
 from tests.reporting.synthetic import about, cells
 
 pytestmark = pytest.mark.slow
@@ -136,3 +136,16 @@ def test_what_training_keeps_is_a_price(results: Results) -> None:
 @pytest.mark.parametrize(("count", "across"), [(0, 1), (3, 3), (5, 5), (7, 4), (12, 6), (27, 6)])
 def test_panels_leave_few_places_empty(count: int, across: int) -> None:
     assert columns(count) == across
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "most", "found"),
+    [
+        (50, 30_000, 4, [100, 1000, 10_000]),
+        (160, 1300, 3, [200, 500, 1000]),
+        (2.5, 8, 4, [3, 5]),
+        (1, 1e9, 3, [1, 1e4, 1e8]),
+    ],
+)
+def test_ticks_are_round_and_few(low: float, high: float, most: int, found: list[float]) -> None:
+    assert plain_ticks(low, high, most) == pytest.approx(found)
