@@ -58,9 +58,11 @@ lint: $(READY)
 	@$(BIN)python workflow/scripts/lint.py
 
 # The documents as a site, site/index.html: a warning, or a link that leads nowhere, is an error.
-# -E: a page that was read before would be silent about its warnings.
+# All is read anew: a page that was read before would be silent about its warnings.
 docs: $(READY)
-	@$(BIN)python -m sphinx -q -E -W --keep-going -c docs/sphinx -d .cache/site . site $(ARGS)
+	@rm -rf .cache/site
+	@$(BIN)python -m sphinx -q -W --keep-going -c docs/sphinx -d .cache/site/read . .cache/site/made $(ARGS)
+	@rm -rf site && mv .cache/site/made site
 	@echo "site/index.html"
 
 # Every command that stands in a document: parsed, and run as far as minutes allow.

@@ -58,7 +58,7 @@ class Learner(ABC):
     needs_scores: ClassVar[bool] = False  # whether it learns from the scores that exemplars keep
     #: whether exemplars can be chosen on :meth:`memory_features`
     has_memory_features: ClassVar[bool] = True
-    #: whether an own module and selector a task are kept: all states answer, not the last alone
+    #: whether each task keeps its own module and selector, so that all states answer
     experts: ClassVar[bool] = False
     #: whether it answers by the head that ``settings.head`` says, whichever that is
     takes_heads: ClassVar[bool] = False

@@ -1,6 +1,8 @@
-"""Formulas as MathML, which browsers draw themselves: no script, no font, nothing fetched."""
+"""Formulas as MathML, which browsers draw themselves: no script, nothing fetched."""
 
 from __future__ import annotations
+
+import re
 
 from docutils import nodes
 from docutils.utils.math import MathError
@@ -10,6 +12,12 @@ from sphinx.util import logging
 from sphinx.writers.html5 import HTML5Translator
 
 _log = logging.getLogger(__name__)
+THIN = '<mspace width="0.17em"/>'
+# log, cos, ...: TeX sets a thin space before one, and after it where no bracket follows
+_BEFORE = re.compile(
+    r"(</m(?:i|n|sub|sup|subsup)>|\)</mo>)(?=\s*<mi[^>]*>[a-z]{2,}</mi>\s*<mo>&ApplyFunction;)"
+)
+_AFTER = re.compile(r'<mo>&ApplyFunction;</mo>(?!\s*<mo stretchy="false">\()')
 
 
 def _markup(node: nodes.Element, as_block: bool) -> str:
@@ -18,7 +26,7 @@ def _markup(node: nodes.Element, as_block: bool) -> str:
     except MathError as error:
         _log.warning("formula: %s", error, location=node)
         return node.astext()
-    return found
+    return _AFTER.sub(THIN, _BEFORE.sub(rf"\1{THIN}", found))
 
 
 def _inline(translator: HTML5Translator, node: nodes.Element) -> None:

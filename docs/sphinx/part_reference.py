@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import inspect
 
 from docutils import nodes
 from docutils.statemachine import StringList
@@ -22,8 +23,7 @@ def part_lines(package: str) -> list[str]:
         kind = getattr(importlib.import_module(path), MARKS[package])
         lines += [f".. rubric:: {name}", "", f".. automodule:: {path}", "   :no-members:", ""]
         if keys := key_lines(kind.Options):
-            options = f"{kind.Options.__module__}.{kind.Options.__qualname__}"
-            lines += [f".. autoclass:: {options}()", "   :no-members:", "", *keys]
+            lines += [*(inspect.getdoc(kind.Options) or "").splitlines(), "", *keys]
     return lines
 
 
