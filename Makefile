@@ -28,7 +28,7 @@ PIP = $(BIN)python -m pip install -qq --disable-pip-version-check $(PIP_ARGS)
 SNAKEMAKE = $(BIN)snakemake --cores $(CORES)
 CONFIG = $(if $(MIRROR),--config mirror=$(MIRROR))
 
-.PHONY: demo test test-quick test-oldest lint docs-check kill-campaign bench setup list clean-results lock help
+.PHONY: demo test test-quick test-oldest lint docs docs-check kill-campaign bench setup list clean-results lock help
 
 demo: $(READY)
 	@$(SNAKEMAKE) demo $(ARGS) $(CONFIG)
@@ -56,6 +56,14 @@ lint: $(READY)
 	@$(BIN)lint-imports --no-cache | tail -n 1
 	@$(BIN)snakefmt --check Snakefile workflow/rules
 	@$(BIN)python workflow/scripts/lint.py
+
+# The documents as a site, site/index.html: a warning, or a link that leads nowhere, is an error.
+# All is read anew: a page that was read before would be silent about its warnings.
+docs: $(READY)
+	@rm -rf .cache/site
+	@$(BIN)python -m sphinx -q -W --keep-going -c docs/sphinx -d .cache/site/read . .cache/site/made $(ARGS)
+	@rm -rf site && mv .cache/site/made site
+	@echo "site/index.html"
 
 # Every command that stands in a document: parsed, and run as far as minutes allow.
 docs-check: $(READY)
@@ -92,6 +100,7 @@ help:
 	@sed -n '/^#/!q; s/^# \{0,1\}//p' Makefile
 	@echo "make test-oldest     the tests with the oldest versions allowed"
 	@echo "make lint   ruff, mypy, layers, the workflow's rules"
+	@echo "make docs   the documents as a site: site/index.html"
 	@echo "make docs-check      every command of the documents: can it be typed?"
 	@echo "make kill-campaign   kill a small workflow at random moments, and compare"
 	@echo "make test-quick   the tests that take no long time: under two minutes"

@@ -141,6 +141,6 @@ def report(
         )  # fmt: skip
     columns = (
         "experts", "one text: CPU ms (quartiles)", f"each of {texts:,} at once: CPU ms",
-        "memory: MB", "MB an expert more", "on disk: MB an expert",
+        "memory: MB", "MB per expert more", "on disk: MB per expert",
     )  # fmt: skip
     return Report(table(columns, rows), values)

@@ -1,4 +1,4 @@
-"""What a card makes of the suite: random backbones, ours and the plain way in turn (docs/scale.md).
+"""What a card makes of the suite: random backbones, ours and the plain way (docs/cluster.md).
 
 Tokens a second of training, their share of what the card can do, and the memory of ten experts.
 Weights are random and in bfloat16; adapters, heads and optimiser are float32. The plain way is

@@ -138,7 +138,7 @@ def report(one: Rates, every: Rates, gaps: dict[str, float], wrong: list[str]) -
         said = [f"{figure:.{d}f}" for figure, d in zip(figures, (1, 1, 2, 0, 0, 2), strict=True)]
         rows.append([name, *said, "" if gap is None else f"{gap:.1e}"])
     columns = (
-        "route", "one text: ms", "CPU ms", "× plain", "all texts: a second", "a CPU second",
+        "route", "one text: ms", "CPU ms", "× plain", "all texts: per second", "per CPU second",
         "× plain", "largest gap",
     )  # fmt: skip
     return Report(table(columns, rows), values, wrong)

@@ -180,8 +180,8 @@ def near(rows: Sequence[Row], task: int, value: str) -> float:
 def markdown(found: dict[str, list[Row]], tasks: Sequence[int]) -> str:
     """Return one line for each method after each number of tasks."""
     columns = (
-        "Method", "Tasks", "Train (s)", "Samples passed", "Load (s)", "A text (ms)",
-        "Stored (KB a task)", "Peak, training (MB)", "Peak, predicting (MB)",
+        "Method", "Tasks", "Train (s)", "Samples passed", "Load (s)", "Per text (ms)",
+        "Stored (KB per task)", "Peak, training (MB)", "Peak, predicting (MB)",
     )  # fmt: skip
     lines = []
     for method, rows in found.items():

@@ -169,7 +169,7 @@ def _rates(rates: dict[str, Any]) -> str:
         said = ", ".join(f"{n} {v:.0f}" for n, v in found["samples_per_second"].items())
         ratios = found["ratios"]
         rows.append([measure, said, *(spread(ratios[p]) if p in ratios else "–" for p in PEERS)])
-    return table(["measure", "samples a second", *(f"ours to {peer}" for peer in PEERS)], rows)
+    return table(["measure", "samples per second", *(f"ours to {peer}" for peer in PEERS)], rows)
 
 
 def _shares(share: dict[str, Any]) -> str:

@@ -238,7 +238,7 @@ def test_shared_labels_from_files_to_answers(place: Place, monkeypatch: pytest.M
 
 
 def test_a_dataset_a_task_from_files_to_answers(place: Place) -> None:
-    path = place.write("three", examples()["A dataset a task"])
+    path = place.write("three", examples()["A dataset per task"])
     found = place.run(path, ["static_emr"])
     metrics = last(found, "static_emr")
     assert (metrics["scenario"], metrics["classes_seen"]) == ("class-incremental", 8)

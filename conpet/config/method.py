@@ -1,4 +1,4 @@
-"""What a method's YAML may say: a row of choices, one an axis, and how it is shown and judged."""
+"""What a method's YAML may say: a row of choices, one per axis, and how it is shown and judged."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What maps representations to class scores: one file a head; a file put here is known by its name.
+"""What maps representations to class scores: one file per head, known by its name.
 
 Some are trained with the task (:class:`conpet.heads.base.Trained`), others are fitted after it on
 representations (:class:`conpet.heads.base.Fitted`): no gradient, one linear solve.

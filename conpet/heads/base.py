@@ -20,7 +20,7 @@ NEVER = 50.0  # e^-50: what is left to a class without a sample
 
 
 class Trained(nn.Module, ABC):
-    """A row of weights a class, trained with the task, (n, width) -> (n, rows).
+    """A row of weights per class, trained with the task, (n, width) -> (n, rows).
 
     A new row's first weights depend on the seed and its place only, so a head grown task by task
     equals one that was made large enough at once. ``bias`` has no entry where a head has none.

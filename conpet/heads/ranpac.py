@@ -38,7 +38,7 @@ class Ranpac(Fitted):
 
     Attributes:
         gram: G, shape (M, M).
-        sums: B', a row a class: the sum of its samples' h, shape (classes, M).
+        sums: B', a row per class: the sum of its samples' h, shape (classes, M).
         ridge: l as a share of tr G / M.
         scale: of the scores, so that a softmax of them says how sure they are.
     """

@@ -1,4 +1,4 @@
-"""The linear head: a row of weights and a bias a class, trained by cross-entropy with the task."""
+"""The linear head: a row of weights and a bias per class, trained by cross-entropy."""
 
 from __future__ import annotations
 

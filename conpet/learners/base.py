@@ -55,10 +55,11 @@ class Learner(ABC):
     Options: ClassVar[type[Strict]] = Strict
     #: whether it learns only where samples of former tasks come back
     needs_old: ClassVar[bool] = False
-    needs_scores: ClassVar[bool] = False  # whether it learns from the scores that exemplars keep
+    #: whether it learns from the scores that exemplars keep
+    needs_scores: ClassVar[bool] = False
     #: whether exemplars can be chosen on :meth:`memory_features`
     has_memory_features: ClassVar[bool] = True
-    #: whether an own module and selector a task are kept: all states answer, not the last alone
+    #: whether each task keeps its own module and selector, so that all states answer
     experts: ClassVar[bool] = False
     #: whether it answers by the head that ``settings.head`` says, whichever that is
     takes_heads: ClassVar[bool] = False

@@ -1,7 +1,7 @@
 """EWC: a quadratic spring holds each parameter where it was, as stiff as it was important.
 
 Importance is the diagonal Fisher information after each task. Kirkpatrick et al. 2017
-(arXiv 1612.00796), equation 3, with one spring a former task.
+(arXiv 1612.00796), equation 3, with one spring per former task.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from conpet.replay.base import Plan
 class Options(Strict):
     """``strength`` is λ; ``fisher_samples`` of the task's data estimate the Fisher.
 
-    ``probes`` backward passes a sample at most: with more classes than that, the sum over classes
+    ``probes`` backward passes per sample at most: with more classes than that, the sum over classes
     is estimated.
     """
 

@@ -1,4 +1,4 @@
-"""Dynamic ConPET: one PET module and head a task, and a selector that says whose task it is.
+"""Dynamic ConPET: one PET module and head per task, and a selector that says whose task it is.
 
 Old experts are frozen, so nothing is forgotten that the selector still finds; the selector is
 carried on and trained on the replayed history. Song et al. 2023, section 3.3. The options beyond

@@ -2,8 +2,8 @@
 
 Earlier LoRAs stay as they are and go on to answer beside the newest: what they do is undone only
 where the new one reads the same directions of the input, the rows of A. Wang et al. 2023
-(arXiv 2310.14152), made for a generative model whose words are the labels; here a head has a row a
-class, and is tuned on. (PEFT's `init_lora_weights: olora` is another paper's.)
+(arXiv 2310.14152), made for a generative model whose words are the labels; here a head has a row
+per class, and is tuned on. (PEFT's `init_lora_weights: olora` is another paper's.)
 """
 
 from __future__ import annotations

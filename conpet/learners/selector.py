@@ -41,7 +41,7 @@ class Selector:
 
     Attributes:
         adapter: its PEFT module; None before task 2.
-        head: a row a task, or a row a class.
+        head: a row per task, or a row per class.
         discriminant: weight and bias fitted on its representations (``selector: lda``).
         temperature: what its scores are divided by."""
 
@@ -54,7 +54,7 @@ class Selector:
 
     @property
     def over_classes(self) -> bool:
-        """Whether its head has a row a class, not a row a task."""
+        """Whether its head has a row per class, not per task."""
         return bool(self.learner.options.selector != "tasks")
 
     def make_head(self) -> Head:

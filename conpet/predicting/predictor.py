@@ -61,7 +61,7 @@ class Predictions:
         return len(self.labels)
 
     def frame(self, probabilities: bool = False) -> pd.DataFrame:
-        """Return a table, a row a text; ``probabilities`` adds a column a class."""
+        """Return a table, a row per text; ``probabilities`` adds a column per class."""
         import pandas as pd
 
         values: dict[str, Any] = {

@@ -1,4 +1,4 @@
-"""How history comes back: one file a replay; a file put here is known by its name."""
+"""How history comes back: one file per replay, known by its name."""
 
 from __future__ import annotations
 

@@ -142,13 +142,13 @@ class Replay:
     brings_old: ClassVar[bool] = True
     #: whether a batch is of new and old samples by ``settings.replay.new_share``
     shares_batches: ClassVar[bool] = False
-    #: whether every task is trained on all that has ever arrived: an upper bound, and no budget
+    #: whether every task is trained on all that has ever arrived (an upper bound, and no budget)
     whole_history: ClassVar[bool] = False
     #: whether a memory of exemplars is kept and travels with the states
     keeps: ClassVar[bool] = False
     #: whether its exemplars are chosen on what the learner makes of samples
     by_features: ClassVar[bool] = False
-    #: whether exemplars keep the scores that they had: for learners that use them, and only them
+    #: whether exemplars keep the scores that they had (only for learners that use them)
     keeps_scores: ClassVar[bool] = False
 
     def __init__(self, options: Any, settings: Settings) -> None:
