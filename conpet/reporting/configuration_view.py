@@ -12,6 +12,7 @@ from conpet.reporting.ablation import flatten
 #: of a method: what its settings below say already, and how it is drawn
 _LEFT_OUT = ("settings.", "look.", "title")
 _NOTHING = ("", "null", "[]", "{}")
+_UNSAID = (*_NOTHING, "false")  # of what a method says of itself
 Pairs = list[tuple[str, str]]
 
 
@@ -37,7 +38,7 @@ def view(config: Mapping[str, Any]) -> ConfigurationView:
     for method, about in config.get("methods", {}).items():
         pairs = [(k.removeprefix("_."), v) for k, v in flatten({"_": about}).items()]
         differing[method] = [
-            (k, v) for k, v in pairs if v not in _NOTHING and not k.startswith(_LEFT_OUT)
+            (k, v) for k, v in pairs if v not in _UNSAID and not k.startswith(_LEFT_OUT)
         ]
     for key in dict.fromkeys(key for cell in flat.values() for key in cell):
         values = {name: cell[key] for name, cell in flat.items() if key in cell}

@@ -77,15 +77,14 @@ def write_page(results: Results, out: Path, about: About | None = None) -> Path:
         lstrip_blocks=True,
         undefined=StrictUndefined,
     )
-    texts = {name: (files("conpet.reporting") / "templates" / name).read_text(encoding="utf-8")
-             for name in ("page.css", "page.js")}  # fmt: skip
-    values = _values(results, about or About())
-    values |= {
-        "style": Markup(texts["page.css"]),
-        "script": Markup(texts["page.js"]),
-        # the browser runs this script and no other, whatever a title or a text may hold
-        "script_hash": base64.b64encode(hashlib.sha256(texts["page.js"].encode()).digest()).decode(),
-    }  # fmt: skip
+    style, script = (
+        (files("conpet.reporting") / "templates" / name).read_text(encoding="utf-8")
+        for name in ("page.css", "page.js")
+    )
+    # the browser runs this script and no other, whatever a title or a text may hold
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    values = {"style": Markup(style), "script": Markup(script), "script_hash": digest}
+    values |= _values(results, about or About())
     write_text(out, environment.get_template("page.html.j2").render(values) + "\n")
     return out
 

@@ -137,8 +137,8 @@ def unfinished(results: Results) -> list[str]:
     items = []
     for (dataset, model, method), runs in cells.items():
         seeds = ", ".join(str(run.key.seed) for run in runs)
-        where = f"{dataset}/{model}" if several else dataset
-        items.append(f"{results.name(method)} on {where} (seed {seeds})")
+        where = [results.name(dataset), *([results.name(model)] if several else [])]
+        items.append(f"{results.name(method)} on {', '.join(where)} (seed {seeds})")
     return [*items[:_NAMED], f"and {len(items) - _NAMED} more"] if len(items) > _NAMED else items
 
 

@@ -11,6 +11,11 @@ from conpet.reporting.numbers import DASH, PENDING
 from conpet.reporting.table import Table
 
 _NUMBER = re.compile(r"[<\[]?\s*[+\-−]?[\d.]")
+_SPREAD = " ± "
+#: columns that say what a row is about: they stay in sight when a table is scrolled sideways
+_KEYS = ("Method", "Claim")
+#: rows from which on a table is scrolled within the page
+_LONG = 30
 
 
 @dataclass(frozen=True)
@@ -55,12 +60,39 @@ class TableView:
             if numeric([row[column] for row in self.table.rows])
         )
 
+    @property
+    def key(self) -> int:
+        """The column that says what a row is about."""
+        names = [name for _, name in self.table.columns[: self.table.labels]]
+        return next((i for i, name in enumerate(names) if name in _KEYS), 0)
+
+    @property
+    def long(self) -> bool:
+        """Whether there are more rows than one sees at once."""
+        return len(self.table.rows) > _LONG
+
     @cached_property
     def starts(self) -> frozenset[int]:
         """The columns that begin a group, or come after one."""
         if not self.table.grouped:
             return frozenset()
         return frozenset(start for start, _, _ in self.table.groups() if start)
+
+    @cached_property
+    def _spreads(self) -> list[int]:
+        """How long the longest spread of each column is, in letters."""
+        every = [[cell.partition(_SPREAD)[2] for cell in row] for row in self.table.rows]
+        return [max(map(len, cells)) for cells in zip(*every, strict=True)]
+
+    def parts(self, row: int, column: int) -> tuple[str, int, str]:
+        """Return a cell in two parts with the digits to leave blank between them.
+
+        So means stand below means where some spreads have more digits than others.
+        """
+        mean, sign, spread = self.table.rows[row][column].partition(_SPREAD)
+        if not sign or column not in self.numbers:
+            return f"{mean}{sign}{spread}", 0, ""
+        return f"{mean}{sign}", min(2, self._spreads[column] - len(spread)), spread
 
     @property
     def legend(self) -> list[str]:

@@ -110,5 +110,5 @@ def pending(results: Results) -> str:
     if not items:
         return ""
     count = sum(not run.finished for run in results.runs)
-    are = "run is" if count == 1 else "runs are"
-    return f"{count} of {len(results.runs)} {are} pending: {'; '.join(items)}."
+    are = "is" if count == 1 else "are"
+    return f"{count} of {len(results.runs)} runs {are} pending: {'; '.join(items)}."
