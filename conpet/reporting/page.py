@@ -178,7 +178,9 @@ def _groups(results: Results, store: str) -> list[Group]:
                 f"Lines over the epochs of {len(run.tasks)} tasks: validation accuracy above, "
                 f"training loss below. {name}, seed {run.key.seed}."
             )
-            near.append((drill(results, run, texts, store), curves and _picture(curves, alt)))
+            near.append(
+                (drill(results, run, texts, store), _picture(curves, alt) if curves else None)
+            )
         found.append(
             Group(
                 f"{name} ({where})" if where else name,

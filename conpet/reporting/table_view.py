@@ -16,6 +16,8 @@ _SPREAD = " ± "
 _KEYS = ("Method", "Claim")
 #: rows from which on a table is scrolled within the page
 _LONG = 30
+#: letters from which on a row's name is broken into lines
+_WIDE = 36
 
 
 @dataclass(frozen=True)
@@ -65,6 +67,11 @@ class TableView:
         """The column that says what a row is about."""
         names = [name for _, name in self.table.columns[: self.table.labels]]
         return next((i for i, name in enumerate(names) if name in _KEYS), 0)
+
+    @property
+    def wide(self) -> bool:
+        """Whether some row's name is too long for one line."""
+        return any(len(row[self.key]) > _WIDE for row in self.table.rows)
 
     @property
     def long(self) -> bool:

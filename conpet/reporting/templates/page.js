@@ -87,8 +87,10 @@
   // a shadow at the edge past which there is more to scroll to
   function shaded(region) {
     const mark = () => {
-      const left = region.scrollWidth - region.clientWidth - region.scrollLeft;
-      region.classList.toggle("more", left > 1);
+      const right = region.scrollWidth - region.clientWidth - region.scrollLeft;
+      const below = region.scrollHeight - region.clientHeight - region.scrollTop;
+      region.classList.toggle("more", right > 1);
+      region.classList.toggle("below", below > 1);
     };
     region.addEventListener("scroll", mark, { passive: true });
     new ResizeObserver(mark).observe(region);
