@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.resources import files
@@ -77,6 +78,7 @@ def write_page(results: Results, out: Path, about: About | None = None) -> Path:
         lstrip_blocks=True,
         undefined=StrictUndefined,
     )
+    environment.filters["unbroken"] = _unbroken
     style, script = (
         (files("conpet.reporting") / "templates" / name).read_text(encoding="utf-8")
         for name in ("page.css", "page.js")
@@ -87,6 +89,11 @@ def write_page(results: Results, out: Path, about: About | None = None) -> Path:
     values |= _values(results, about or About())
     write_text(out, environment.get_template("page.html.j2").render(values) + "\n")
     return out
+
+
+def _unbroken(sentence: str) -> str:
+    """Return a sentence whose numbers no line is broken in."""
+    return re.sub(r"(?<=\d) (?=[±%])|(?<=±) (?=\d)", "\N{NO-BREAK SPACE}", sentence)
 
 
 def _values(results: Results, about: About) -> dict[str, Any]:

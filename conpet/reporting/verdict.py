@@ -98,8 +98,7 @@ def reached(results: Results, dataset: str, model: str, method: str, seeds: bool
     """
     runs = [run for run in results.of(dataset, model, method) if run.finished]
     mean, std, n = spread(run.summary["whole_accuracy"] for run in runs)
-    # a blank that no line is broken at
-    shown = f"{percent(mean, std)} %".replace(" ", "\N{NO-BREAK SPACE}")
+    shown = f"{percent(mean, std)} %"
     what = f"mean ± sd over {n} seeds" if n > 1 else "one seed"
     return f"{shown} ({what})" if seeds else shown
 

@@ -26,6 +26,7 @@ from conpet.reporting.predictions import Texts, read_predictions
 from conpet.reporting.provenance_view import data_hashes
 from conpet.reporting.questions import sections
 from conpet.reporting.tables import TABLES, tables_for
+from conpet.reporting.verdict import verdicts
 from conpet.run.reading import Training
 from tests.conftest import ROOT
 from tests.reporting.synthetic import build, cells
@@ -111,6 +112,13 @@ def test_the_verdict_then_the_table_then_a_section_per_question(page: str) -> No
     order += ["figure-pareto", "table-cost", "trust", "table-claims", "table-significance"]
     order += ["provenance", "hashes", "config", "workflow", "runs"]
     assert [one for one in ids if one in order] == order
+
+
+def test_no_line_is_broken_in_a_number(page: str, results: Results) -> None:
+    (verdict,) = verdicts(results)
+    said = re.findall(r'<p class="headline">(.*?)</p>', page)
+    assert [line.replace("\N{NO-BREAK SPACE}", " ") for line in said] == [verdict.headline]
+    assert said[0].count("\N{NO-BREAK SPACE}") == 3  # as in 76.65 ± 2.50 %
 
 
 def test_what_no_question_names_is_shown_all_the_same() -> None:
