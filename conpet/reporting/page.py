@@ -24,7 +24,7 @@ from conpet.reporting.questions import FIRST_FIGURE, FIRST_TABLE, HEADINGS, sect
 from conpet.reporting.table_parts import grid
 from conpet.reporting.table_view import TableView, view
 from conpet.reporting.tables import TABLES, tables_for
-from conpet.reporting.verdict import pending, place, reached, told, verdicts
+from conpet.reporting.verdict import Verdict, pending, place, reached, told, verdicts
 from conpet.temporary import scratch
 
 if TYPE_CHECKING:
@@ -98,7 +98,7 @@ def _unbroken(sentence: str) -> str:
 
 def _values(results: Results, about: About) -> dict[str, Any]:
     """Return what the template names."""
-    claims = found_claims(results)
+    claims, best = found_claims(results), verdicts(results)
     tables = {name: _table(results, name) for name in tables_for(results)}
     figures = {name: _figure(results, name, claims) for name in FIGURES}
     rules = read_rules(results.root / results.experiment / FILE)
@@ -111,13 +111,13 @@ def _values(results: Results, about: About) -> dict[str, Any]:
         "models": [results.name(m) for m in results.models],
         "methods": results.methods,
         "seeds": list(dict.fromkeys(run.key.seed for run in results.runs)),
-        "verdicts": verdicts(results),
+        "verdicts": best,
         "pending": pending(results),
         "first": (tables.get(FIRST_TABLE), figures.get(FIRST_FIGURE)),
         "sections": [
             (
                 question,
-                _answers(results, question.name, claims),
+                _answers(results, question.name, claims, best),
                 [figures[name] for name in question.figures],
                 [tables[name] for name in question.tables],
             )
@@ -134,10 +134,13 @@ def _values(results: Results, about: About) -> dict[str, Any]:
     }
 
 
-def _answers(results: Results, question: str, claims: Sequence[Claim]) -> list[str]:
-    """Return the sentences that a section begins with."""
+def _answers(
+    results: Results, question: str, claims: Sequence[Claim], best: Sequence[Verdict]
+) -> list[str]:
+    """Return the sentences that a section begins with; those of the verdict stand there already."""
+    above = {line for verdict in best for line in verdict.more}
     said = {
-        "best": lambda: _not_said_yet(results, claims),
+        "best": lambda: [line for line in told(results, claims) if line not in above],
         "forgets": lambda: [*answers.forgotten(results), *answers.found_tasks(results)],
         "cost": lambda: [*answers.spent(results), *_ended(answers.trained(results))],
         "trust": lambda: [
@@ -150,11 +153,6 @@ def _answers(results: Results, question: str, claims: Sequence[Claim]) -> list[s
 
 def _ended(sentence: str) -> list[str]:
     return [f"{sentence}."] if sentence else []
-
-
-def _not_said_yet(results: Results, claims: Sequence[Claim]) -> list[str]:
-    said = {line for verdict in verdicts(results) for line in verdict.more}
-    return [line for line in told(results, claims) if line not in said]
 
 
 def _table(results: Results, name: str) -> TableView:
