@@ -1,4 +1,4 @@
-"""An experiment at a glance: a line per method, what seeds and texts tell, and what to do next."""
+"""An experiment at a glance: a line per method, and what to do next."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from conpet.commands.description_text import columns
-from conpet.reporting.claims import FAILS, HOLDS, Claim, found_claims
 from conpet.reporting.collect import Results
 from conpet.reporting.cost import by_task
 from conpet.reporting.numbers import number, percent, spread, waiting
@@ -37,27 +36,6 @@ def glance(results: Results) -> list[str]:
         title = " ".join([results.name(method), *(name for name, shown in names if shown)])
         rows.append([title, *waiting(cells, not done)])
     return columns([_HEAD, *rows], 1)
-
-
-def told(results: Results) -> Iterator[str]:
-    """Yield a sentence for each pair of methods that is to be compared."""
-    several = len(results.datasets) > 1
-    for claim in found_claims(results):
-        plain = f"{results.name(claim.method)} above {results.name(claim.baseline)}"
-        if claim.claim == plain and claim.verdict:
-            where = f"{results.name(claim.dataset)}: " if several else ""
-            yield where + _sentence(results, claim)
-
-
-def _sentence(results: Results, claim: Claim) -> str:
-    ours, theirs = results.name(claim.method), results.name(claim.baseline)
-    size = percent(abs(claim.value), claim.std, 1)
-    if claim.verdict in (HOLDS, FAILS):
-        way = "above" if claim.value > 0 else "below"
-        return f"{ours} is {size} points {way} {theirs}: seeds and test texts agree."
-    way = "+" if claim.value > 0 else "−"
-    why = "one seed says nothing" if claim.seeds < 2 else "seeds or test texts do not agree"
-    return f"{ours} and {theirs} are not told apart ({way}{size} points): {why}."
 
 
 def following(results: Results, here: Path) -> Iterator[str]:

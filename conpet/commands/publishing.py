@@ -165,7 +165,8 @@ def show(
     config_dir: o.ConfigDir = o.CONFIG,
 ) -> None:
     """Print an experiment at a glance, and what to do next."""
-    from conpet.commands.glance import following, glance, told
+    from conpet.commands.glance import following, glance
+    from conpet.reporting.verdict import told
 
     wanted = o.one_of(name, experiment)
     matrix = matrix_of(None, wanted, config_dir, results)

@@ -112,15 +112,15 @@ def _claims(results: Results, dataset: str, model: str) -> Iterator[Claim]:
     methods = [m for m in results.methods if results.of(dataset, model, m)]
     named = list(pairs(results, dataset, model))
     for method, baseline in named:
-        yield _difference(results, dataset, model, method, baseline)
+        yield difference(results, dataset, model, method, baseline)
     for method, trained in surpassed(results, dataset, model):
         if (method, trained) not in named:
-            yield _difference(results, dataset, model, method, trained, what=" (trains nothing)")
+            yield difference(results, dataset, model, method, trained, what=" (trains nothing)")
     for rivals in _families(results, methods):
         method = best(results, dataset, model, rivals)
         for baseline, ahead in results.method(method).ahead.items():
             if baseline in methods:
-                yield _difference(results, dataset, model, method, baseline, ahead / 100)
+                yield difference(results, dataset, model, method, baseline, ahead / 100)
     for method in methods:
         if results.method(method).flat_cost:
             yield _growth(results, dataset, model, method)
@@ -135,7 +135,7 @@ def _families(results: Results, methods: Sequence[str]) -> list[list[str]]:
     return list(found.values())
 
 
-def _difference(
+def difference(
     results: Results,
     dataset: str,
     model: str,
@@ -144,6 +144,7 @@ def _difference(
     above: float = 0.0,
     what: str = "",
 ) -> Claim:
+    """Measure whether a method is above another one, by more than ``above``."""
     fact = comparison(results, dataset, model, method, baseline)
     value, std, n = fact["difference_mean"], fact["difference_std"], fact["seeds"]
     over_samples, over_seeds = (fact["low"], fact["high"]), t_interval(value, std, n)

@@ -30,6 +30,7 @@ class Drill:
     """What the page shows of one run."""
 
     key: str
+    seed: int
     status: str
     headline: str
     mlflow: str
@@ -57,6 +58,7 @@ def drill(results: Results, run: Run, texts: Texts, store: str = "") -> Drill:
     tracked = read_object(marker) if marker.is_file() else None
     return Drill(
         key=f"{'/'.join(run.key.cell)}/seed{run.key.seed}",
+        seed=run.key.seed,
         status="finished" if run.finished else "pending",
         headline=headline,
         mlflow=str(tracked["run_id"]) if tracked else "",

@@ -42,6 +42,22 @@ def number(value: float, digits: int = 1) -> str:
     return DASH if math.isnan(value) else _no_minus_zero(f"{value:,.{digits}f}")
 
 
+def duration(seconds: float) -> str:
+    """Show a length of time as one says it: 0.4 s, 42 s, 23 min 5 s, 5 h 2 min."""
+    if math.isnan(seconds):
+        return DASH
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    minutes, rest = divmod(whole, 60)
+    if minutes < 60:
+        return f"{minutes} min {rest} s" if rest else f"{minutes} min"
+    hours, minutes = divmod(round(seconds / 60), 60)
+    return f"{hours:,} h {minutes} min" if minutes else f"{hours:,} h"
+
+
 def _no_minus_zero(shown: str) -> str:
     return shown[1:] if shown.startswith("-") and not shown.strip("-0.,") else shown
 

@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 import base64
-import json
-from collections import Counter
-from collections.abc import Mapping
+import hashlib
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from conpet.files import write_text
+from conpet.reporting import answers, configuration_view, provenance_view
+from conpet.reporting.claims import Claim, found_claims
 from conpet.reporting.collect import Results
 from conpet.reporting.curves import epoch_curves
-from conpet.reporting.drill import TASK_COLUMNS, drill
+from conpet.reporting.drill import TASK_COLUMNS, Drill, drill
 from conpet.reporting.figures import FIGURES, write_figure
 from conpet.reporting.graph import FILE, draw, read_rules
 from conpet.reporting.predictions import Texts
-from conpet.reporting.table import machine
+from conpet.reporting.questions import FIRST_FIGURE, FIRST_TABLE, HEADINGS, sections
+from conpet.reporting.table_parts import grid
+from conpet.reporting.table_view import TableView, view
 from conpet.reporting.tables import TABLES, tables_for
+from conpet.reporting.verdict import Verdict, pending, place, reached, told, verdicts
 from conpet.temporary import scratch
 
 if TYPE_CHECKING:
@@ -41,15 +47,29 @@ class About:
 
 @dataclass(frozen=True)
 class Picture:
-    """A drawing as a page holds it: a data URI, and its width in points."""
+    """A drawing as a page holds it: a data URI, its width in points, and what it shows in words."""
 
     uri: str
     width: float
+    alt: str
+    name: str = ""
+    heading: str = ""
+
+
+@dataclass(frozen=True)
+class Group:
+    """All runs of one method on one dataset and model: a line on them, and each from near."""
+
+    name: str
+    accuracy: str
+    done: int
+    runs: list[tuple[Drill, Picture | None]]
 
 
 def write_page(results: Results, out: Path, about: About | None = None) -> Path:
-    """Write report.html: what was run, every table and figure, every run from near."""
+    """Write report.html: the verdict, a section per question, every run from near."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
+    from markupsafe import Markup
 
     environment = Environment(
         loader=PackageLoader("conpet.reporting"),
@@ -58,79 +78,132 @@ def write_page(results: Results, out: Path, about: About | None = None) -> Path:
         lstrip_blocks=True,
         undefined=StrictUndefined,
     )
-    values = _values(results, about or About())
+    environment.filters["unbroken"] = _unbroken
+    style, script = (
+        (files("conpet.reporting") / "templates" / name).read_text(encoding="utf-8")
+        for name in ("page.css", "page.js")
+    )
+    # the browser runs this script and no other, whatever a title or a text may hold
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    values = {"style": Markup(style), "script": Markup(script), "script_hash": digest}
+    values |= _values(results, about or About())
     write_text(out, environment.get_template("page.html.j2").render(values) + "\n")
     return out
 
 
+def _unbroken(sentence: str) -> str:
+    """Return a sentence whose numbers no line is broken in."""
+    return re.sub(r"(?<=\d) (?=[±%])|(?<=±) (?=\d)", "\N{NO-BREAK SPACE}", sentence)
+
+
 def _values(results: Results, about: About) -> dict[str, Any]:
     """Return what the template names."""
+    claims, best = found_claims(results), verdicts(results)
+    tables = {name: _table(results, name) for name in tables_for(results)}
+    figures = {name: _figure(results, name, claims) for name in FIGURES}
     rules = read_rules(results.root / results.experiment / FILE)
-    texts = Texts(results.root)
     return {
         "title": results.caption,
         "experiment": results.experiment,
         "finished": sum(run.finished for run in results.runs),
+        "runs": len(results.runs),
         "datasets": [results.name(d) for d in results.datasets],
         "models": [results.name(m) for m in results.models],
         "methods": results.methods,
         "seeds": list(dict.fromkeys(run.key.seed for run in results.runs)),
-        "what": _facts(results, about),
-        "hashes": data_hashes(results),
-        "config": json.dumps(about.config, indent=1, ensure_ascii=False) if about.config else "",
-        "tables": [TABLES[name][0](results) for name in tables_for(results)],
-        "figures": [
-            (name, meaning[:1].upper() + meaning[1:], _picture(make(results)))
-            for name, (make, meaning) in FIGURES.items()
+        "verdicts": best,
+        "pending": pending(results),
+        "first": (tables.get(FIRST_TABLE), figures.get(FIRST_FIGURE)),
+        "sections": [
+            (
+                question,
+                _answers(results, question.name, claims, best),
+                [figures[name] for name in question.figures],
+                [tables[name] for name in question.tables],
+            )
+            for question in sections(list(tables), list(figures))
         ],
-        "rules": _picture(draw(rules)) if rules else None,
+        "facts": provenance_view.facts(results, about.config_hash, about.commit),
+        "hashes": provenance_view.data_hashes(results),
+        "config": configuration_view.view(about.config) if about.config else None,
+        "rules": _picture(draw(rules), _rules_alt(len(rules))) if rules else None,
         "jobs": sum(rule.jobs for rule in rules),
         "store": about.store,
-        "runs": [
-            (drill(results, run, texts, about.store), _picture(epoch_curves(run)))
-            for run in results.runs
-        ],
+        "groups": _groups(results, about.store),
         "task_columns": TASK_COLUMNS,
     }
 
 
-def data_hashes(results: Results) -> dict[str, str]:
-    """Return the SHA-256 of the data, splits and model descriptions the runs stand on."""
-    paths: list[Path] = []
-    for dataset in results.datasets:
-        data = results.root / "data" / dataset
-        paths += [*data.glob("*/raw/manifest.json"), *data.glob("*/samples.parquet")]
-        paths += (results.root / results.experiment / dataset).glob("*.tasks.json")
-    paths += [results.root / "models" / model / "source.json" for model in results.models]
-    return results.hashes(paths)
+def _answers(
+    results: Results, question: str, claims: Sequence[Claim], best: Sequence[Verdict]
+) -> list[str]:
+    """Return the sentences that a section begins with; those of the verdict stand there already."""
+    above = {line for verdict in best for line in verdict.more}
+    said = {
+        "best": lambda: [line for line in told(results, claims) if line not in above],
+        "forgets": lambda: [*answers.forgotten(results), *answers.found_tasks(results)],
+        "cost": lambda: [*answers.spent(results), *_ended(answers.trained(results))],
+        "trust": lambda: [
+            answers.tested(claims),
+            answers.code(provenance_view.commits(results)),
+        ],
+    }
+    return [line for line in said.get(question, list)() if line]
 
 
-def _facts(results: Results, about: About) -> list[tuple[str, str]]:
-    here = machine()
-    timings = [t.timing for run in results.runs for t in run.trainings if t.timing]
-    seconds = sum(float(t.get("seconds", 0.0)) for t in timings)
-    counts = sorted({int(t["threads"]) for t in timings if "threads" in t})
-    computed = sorted({t.computed for run in results.runs for t in run.trainings} - {""})
-    commits = Counter(str(t["git_commit"]) for t in timings if t.get("git_commit"))
-    facts = [
-        ("Reported at commit", about.commit),
-        ("Trained at commit", ", ".join(f"{c} ({n} trainings)" for c, n in commits.most_common())),
-        ("Configuration (SHA-256)", about.config_hash),
-        ("Packages", ", ".join(f"{name} {v}" for name, v in here["packages"].items())),
-        ("Python, system", f"{here['python']}, {here['system']}"),
-        ("Reported on", f"{here['cpu']}, {here['cpus']} CPUs"),
-        ("Trained with", "; ".join(computed)),
-        ("Threads a training", ", ".join(str(n) for n in counts)),
-        ("Training time, all runs", f"{seconds / 3600:.2f} h" if timings else ""),
-    ]
-    return [(name, value) for name, value in facts if value]
+def _ended(sentence: str) -> list[str]:
+    return [f"{sentence}."] if sentence else []
 
 
-def _picture(figure: Figure | None) -> Picture | None:
-    if figure is None:
-        return None
+def _table(results: Results, name: str) -> TableView:
+    make, meaning = TABLES[name]
+    return view(make(results), results.caption, HEADINGS.get(name, _upper(meaning)))
+
+
+def _figure(results: Results, name: str, claims: Sequence[Claim]) -> Picture:
+    make, meaning = FIGURES[name]
+    alt = answers.alternative(results, name, meaning, claims)
+    return _picture(make(results), alt, name, _upper(meaning))
+
+
+def _upper(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+def _groups(results: Results, store: str) -> list[Group]:
+    texts = Texts(results.root)
+    found = []
+    for dataset, model, method, runs in grid(results):
+        where = place(results, dataset, model)
+        name = results.name(method)
+        near = []
+        for run in runs:
+            curves = epoch_curves(run)
+            alt = (
+                f"Lines over the epochs of {len(run.tasks)} tasks: validation accuracy above, "
+                f"training loss below. {name}, seed {run.key.seed}."
+            )
+            near.append(
+                (drill(results, run, texts, store), _picture(curves, alt) if curves else None)
+            )
+        found.append(
+            Group(
+                f"{name} ({where})" if where else name,
+                reached(results, dataset, model, method),
+                sum(run.finished for run in runs),
+                near,
+            )
+        )
+    return found
+
+
+def _rules_alt(count: int) -> str:
+    return f"{count} boxes, one per rule of the workflow, with arrows to what waits for it."
+
+
+def _picture(figure: Figure, alt: str, name: str = "", heading: str = "") -> Picture:
     with scratch() as folder:
         (path,) = write_figure(figure, folder / "figure", ["svg"], letters="none")
         # as an image an SVG runs no script, fetches nothing, and its ids clash with no other's
         uri = f"data:image/svg+xml;base64,{base64.b64encode(path.read_bytes()).decode()}"
-    return Picture(uri, 72 * figure.get_size_inches()[0])
+    return Picture(uri, 72 * figure.get_size_inches()[0], alt, name, heading)

@@ -12,6 +12,8 @@ from conpet.reporting.numbers import PENDING, percent, spread, waiting
 from conpet.reporting.told_apart import BySeed, told_apart
 from conpet.run.reading import Run
 
+_NAMED = 12  # methods that a note on what is pending names
+
 
 def grid(results: Results) -> Iterator[tuple[str, str, str, list[Run]]]:
     """Yield (dataset, model, method, runs of all seeds) in the matrix's order."""
@@ -125,24 +127,29 @@ def _of(results: Results, fact: Mapping[str, Any], metric: str) -> BySeed:
     return by_seed(runs, lambda run: run.summary.get(metric))
 
 
-def pending_note(results: Results) -> list[str]:
-    """Return the footnote on runs that are not finished, if there are any."""
-    unready = [run for run in results.runs if not run.finished]
-    if not unready:
-        return []
+def unfinished(results: Results) -> list[str]:
+    """Return the methods that wait for runs: where, and for which seeds."""
     cells: dict[tuple[str, str, str], list[Run]] = {}
-    for run in unready:
-        cells.setdefault(run.key.cell, []).append(run)
+    for run in results.runs:
+        if not run.finished:
+            cells.setdefault(run.key.cell, []).append(run)
     several = len(results.models) > 1
     items = []
     for (dataset, model, method), runs in cells.items():
         seeds = ", ".join(str(run.key.seed) for run in runs)
-        where = f"{dataset}/{model}" if several else dataset
-        items.append(f"{results.name(method)} on {where} (seed {seeds})")
-    more = f"; and {len(items) - 12} more" if len(items) > 12 else ""
+        where = [results.name(dataset), *([results.name(model)] if several else [])]
+        items.append(f"{results.name(method)} on {', '.join(where)} (seed {seeds})")
+    return [*items[:_NAMED], f"and {len(items) - _NAMED} more"] if len(items) > _NAMED else items
+
+
+def pending_note(results: Results) -> list[str]:
+    """Return the footnote on runs that are not finished, if there are any."""
+    count = sum(not run.finished for run in results.runs)
+    if not count:
+        return []
     return [
-        f"{PENDING} pending; where some seeds are there, the mean over these: {len(unready)} of "
-        f"{len(results.runs)} runs are not finished: {'; '.join(items[:12])}{more}."
+        f"{PENDING} pending; where some seeds are there, the mean over these: {count} of "
+        f"{len(results.runs)} runs are not finished: {'; '.join(unfinished(results))}."
     ]
 
 

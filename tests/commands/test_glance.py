@@ -10,12 +10,13 @@ from typing import Any
 import pytest
 
 from conpet.commands import main
-from conpet.commands.glance import glance, told
+from conpet.commands.glance import glance
 from conpet.data.samples import write_samples
 from conpet.data.schema import Mention, Sample
 from conpet.files import write_json
 from conpet.predicting.texts import as_sample, as_text
 from conpet.reporting.collect import Results, collect
+from conpet.reporting.verdict import told
 from tests.conftest import ROOT
 from tests.reporting.synthetic import build, cells, known
 

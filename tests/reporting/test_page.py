@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import re
 import shutil
 import subprocess
@@ -19,9 +21,12 @@ from conpet.reporting.collect import Results, collect
 from conpet.reporting.curves import epoch_curves
 from conpet.reporting.drill import TASK_COLUMNS, confusions, drill
 from conpet.reporting.figures import FIGURES
-from conpet.reporting.page import About, data_hashes, write_page
+from conpet.reporting.page import About, write_page
 from conpet.reporting.predictions import Texts, read_predictions
+from conpet.reporting.provenance_view import data_hashes
+from conpet.reporting.questions import sections
 from conpet.reporting.tables import TABLES, tables_for
+from conpet.reporting.verdict import verdicts
 from conpet.run.reading import Training
 from tests.conftest import ROOT
 from tests.reporting.synthetic import build, cells
@@ -44,10 +49,10 @@ class Page(HTMLParser):
         named = dict(attrs)
         self.ids += [str(named["id"])] if "id" in named else []
         self.addresses += [str(named[k]) for k in ("src", "href") if k in named]
-        if tag not in ("meta", "link", "img"):
+        if tag not in ("meta", "link", "img", "input"):
             self.open.append(tag)
-        if tag == "figure":
-            self._table = str(named.get("id", ""))
+        if str(named.get("id", "")).startswith("table-"):
+            self._table = str(named["id"])
         if "tbody" in self.open and tag in ("td", "th"):
             self.cells.setdefault(self._table, []).append("")
         if tag in ("b", "u"):
@@ -56,6 +61,8 @@ class Page(HTMLParser):
     def handle_endtag(self, tag: str) -> None:
         if tag in self.open:
             assert self.open.pop() == tag
+        if tag == "table":
+            self._table = ""
 
     def handle_data(self, data: str) -> None:
         if "tbody" in self.open and ("td" in self.open or "th" in self.open):
@@ -78,9 +85,54 @@ def test_self_contained(page: str) -> None:
     parsed = Page(page)
     assert parsed.open == []
     assert all(a.startswith(("data:", "#")) for a in parsed.addresses)
-    assert "<script" not in page
-    assert "@import" not in page
     assert len(parsed.ids) == len(set(parsed.ids))
+    style = page.partition("<style>")[2].partition("</style>")[0]
+    assert "url(" not in style
+    assert "@import" not in style
+    assert not re.findall(r"https?://", re.sub(r"data:image/svg\+xml;base64,[\w+/=]+", "", page))
+
+
+def test_only_its_own_script_runs(page: str) -> None:
+    (script,) = re.findall(r"<script>(.*?)</script>", page, re.DOTALL)
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    (policy,) = re.findall(r'Content-Security-Policy" content="([^"]+)"', page)
+    assert policy == (
+        "default-src 'none'; img-src data:; style-src 'unsafe-inline'; "
+        f"script-src 'sha256-{digest}'"
+    )
+    assert not re.search(r"fetch|XMLHttp|import|eval|innerHTML|localStorage", script)
+    assert not re.search(r"<[^>]+ on[a-z]+=", page)
+
+
+def test_the_verdict_then_the_table_then_a_section_per_question(page: str) -> None:
+    ids = [one for one in Page(page).ids if not one.startswith(("heading-", "caption-", "tasks-"))]
+    first = ["filter", "filtered", "verdict", "table-main", "figure-accuracy", "best"]
+    assert ids[: len(first)] == first
+    order = ["best", "table-curve", "forgets", "figure-heatmap", "table-forgetting", "cost"]
+    order += ["figure-pareto", "table-cost", "trust", "table-claims", "table-significance"]
+    order += ["provenance", "hashes", "config", "workflow", "runs"]
+    assert [one for one in ids if one in order] == order
+
+
+def test_no_line_is_broken_in_a_number(page: str, results: Results) -> None:
+    (verdict,) = verdicts(results)
+    said = re.findall(r'<p class="headline">(.*?)</p>', page)
+    assert [line.replace("\N{NO-BREAK SPACE}", " ") for line in said] == [verdict.headline]
+    assert said[0].count("\N{NO-BREAK SPACE}") == 3  # as in 76.65 ± 2.50 %
+
+
+def test_what_no_question_names_is_shown_all_the_same() -> None:
+    found = sections(["main", "claims", "new"], ["accuracy", "claims", "newer"])
+    shown = {question.name: (question.figures, question.tables) for question in found}
+    assert shown["trust"] == (("claims",), ("claims",))
+    assert shown["other"] == (("newer",), ("new",))
+    assert [question.name for question in found][-1] == "other"
+    assert "other" not in [one.name for one in sections(["main", "claims"], ["accuracy"])]
+
+
+def test_the_same_bytes(two: Results, tmp_path: Path) -> None:
+    one, again = (write_page(two, tmp_path / f"{name}.html") for name in ("one", "again"))
+    assert one.read_bytes() == again.read_bytes()
 
 
 def test_complete(page: str, results: Results) -> None:
@@ -156,9 +208,13 @@ def test_examples_are_of_the_confusion(results: Results) -> None:
 def test_unfinished_runs_are_pending(two: Results, tmp_path: Path) -> None:
     page = write_page(two, tmp_path / "report.html").read_text()
     assert "17 of 20 runs finished" in page
-    assert re.search(r"tacred/minilm/emr/seed200</code>\s*<span class=\"pending\">pending", page)
-    assert "2 of 3 tasks" in page
+    seed = r"<h4>Seed 200</h4>\s*<span class=\"pending\">pending</span>\s*"
+    where = r"[^/]*</summary>\s*<p class=\"muted\"><code>tacred/minilm/emr/seed200</code>"
+    assert re.search(rf"{seed}<span class=\"muted\">2 of 3 tasks</span>{where}", page)
     assert "0 of 3 tasks" in page
+    assert (
+        "3 of 20 runs are pending: EMR on demo (seed 100, 200); EMR on tacred (seed 200)." in page
+    )
 
 
 def test_links_and_mlflow_ids(tmp_path: Path) -> None:
@@ -224,6 +280,7 @@ def test_nothing_run_yet(tmp_path: Path) -> None:
     nothing = collect("demo", tmp_path, cells(methods=("emr",), n_tasks=2))
     page = write_page(nothing, tmp_path / "report.html").read_text()
     assert "0 of 3 runs finished" in page
+    assert "No method to be ranked has finished a run yet." in page
 
 
 def test_commit_outside_git(tmp_path: Path) -> None:

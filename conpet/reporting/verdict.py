@@ -1,0 +1,113 @@
+"""What an experiment says, in sentences: the best method, what is told apart, what is pending."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+from conpet.reporting.claims import FAILS, HOLDS, Claim, difference, found_claims
+from conpet.reporting.collect import Results
+from conpet.reporting.numbers import percent, spread
+from conpet.reporting.significance import finished_mean
+from conpet.reporting.table_parts import unfinished
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What is best on one dataset and model: a headline, and sentences that qualify it.
+
+    ``where`` names them where an experiment has several.
+    """
+
+    where: str
+    headline: str
+    more: list[str] = field(default_factory=list)
+
+
+def told(results: Results, found: Iterable[Claim] | None = None) -> Iterator[str]:
+    """Yield a sentence for each pair of methods that is to be compared.
+
+    Args:
+        found: the claims, where they are measured already.
+    """
+    several = len(results.datasets) > 1
+    for claim in found_claims(results) if found is None else found:
+        plain = f"{results.name(claim.method)} above {results.name(claim.baseline)}"
+        if claim.claim == plain and claim.verdict:
+            where = f"{results.name(claim.dataset)}: " if several else ""
+            yield where + _sentence(results, claim)
+
+
+def _sentence(results: Results, claim: Claim) -> str:
+    ours, theirs = results.name(claim.method), results.name(claim.baseline)
+    size = percent(abs(claim.value), claim.std, 1)
+    if claim.verdict in (HOLDS, FAILS):
+        way = "above" if claim.value > 0 else "below"
+        return f"{ours} is {size} points {way} {theirs}: seeds and test texts agree."
+    way = "+" if claim.value > 0 else "−"
+    why = "one seed says nothing" if claim.seeds < 2 else "seeds or test texts do not agree"
+    return f"{ours} and {theirs} are not told apart ({way}{size} points): {why}."
+
+
+def verdicts(results: Results) -> list[Verdict]:
+    """Return what is best on each dataset and model; nothing of one where nothing has finished."""
+    places = dict.fromkeys(run.key.cell[:2] for run in results.runs)
+    found = (_verdict(results, dataset, model) for dataset, model in places)
+    return [verdict for verdict in found if verdict]
+
+
+def place(results: Results, dataset: str, model: str) -> str:
+    """Return the names of a dataset and model, each where there are several; '' of the only one."""
+    names = [results.name(dataset)] if len(results.datasets) > 1 else []
+    return ", ".join([*names, *([results.name(model)] if len(results.models) > 1 else [])])
+
+
+def ranking(results: Results, dataset: str, model: str, bounds: bool = False) -> list[str]:
+    """Return the methods that have finished runs, by mean whole accuracy, or the upper bounds."""
+    runs = {m: results.of(dataset, model, m) for m in results.methods if results.bound(m) == bounds}
+    means = {m: finished_mean(found) for m, found in runs.items()}
+    return sorted((m for m in means if means[m] == means[m]), key=lambda m: -means[m])
+
+
+def _verdict(results: Results, dataset: str, model: str) -> Verdict | None:
+    order, bounds = (ranking(results, dataset, model, bounds) for bounds in (False, True))
+    if not order:
+        return None
+    claim = difference(results, dataset, model, order[0], order[1]) if len(order) > 1 else None
+    first = results.name(order[0])
+    way = (
+        f"{first} is the most accurate method"
+        if claim and claim.verdict == HOLDS
+        else f"{first} has the highest mean accuracy"
+    )
+    more = [_sentence(results, claim)] if claim and claim.verdict else []
+    more += [
+        f"{results.name(bound)}, trained on the whole history at every task, comes to "
+        f"{reached(results, dataset, model, bound)}."
+        for bound in bounds[:1]
+    ]
+    shown = reached(results, dataset, model, order[0], seeds=True)
+    return Verdict(place(results, dataset, model), f"{way}: {shown}.", more)
+
+
+def reached(results: Results, dataset: str, model: str, method: str, seeds: bool = False) -> str:
+    """Return a method's whole accuracy, mean ± sd over its finished seeds, and how many these are.
+
+    Args:
+        seeds: whether to say what the numbers are over.
+    """
+    runs = [run for run in results.of(dataset, model, method) if run.finished]
+    mean, std, n = spread(run.summary["whole_accuracy"] for run in runs)
+    shown = f"{percent(mean, std)} %"
+    what = f"mean ± sd over {n} seeds" if n > 1 else "one seed"
+    return f"{shown} ({what})" if seeds else shown
+
+
+def pending(results: Results) -> str:
+    """Return a sentence on the runs that are not finished; '' where all are."""
+    items = unfinished(results)
+    if not items:
+        return ""
+    count = sum(not run.finished for run in results.runs)
+    are = "is" if count == 1 else "are"
+    return f"{count} of {len(results.runs)} runs {are} pending: {'; '.join(items)}."

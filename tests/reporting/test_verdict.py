@@ -1,0 +1,171 @@
+"""The verdict and the answers: from the numbers, and no more than they say."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from shutil import rmtree
+
+import pytest
+
+from conpet.reporting import answers
+from conpet.reporting.claims import FAILS, HOLDS, OPEN, difference, found_claims
+from conpet.reporting.collect import Results, collect
+from conpet.reporting.cost import by_task
+from conpet.reporting.numbers import duration, percent, spread
+from conpet.reporting.table_view import numeric, view
+from conpet.reporting.tables import TABLES
+from conpet.reporting.verdict import pending, ranking, told, verdicts
+from tests.reporting.synthetic import build, cells, known
+
+pytestmark = pytest.mark.slow
+
+
+def _mean(results: Results, method: str, metric: str = "whole_accuracy") -> str:
+    runs = results.of("demo", "minilm", method)
+    return percent(*spread(run.summary[metric] for run in runs)[:2])
+
+
+def test_the_best_is_the_highest_that_is_no_bound(results: Results) -> None:
+    (verdict,) = verdicts(results)
+    order = ranking(results, "demo", "minilm")
+    assert "joint" not in order
+    means = [spread(r.summary["whole_accuracy"] for r in results.of("demo", "minilm", m))[0]
+             for m in order]  # fmt: skip
+    assert means == sorted(means, reverse=True)
+    best = results.name(order[0])
+    assert verdict.headline.startswith(best)
+    assert _mean(results, order[0]) in verdict.headline
+    assert verdict.headline.endswith("(mean ± sd over 3 seeds).")
+    assert verdict.more[-1].startswith("Joint (upper bound), trained on the whole history")
+    assert verdict.where == ""
+
+
+@pytest.mark.parametrize("method", ["finetune", "static_emr"])
+def test_best_is_said_only_where_seeds_and_texts_tell(results: Results, method: str) -> None:
+    pair = results.only(["emr", method])
+    (verdict,) = verdicts(pair)
+    first, second = ranking(pair, "demo", "minilm")
+    holds = difference(pair, "demo", "minilm", first, second).verdict == HOLDS
+    assert ("is the most accurate method" in verdict.headline) == holds
+    assert ("has the highest mean accuracy" in verdict.headline) == (not holds)
+    assert ("are not told apart" in verdict.more[0]) == (not holds)
+    assert (method == "finetune") <= holds
+
+
+def test_one_method_and_one_seed(tmp_path: Path) -> None:
+    results = build(tmp_path, cells(methods=("emr",), seeds=(100,), n_tasks=2), per_class=2)
+    (verdict,) = verdicts(results)
+    assert verdict.headline.endswith("(one seed).")
+    assert verdict.more == []
+    assert pending(results) == ""
+
+
+def test_datasets_are_named_where_there_are_several(two: Results) -> None:
+    assert [verdict.where for verdict in verdicts(two)] == ["demo", "tacred"]
+    assert pending(two) == (
+        "3 of 20 runs are pending: EMR on demo (seed 100, 200); EMR on tacred (seed 200)."
+    )
+
+
+def test_what_has_not_run_has_no_verdict(tmp_path: Path) -> None:
+    matrix = cells(methods=("emr", "joint"), seeds=(100,), n_tasks=2)
+    build(tmp_path, matrix, per_class=2)
+    rmtree(tmp_path / "demo/demo/minilm/emr")
+    results = collect("demo", tmp_path, matrix, **known())
+    assert verdicts(results) == []
+    assert pending(results) == "1 of 2 runs is pending: EMR on demo (seed 100)."
+
+
+def test_claims_measured_once_say_the_same(results: Results) -> None:
+    assert list(told(results, found_claims(results))) == list(told(results))
+    assert list(told(results, [])) == []
+
+
+def test_who_forgets(results: Results) -> None:
+    (said,) = answers.forgotten(results)
+    assert f"Fine-tuning most ({_mean(results, 'finetune', 'forgetting')} points)" in said
+    least = min(
+        ranking(results, "demo", "minilm"),
+        key=lambda m: spread(r.summary["forgetting"] for r in results.of("demo", "minilm", m))[0],
+    )
+    assert said.startswith(f"{results.name(least)} forgets least")
+    best = ranking(results, "demo", "minilm")[0]
+    ends = [run.metrics[-1]["task_accuracy"] for run in results.of("demo", "minilm", best)]
+    means = [sum(task) / len(ends) for task in zip(*ends, strict=True)]
+    assert f"ends weakest on task {means.index(min(means)) + 1} (" in said
+
+
+def test_what_it_costs(results: Results) -> None:
+    (said,) = answers.spent(results)
+    samples = {
+        m: spread(by_task(results.of("demo", "minilm", m), "samples"))[0] for m in results.methods
+    }
+    most = max(samples, key=lambda m: samples[m])
+    assert said.startswith(
+        f"Fewest samples trained on per task: Fine-tuning, {samples['finetune']:,.0f}; "
+        f"most: {results.name(most)}, {samples[most]:,.0f}. "
+    )
+    assert answers.trained(results).endswith(
+        f"{sum(len(run.trainings) for run in results.runs)} trainings"
+    )
+
+
+def test_which_claims_hold(results: Results) -> None:
+    claim = found_claims(results)[0]
+    four = [replace(claim, verdict=verdict) for verdict in (HOLDS, HOLDS, FAILS, OPEN, "")]
+    assert answers.tested(four) == (
+        "Of 4 claims measured, 2 hold, 1 does not hold and 1 is undecided."
+    )
+    assert answers.tested(four[:1]) == "Of 1 claim measured, 1 holds."
+    assert answers.tested([]) == ""
+
+
+def test_changes_not_committed_are_said() -> None:
+    assert answers.code({"a": 3}) == "All trainings are of one commit."
+    assert answers.code({"a": 3, "a + changes": 1, "b": 2}) == (
+        "The trainings are of 2 commits, 1 of 6 with changes not committed."
+    )
+    assert answers.code({}) == ""
+
+
+def test_a_figure_without_numbers_of_its_own_is_described(results: Results) -> None:
+    said = answers.alternative(results, "newest", "dots by day", [])
+    assert said == "Drawing of dots by day (5 methods on demo)."
+
+
+@pytest.mark.parametrize(
+    ("seconds", "shown"),
+    [
+        (0.04, "0.0 s"), (1.26, "1.3 s"), (42.4, "42 s"), (59.7, "1 min"), (144, "2 min 24 s"),
+        (3599.6, "1 h"), (18720, "5 h 12 min"), (36e6, "10,000 h"), (float("nan"), "–"),
+    ],
+)  # fmt: skip
+def test_times_are_said_in_units_that_fit(seconds: float, shown: str) -> None:
+    assert duration(seconds) == shown
+
+
+def test_columns_of_numbers() -> None:
+    assert numeric(["1", "–", "…", "", "-1.5 ± 2", "[+1.00, -2.00]", "< 0.001", "0.95 ×", "−3"])
+    assert not numeric(["1", "holds"])
+
+
+def test_a_table_on_the_page(two: Results) -> None:
+    shown = view(TABLES["main"][0](two), two.caption, "Heading")
+    top, below = shown.heads
+    assert [(head.text, head.across, head.down) for head in top] == [
+        ("Method", 1, 2), ("demo", 5, 1), ("tacred", 5, 1), ("Seeds", 1, 2),
+    ]  # fmt: skip
+    assert sorted(h.column for h in [*top, *below] if h.column is not None) == list(range(12))
+    assert shown.caption.startswith("Accuracy (%)")
+    assert shown.key == 0
+    assert view(TABLES["curve"][0](two), "", "").key == 1  # the dataset comes before the method
+
+
+def test_means_stand_below_means(results: Results) -> None:
+    table = TABLES["forgetting"][0](results)
+    rows = [["a", "1.00 ± 2.00", "x"], ["b", "10.00 ± 12.00", "x"], ["c", "…", "x"]]
+    shown = view(replace(table, rows=rows, columns=table.columns[:3]), "", "")
+    assert shown.parts(0, 1) == ("1.00 ± ", 1, "2.00")
+    assert shown.parts(1, 1) == ("10.00 ± ", 0, "12.00")
+    assert shown.parts(2, 1) == ("…", 0, "")
