@@ -43,9 +43,10 @@ class Calibration(Strict):
     """What was measured on validation samples of all tasks seen.
 
     ``accuracy`` is the share of them that is right. ``temperature`` divides the scores before the
-    softmax (Guo et al. 2017, arXiv 1706.04599), ``nll`` and ``ece`` (15 bins) are before and after
-    it. ``threshold`` is the confidence that ``kept`` of them reach. ``auroc`` says how well
-    confidence tells the test samples from texts of no class, where the data have such texts.
+    softmax (Guo et al. 2017, arXiv 1706.04599, with Platt's targets), ``nll`` and ``ece`` (15
+    bins) are before and after it. ``threshold`` is the confidence that ``kept`` of them reach.
+    ``auroc`` says how well confidence tells the test samples from texts of no class, where the
+    data have such texts.
     """
 
     samples: int

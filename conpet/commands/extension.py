@@ -18,10 +18,13 @@ from conpet.config.plain_yaml import editor
 from conpet.config.raw import RawFile
 from conpet.config.strict import choose, validate, within
 from conpet.data import readers
+from conpet.data.duplicates import drop_duplicates, identity, near_identity
+from conpet.data.readers import table
 from conpet.data.report import Report
 from conpet.data.schema import Sample
 from conpet.data.shortage import remedy, shortages, untrainable
 from conpet.data.split import split_samples
+from conpet.data.steps import earlier
 from conpet.data.twins import twins
 from conpet.errors import UserError
 from conpet.files import read_json, sha256, write_text
@@ -64,9 +67,9 @@ def extend(
         raise UserError(f"{file}: no such file")
     report = report or Report()
     form = format or _FORMATS[data.kind]
-    if options is None and data.kind == "fields" and form == data.format:
-        options = {key: value for key, value in data.options.items() if key != "task"}
     raw = validate(RawFile, {"name": file.name}, str(file))
+    if options is None and form == data.format:
+        options = _as_before(data.options, file, raw) if form == "table" else {}
     samples = readers.read(form, file.parent, [raw], options or {}, report)
     classes = list(dict.fromkeys(s.label for s in samples))
     taken = _taken(data, results / "data" / dataset)
@@ -74,6 +77,8 @@ def extend(
         _refuse_old(classes, taken, file)
     if alike := twins([*sorted(taken), *classes]):
         report.note("names", alike)
+    if data.duplicates != "keep":
+        samples = _first_of_each(samples, data, results / "data" / dataset, report)
     scheme = "official" if any(s.split for s in samples) else "per_class"
     # what the dataset's own split says beside that holds for the new task too
     said = {**data.split.model_dump(exclude_defaults=True), "scheme": scheme}
@@ -87,6 +92,26 @@ def extend(
         entry["shared"] = True
     _append(path, entry, _yaml_of(experiment, config_dir) if experiment else "")
     return classes
+
+
+def _as_before(options: dict[str, Any], file: Path, raw: RawFile) -> dict[str, Any]:
+    """Return as much of a dataset's own options as a new file has columns for.
+
+    A column that says train, valid and test is followed wherever it is there: else rows that are
+    marked as test would be trained on.
+    """
+    said = {key: value for key, value in options.items() if key != "task"}
+    columns = {key: value for key, value in said.items() if key in ("split", "id")}
+    form = {key: value for key, value in said.items() if key not in ("text", "label")}
+    for tried in (said, _without(said, "id"), _without(said, "split", "id"), form, columns,
+                  _without(columns, "id")):  # fmt: skip
+        if table.fits(file.parent, raw, validate(table.Options, tried, "options")):
+            return tried
+    return {}
+
+
+def _without(options: dict[str, Any], *names: str) -> dict[str, Any]:
+    return {key: value for key, value in options.items() if key not in names}
 
 
 def _entry(
@@ -130,6 +155,8 @@ def _taken(data: Dataset, results: Path) -> set[str]:
         if isinstance(source, Source) and source.classes:
             taken |= set(source.classes)
             continue
+        said = data.renaming(part)
+        taken |= {said["prefix"] + name for name in said["labels"].values()}
         prepared = results / part / "prepare.json"
         if prepared.is_file():
             known = read_json(prepared)
@@ -137,6 +164,16 @@ def _taken(data: Dataset, results: Path) -> set[str]:
                 raise UserError(f"{prepared}: says no labels: delete it and make it again")
             taken |= set(known["labels"])
     return taken
+
+
+def _first_of_each(
+    samples: list[Sample], data: Dataset, results: Path, report: Report
+) -> list[Sample]:
+    """Return the samples that will be left once those of the parts that are prepared are known."""
+    alike = near_identity if data.duplicates == "drop_near" else identity
+    paths = [results / part / "samples.parquet" for part in data.parts()]
+    before = earlier([path for path in paths if path.is_file()], alike)
+    return drop_duplicates(samples, report, alike, before)
 
 
 def _refuse_old(classes: list[str], taken: set[str], file: Path) -> None:
@@ -158,7 +195,7 @@ def _check_size(
     if few := [name for name in classes if name not in learnt]:
         size = labels.count(few[0])
         raise UserError(
-            f"class {few[0]}: {size} sample{'s'[: size > 1]}, none to train on: {remedy(partition)}"
+            f"class {few[0]}: {size} sample{'s'[: size != 1]}, none to train on: {remedy(partition)}"
         )
     if untrainable([task], partition):
         raise UserError(f"no validation sample in the new task: {remedy(partition)}")

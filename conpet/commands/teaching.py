@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -48,7 +49,8 @@ def teach_file(
         options = {"text": fields, **options}
     samples = readers.read("table", file.parent, [raw], options, report)
     start = time.process_time()
-    new = predictor.teach([as_text(s) for s in samples], [s.label for s in samples])
+    with warnings.catch_warnings(action="ignore"):  # told below, with the places
+        new = predictor.teach([as_text(s) for s in samples], [s.label for s in samples])
     spent = time.process_time() - start
     predictor.save(out)
     for reason, dropped in report.as_dict()["dropped"].items():

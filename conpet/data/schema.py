@@ -6,7 +6,25 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from conpet.errors import UserError
+
 ROLES = ("head", "tail", "entity")
+#: what a learner says of a text that it gives no class
+NONE = "none of the seen classes"
+
+
+def own_name(label: str, place: str) -> str:
+    """Return a class name, which is not what a learner says of a text of no class.
+
+    Raises:
+        UserError: it is.
+    """
+    if label == NONE:
+        raise UserError(
+            f"{place}: {label!r} is what is said of a text below a threshold: "
+            "call the class otherwise"
+        )
+    return label
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,7 @@ from conpet.data.duplicates import (
 )
 from conpet.data.report import Report
 from conpet.data.samples import read_samples, write_samples
-from conpet.data.schema import Sample
+from conpet.data.schema import Sample, own_name
 from conpet.data.shortage import shortages, untestable, untrainable
 from conpet.data.sources import fetch_files, read_manifest
 from conpet.data.split import split_samples
@@ -87,7 +87,7 @@ def prepare(
             for sample in others:
                 found.drop("class that the task does not have", sample.id)
             samples = [s for s in samples if s.label in about.classes]
-        samples = drop_duplicates(samples, found, alike, _earlier(before, alike))
+        samples = drop_duplicates(samples, found, alike, earlier(before, alike))
     labels = Counter(s.label for s in samples)
     write_samples(out, samples)
     counts = {"samples": len(samples), "labels": dict(sorted(labels.items()))}
@@ -95,7 +95,7 @@ def prepare(
     write_json(report, {**told, **counts, **found.as_dict()})
 
 
-def _earlier(before: Sequence[Path], alike: Identity) -> set[str]:
+def earlier(before: Sequence[Path], alike: Identity) -> set[str]:
     """Return the texts of earlier parts, also those that had several labels and are in none."""
     found: set[str] = set()
     for path in before:
@@ -120,6 +120,8 @@ def rename(samples: list[Sample], labels: Mapping[str, str], prefix: str) -> lis
     if absent := [name for name in labels if name not in found]:
         known = ", ".join(sorted(found)[:_NAMED])
         raise UserError(f"labels: {absent[0]!r}: no sample has it: the labels are {known}")
+    for old, new in labels.items():
+        own_name(new, f"labels: {old!r}")
     if not labels and not prefix:
         return samples
     return [replace(s, label=prefix + labels.get(s.label, s.label)) for s in samples]

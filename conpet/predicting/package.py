@@ -146,7 +146,8 @@ def measure(predictor: Predictor, stream: Stream, outside: Sequence[str]) -> Cal
         probabilities = np.exp(calibration.log_probabilities(asked, of_class, temperature))
         return probabilities[np.arange(len(probabilities)), asked.labels()]
 
-    threshold = round(calibration.threshold_for(confidence(said)), 6)
+    # as it is: rounded up, it would refuse those that it is to let through
+    threshold = calibration.threshold_for(confidence(said))
     found: dict[str, Any] = {}
     if outside:
         inside = confidence(predictor.ask(stream, stream.of("test", tasks)))

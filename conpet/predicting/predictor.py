@@ -14,6 +14,7 @@ import numpy as np
 from conpet.card import CARD_FILE, Card, check_current, check_files, read_card
 from conpet.config.settings import Compute
 from conpet.data.classes import arrival, columns, first_task
+from conpet.data.schema import NONE
 from conpet.data.stream import Stream
 from conpet.data.template import vocabulary
 from conpet.data.tokenizer import open_tokenizer
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
 
 CHUNK = 2048  # texts tokenised and scored at a time: bounds memory, however many are asked
 Text = str | Mapping[str, str]
-NONE = "none of the seen classes"
 
 #: a pass keeps its batch in the model, and threads and algorithms are the whole process's: a
 #: server's threads, and learners side by side, take turns
@@ -198,7 +198,7 @@ class Predictor:
         stream = as_stream(texts, self.about, self._tokenizer, self._vocabulary, first)
         return stream, np.arange(len(texts))
 
-    def predict(self, texts: Sequence[Text], threshold: float | bool = False) -> Predictions:
+    def predict(self, texts: Sequence[Text], threshold: float | bool | None = None) -> Predictions:
         """Classify texts among all classes seen.
 
         Args:
@@ -206,7 +206,7 @@ class Predictor:
                 was trained on relations or entities; of texts of several fields, mappings of
                 their names.
             threshold: confidence below which a text is given none of the classes; True takes
-                the one found on validation data.
+                the one found on validation data, None none.
 
         Raises:
             UserError: a text is empty or not marked as it should be: its number and why.
@@ -230,10 +230,10 @@ class Predictor:
         temperature = calibration.temperature if calibration else 1.0
         return np.exp(log_probabilities(found, self.columns, temperature))
 
-    def _threshold(self, wanted: float | bool) -> float:
-        if wanted is False:
+    def _threshold(self, wanted: float | bool | None) -> float:
+        if wanted is None or (isinstance(wanted, bool | np.bool_) and not wanted):
             return 0.0
-        if wanted is True:
+        if isinstance(wanted, bool | np.bool_):
             if self.about.calibration is None:
                 raise UserError("threshold: the package has no calibration: give a number")
             return self.about.calibration.threshold

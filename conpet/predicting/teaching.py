@@ -8,6 +8,7 @@ the new texts weigh.
 from __future__ import annotations
 
 import shutil
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,8 @@ from typing import Any
 import numpy as np
 
 from conpet.card import CARD_FILE, digests
+from conpet.data.schema import own_name
+from conpet.data.twins import twins
 from conpet.errors import UserError
 from conpet.files import atomic_folder, write_json
 from conpet.heads.base import Fitted, Measured
@@ -48,6 +51,7 @@ def teach(predictor: Predictor, texts: Sequence[str], labels: Sequence[str]) -> 
     for number, label in enumerate(labels, start=1):
         if not isinstance(label, str) or not label.strip():
             raise UserError(f"label {number}: {label!r} is no class name: give one")
+    labels = [own_name(label.strip(), f"label {n}") for n, label in enumerate(labels, start=1)]
     stream, indices = predictor.samples(texts)
     learner.stream = stream
     with computing(predictor.compute):
@@ -64,7 +68,22 @@ def teach(predictor: Predictor, texts: Sequence[str], labels: Sequence[str]) -> 
     if new:
         update |= {"task": about.task + 1, "classes": [*about.classes, new]}
     predictor.describe(about.model_copy(update=update))
+    _warn(predictor.classes, texts, labels)
     return new
+
+
+def _warn(classes: list[str], texts: list[Any], labels: list[str]) -> None:
+    """Warn of class names that look alike, and of a text with two of them."""
+    if alike := twins(classes):
+        warnings.warn(alike, stacklevel=4)
+    of_text: dict[str, set[str]] = {}
+    for text, label in zip(texts, labels, strict=True):
+        of_text.setdefault(str(text), set()).add(label)
+    if several := [sorted(found) for found in of_text.values() if len(found) > 1]:
+        named = ", ".join(several[0])
+        warnings.warn(
+            f"{len(several)} texts have several labels ({named}): each counts", stacklevel=4
+        )
 
 
 def _fitted(learner: Learner) -> tuple[Classifier, Fitted]:

@@ -10,6 +10,8 @@ import pytest
 from conpet.commands import main
 from conpet.commands.checks import open_experiment
 from conpet.config.strict import read_yaml
+from conpet.data.samples import write_samples
+from conpet.data.schema import Sample
 from conpet.errors import UserError
 from conpet.files import read_json, write_json
 from tests.chain import Chain, write_yaml
@@ -120,6 +122,57 @@ def test_a_split_of_the_file_is_kept_whatever_the_dataset_has(chain: Chain) -> N
         dataset="topics")  # fmt: skip
     partition = open_experiment(mine, chain.config).datasets["topics"].partition("add1")
     assert partition.scheme == "official"
+
+
+def test_a_column_of_splits_is_followed_as_in_the_dataset(chain: Chain) -> None:
+    parts = ["train"] * 6 + ["valid"] * 2 + ["test"] * 4
+    rows = [f"w{i} {name},{name},{parts[i]}\n" for name in ("one", "two") for i in range(12)]
+    (chain.folder / "own.csv").write_text("words,name,part\n" + "".join(rows))
+    mine, new = chain.folder / "mine.yaml", chain.folder / "a.csv"
+    options = {"text": "words", "label": "name", "split": "part"}
+    data = {"files": ["own.csv"], "options": options, "order": {"seed": 1, "tasks": 2}}
+    write_yaml(mine, {
+        "title": "Mine", "datasets": {"topics": data}, "models": ["tiny"], "methods": ["finetune"],
+    })  # fmt: skip
+    for columns, expected in (
+        ("words,name,part", options),
+        ("text,label,part", {"split": "part"}),
+        ("words,name,more", {"text": "words", "label": "name"}),
+        ("text,label,more", {}),
+    ):
+        new.write_text(columns + "\n" + "".join(rows).replace("one", "late").replace("two", "new"))
+        run(chain, str(new), "--experiment", str(mine), dataset="topics")
+        (entry,) = read_yaml(chain.config / "additions/topics.yaml")["additions"]
+        assert entry["options"] == expected
+        scheme = "official" if "split" in expected else "per_class"
+        assert open_experiment(str(mine), chain.config).datasets["topics"].partition(
+            "add1"
+        ).scheme == scheme  # fmt: skip
+        (chain.config / "additions/topics.yaml").unlink()
+
+
+def test_a_class_that_labels_make_is_of_the_stream(chain: Chain) -> None:
+    data = {"files": ["tiny.csv"], "labels": {"w0": "late0"}}
+    mine = chain.folder / "mine.yaml"
+    write_yaml(mine, {
+        "title": "Mine", "datasets": {"topics": data}, "models": ["tiny"], "methods": ["finetune"],
+    })  # fmt: skip
+    (chain.folder / "a.csv").write_text(ROWS)
+    line = stopped(chain, str(chain.folder / "a.csv"), "--experiment", str(mine), dataset="topics")
+    assert "class late0: the stream has it" in line
+
+
+def test_texts_that_duplicates_drop_are_none_to_learn_from(chain: Chain) -> None:
+    mine = chain.folder / "mine.yaml"
+    data = {"files": ["tiny.csv"], "duplicates": "drop"}
+    write_yaml(mine, {
+        "title": "Mine", "datasets": {"topics": data}, "models": ["tiny"], "methods": ["finetune"],
+    })  # fmt: skip
+    samples = [Sample(f"b{i}", f"w{i} a", "old") for i in range(0, 20, 2)]
+    write_samples(chain.results / "data/topics/base/samples.parquet", samples)
+    (chain.folder / "a.csv").write_text(ROWS)
+    line = stopped(chain, str(chain.folder / "a.csv"), "--experiment", str(mine), dataset="topics")
+    assert "'late0' has no sample in the data" in line
 
 
 NAMES = ["25921e05", "null", "yes", "1_000", "0777", "2024-01-02", "~", "a: b", "# x", "it's", "ü"]

@@ -15,6 +15,7 @@ import pytest
 import torch
 
 import conpet
+from conpet.data.schema import NONE
 from conpet.errors import UserError
 from tests.chain import Chain
 from tests.predicting.conftest import Packaged
@@ -113,3 +114,26 @@ def test_labels_are_several_and_a_threshold_is_a_number(run: Path, fitted: Path)
         conpet.load(fitted).teach(["it is", "is it"], "ab")  # type: ignore[arg-type]
     with pytest.raises(UserError, match=r"threshold: '0\.5': give a confidence"):
         conpet.load(run).predict(TEXTS, threshold="0.5")  # type: ignore[arg-type]
+
+
+def test_labels_are_class_names_as_in_a_file(fitted: Path) -> None:
+    learner = conpet.load(fitted)
+    with pytest.warns(UserWarning, match="classes look alike: 'new' and 'New'"):
+        assert learner.teach(TEXTS[:3], [" new ", "new", "New"]) == ["new", "New"]
+    with pytest.warns(UserWarning) as said:
+        learner.teach([TEXTS[0]] * 2, ["one", "two"])
+    assert "1 texts have several labels (one, two): each counts" in {str(w.message) for w in said}
+    with pytest.raises(UserError, match="label 1: 'none of the seen classes' is what is said of"):
+        learner.teach(TEXTS[:1], ["none of the seen classes"])
+
+
+@pytest.mark.parametrize(("wanted", "refused"), [(None, 0), (False, 0), (np.bool_(False), 0)])
+def test_no_threshold_refuses_nothing(wanted: Any, refused: int, run: Path) -> None:
+    labels = conpet.load(run).predict(TEXTS, threshold=wanted).labels
+    assert labels.count(NONE) == refused
+
+
+def test_a_comparison_of_numpy_is_a_truth_value(run: Path) -> None:
+    learner = conpet.load(run)
+    one, other = (learner.predict(TEXTS, threshold=x).labels for x in (True, np.bool_(True)))
+    assert one == other

@@ -78,3 +78,21 @@ def test_all_tasks_at_once_are_each_task_on_its_own() -> None:
     for task in range(1, 5):
         own = torch.from_numpy(scores[:, tasks == task]).log_softmax(1).numpy()
         np.testing.assert_allclose(found[:, tasks == task], own, atol=1e-12)
+
+
+def test_texts_that_are_all_right_make_nothing_certain() -> None:
+    """Margins in the hundreds, as a discriminant has: inside and outside stay apart."""
+    labels = np.arange(40) % 4
+    inside, outside = np.zeros((40, 4)), np.zeros((10, 4))
+    inside[np.arange(40), labels] = np.linspace(240, 640, 40)
+    outside[:, 0] = np.linspace(90, 220, 10)
+
+    def at(scores: np.ndarray, t: float) -> np.ndarray:
+        return calibration.log_softmax(scores / t, [0])
+
+    temperature = calibration.fit_temperature(lambda t: at(inside, t), labels)
+    assert temperature > 20
+    confident, less = (np.exp(at(s, temperature)).max(axis=1) for s in (inside, outside))
+    assert len(np.unique(confident)) == 40
+    assert calibration.auroc(confident, less) == 1
+    assert (less < calibration.threshold_for(confident)).all()

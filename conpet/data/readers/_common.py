@@ -22,7 +22,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from conpet.config.raw import RawFile
 from conpet.data.readers._files import at_line
 from conpet.data.report import Report
-from conpet.data.schema import Mention, Sample
+from conpet.data.schema import Mention, Sample, own_name
 from conpet.errors import UserError
 
 _Model = TypeVar("_Model", bound=BaseModel)
@@ -182,7 +182,7 @@ def _sample(record: Record) -> Sample | str:
         text, spans = _join(text, spans if inside else ())
     _check_characters(text, record.place)
     label = record.label.strip()
-    _check_characters(label, record.place)
+    _check_characters(own_name(label, record.place), record.place)
     if not label:
         return "empty label"
     if not text.strip():

@@ -121,6 +121,15 @@ def _named(column: Any) -> Any:
     return str(column) if isinstance(column, int) and not isinstance(column, bool) else column
 
 
+def fits(raw: Path, file: RawFile, options: Options) -> bool:
+    """Say whether a file can be read so, as far as its first row tells: has it the columns?"""
+    try:
+        next(iter(read_rows(raw, file, options.form(), options.columns(), Report())), None)
+    except UserError:
+        return False
+    return True
+
+
 def records(
     raw: Path, files: Sequence[RawFile], options: Options, report: Report
 ) -> Iterator[Record]:

@@ -73,3 +73,11 @@ def test_marks_that_are_none_are_told(text: str, tmp_path: Path) -> None:
 )
 def test_marks_are_known_by_their_pair(text: str, found: bool) -> None:
     assert has_marks(text) is found
+
+
+def test_what_is_said_of_no_class_is_no_class(tmp_path: Path) -> None:
+    line = refused(tmp_path, "a.csv", ROWS.replace(",b", ",none of the seen classes").encode())
+    assert line == (
+        "a.csv: line 3: 'none of the seen classes' is what is said of a text below a threshold: "
+        "call the class otherwise"
+    )
