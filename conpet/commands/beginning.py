@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from conpet.commands.checks import DataChecks, open_experiment
 from conpet.config.partition import Partition
 from conpet.config.raw import RawFile
 from conpet.data import readers
-from conpet.data.guess import Look, as_json, look, name_without_split, split_of
+from conpet.data.guess import Look, as_json, folder_says_split, look, name_without_split, split_of
 from conpet.data.report import Report
 from conpet.data.shortage import least_rows
 from conpet.errors import UserError
@@ -64,7 +64,8 @@ def begin(
     Raises:
         UserError: a file cannot be read or guessed, or the YAML is there already.
     """
-    groups = _grouped(files)
+    groups = _named_apart(_grouped(files))
+    _check_sizes(groups)
     name = name or name_of(_named(groups))
     out = folder / f"{name}.yaml"
     if out.exists():
@@ -84,6 +85,13 @@ def begin(
         for group in groups
         if group.called and not group.has_split
     ]
+    if len(groups) > 1:
+        same = _same_labels(groups)
+        said.append(
+            f"each of {', '.join(group.name for group in groups)} is a task"
+            + (", and their labels are taken for the same classes" if same else "")
+            + ": train and test of one thing are called so, as in data_train.csv"
+        )
     return out, [*said, *(f"{g.name}: {len(g.labels)} labels" for g in groups)]
 
 
@@ -94,7 +102,8 @@ def _grouped(files: Sequence[Path]) -> list[_Group]:
             raise UserError(f"{file}: no such file: give the paths of data files")
     found: dict[tuple[str, str], list[Path]] = {}
     for file in files:
-        found.setdefault((str(file.absolute().parent), name_without_split(file)), []).append(file)
+        around = file.absolute().parents[1 if folder_says_split(file) else 0]
+        found.setdefault((str(around), name_without_split(file)), []).append(file)
     groups = []
     for (parent, base), members in found.items():
         looks = [look(file) for file in members]
@@ -104,6 +113,25 @@ def _grouped(files: Sequence[Path]) -> list[_Group]:
         name = name_of(base or Path(parent).name)
         groups.append(_Group(name, members, looks[0], *_labels(members, looks[0])))
     return groups
+
+
+def _named_apart(groups: list[_Group]) -> list[_Group]:
+    """Return the groups, those of one name with their folder's before it."""
+    count = Counter(g.name for g in groups)
+    own = [name_of(f"{g.files[0].absolute().parent.name}_{g.name}") for g in groups]
+    pairs = zip(groups, own, strict=True)
+    return [replace(g, name=name) if count[g.name] > 1 else g for g, name in pairs]
+
+
+def _check_sizes(groups: Sequence[_Group]) -> None:
+    """Refuse a task all of whose classes are too small to be cut."""
+    need = least_rows(Partition().shares) or 1
+    for group in groups:
+        if len(groups) > 1 and not group.has_split and max(group.labels.values(), default=0) < need:
+            raise UserError(
+                f"{group.files[0]}: would be a task of its own, and no label has {need} samples to "
+                "cut: the files of one task are called so, as in data_train.csv and data_test.csv"
+            )
 
 
 def _labels(files: Sequence[Path], about: Look) -> tuple[Counter[str], Counter[str]]:
@@ -169,9 +197,13 @@ def _dataset(group: _Group, folder: Path) -> list[str]:
     return [*lines, *_split([group])]
 
 
+def _same_labels(groups: Sequence[_Group]) -> bool:
+    return all(set(group.labels) == set(groups[0].labels) for group in groups)
+
+
 def _stream(groups: Sequence[_Group], folder: Path) -> list[str]:
     sets = [set(group.labels) for group in groups]
-    same = all(labels == sets[0] for labels in sets)
+    same = _same_labels(groups)
     overlap = {
         label for i, labels in enumerate(sets) for other in sets[:i] for label in labels & other
     }
@@ -211,7 +243,8 @@ def _entry(file: Path, group: _Group, folder: Path) -> Any:
     path, split = _path(file, folder), group.split_of(file)
     if not split:
         return path
-    name = path if not path.startswith(("..", "/")) else f"{group.name}/{file.name}"
+    own = f"{split}/{file.name}" if folder_says_split(file) else file.name
+    name = path if not path.startswith(("..", "/")) else f"{group.name}/{own}"
     return {"name": name, "split": split} | ({} if name == path else {"url": path})
 
 

@@ -8,12 +8,14 @@ from typing import Any
 from conpet.commands.checks import LibraryChecks
 from conpet.config import Dataset, Experiment
 from conpet.config.experiment import load_data
+from conpet.config.experiment_file import ExperimentFile
 from conpet.config.strict import read_yaml, validate
 from conpet.data import readers
 from conpet.errors import UserError
 from conpet.names import name_of
 
 MODELS = ["minilm"]
+_DATA_KEYS = {"title", "datasets", "models", "settings"}  # of an experiment, enough to describe
 
 
 def open_dataset(
@@ -32,6 +34,8 @@ def open_dataset(
         where = name
         value = read_yaml(path)
         if "datasets" in value:
+            if set(value) - _DATA_KEYS:  # the rest is told too, while it costs nothing
+                validate(ExperimentFile, value, where)
             models = models or value.get("models")
             datasets = value["datasets"]
             encoding = (value.get("settings") or {}).get("encoding")

@@ -195,7 +195,8 @@ def _check_size(
     if few := [name for name in classes if name not in learnt]:
         size = labels.count(few[0])
         raise UserError(
-            f"class {few[0]}: {size} sample{'s'[: size != 1]}, none to train on: {remedy(partition)}"
+            f"class {few[0]}: {size} sample{'s'[: size != 1]}, none to train on: "
+            + remedy(partition)
         )
     if untrainable([task], partition):
         raise UserError(f"no validation sample in the new task: {remedy(partition)}")

@@ -56,10 +56,20 @@ class Look:
 
 
 def split_of(file: Path) -> Split:
-    """Return the split that a file's name says: train, valid, test or nothing."""
-    words = re.split(r"[^a-z]+", file.stem.lower())
-    found = {_SPLITS[word] for word in words if word in _SPLITS}
+    """Return the split that a file's name says, or its folder's: train, valid, test or nothing."""
+    if folder_says_split(file):
+        return cast(Split, _SPLITS[file.absolute().parent.name.lower()])
+    found = _splits_in(file.stem)
     return cast(Split, found.pop()) if len(found) == 1 else ""
+
+
+def folder_says_split(file: Path) -> bool:
+    """Say whether a file lies in a folder of one split, and its own name says none."""
+    return not _splits_in(file.stem) and file.absolute().parent.name.lower() in _SPLITS
+
+
+def _splits_in(name: str) -> set[str]:
+    return {_SPLITS[word] for word in re.split(r"[^a-z]+", name.lower()) if word in _SPLITS}
 
 
 def name_without_split(file: Path) -> str:

@@ -1,0 +1,71 @@
+"""What `conpet init` makes of files by their names and folders."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from conpet.commands import main
+from conpet.config.strict import read_yaml
+from tests.conftest import ROOT
+
+
+def rows(each: int) -> str:
+    return "text,label\n" + "".join(f"w{i} {n} x,{n}\n" for n in "abcd" for i in range(each))
+
+
+def init(folder: Path, *files: tuple[str, int]) -> dict[str, object]:
+    for name, each in files:
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_text(rows(each))
+    out = folder / "out"
+    out.mkdir()
+    paths = [str(folder / name) for name, _ in files]
+    config = ["--config-dir", str(ROOT / "config")]
+    main(["init", *paths, "--name", "begun", "--out", str(out), *config])
+    (found,) = read_yaml(out / "begun.yaml")["datasets"].values()
+    return found  # type: ignore[no-any-return]
+
+
+@pytest.mark.parametrize("names", [("train/a.csv", "test/a.csv"), ("a_train.csv", "a_test.csv")])
+def test_train_and_test_are_one_thing(names: tuple[str, str], tmp_path: Path) -> None:
+    data = init(tmp_path, (names[0], 8), (names[1], 3))
+    assert [file["split"] for file in data["files"]] == ["train", "test"]  # type: ignore[attr-defined]
+    assert data["split"] == {"scheme": "official"}
+
+
+def test_files_that_become_tasks_are_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = init(tmp_path, ("one/texts.csv", 8), ("two/texts.csv", 8))
+    assert len(data["tasks"]) == 2  # type: ignore[arg-type]
+    told = "each of one_texts, two_texts is a task, and their labels are taken for the same classes"
+    assert told in capsys.readouterr().out
+
+
+def test_a_task_that_nothing_can_be_cut_of_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        init(tmp_path, ("tr/data.csv", 8), ("te/data.csv", 3))
+    assert "te/data.csv: would be a task of its own, and no label has 6" in str(stopped.value.code)
+    assert not list((tmp_path / "out").iterdir())
+
+
+@pytest.mark.parametrize(
+    ("key", "said"),
+    [
+        ("method: [ncm]", "method: unknown key"),
+        ("methods: ncm", "methods: "),
+        ("methods: [ncm]\nseeds: 5", "seeds: "),
+    ],
+)
+def test_describe_tells_what_is_wrong_beside_the_data(key: str, said: str, tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text(rows(8))
+    path = tmp_path / "mine.yaml"
+    path.write_text(
+        "title: Mine\ndatasets:\n  mine: {files: [a.csv], order: {seed: 1, tasks: 2}}\n"
+        f"models: [minilm]\n{key}\n"
+    )
+    with pytest.raises(SystemExit) as stopped:
+        main(["describe", str(path), "--config-dir", str(ROOT / "config")])
+    assert f"{path}: {said}" in str(stopped.value.code)
