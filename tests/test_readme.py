@@ -60,6 +60,17 @@ def test_the_main_table(place: int, experiment: str) -> None:
     assert len(shown) == 27
 
 
+def test_the_finding() -> None:
+    text = (ROOT / "docs/finding.md").read_text(encoding="utf-8")
+    table = published("demo_all")
+    mean, spread = 100 * table["whole_accuracy_mean"], 100 * table["whole_accuracy_std"]
+    shown = rows_of(text.partition("## What has to be shown beside it")[2])
+    assert len(shown) == 8
+    assert {m: cells[0] for m, cells in shown.items()} == {
+        m: f"{mean[m]:.2f} ± {spread[m]:.2f}" for m in shown
+    }
+
+
 def test_no_figure_of_an_older_code_is_shown() -> None:
     assert older() == {
         (experiment, method)
