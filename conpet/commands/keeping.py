@@ -65,7 +65,7 @@ def verify(
     if found.cells:
         raise UserError(
             f"{matrix.name}: {len(found.cells)} cells differ from what is published "
-            f"(tolerance {found.tolerance:g}); {found.inputs}"
+            f"({found.allowed}); {found.inputs}"
         )
     print(f"{matrix.name}: {found.said}")
     if out:

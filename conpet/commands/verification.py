@@ -11,16 +11,17 @@ from conpet.config.matrix import Matrix
 from conpet.errors import UserError
 from conpet.files import read_json
 from conpet.reporting.compare import diff
+from conpet.reporting.elsewhere import compare_means
 
-# other machines round otherwise, and training carries that on: a bit more than a test sample or two
-ELSEWHERE = 0.02
 _PLATFORM = ("system", "cpu", "python", "packages", "threads")
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """How tables compare: a line a cell that differs, a line a difference of platform.
+    """How tables compare: a line per cell that differs, a line per difference of platform.
 
+    ``means``: how many means over seeds were held against those of another platform, which is
+    then all that is compared; None where cells were.
     ``newer``: a line a table with what was published without, as this version has more to say.
     ``inputs`` says how many of the files behind the tables have the very bytes they had.
     """
@@ -30,10 +31,22 @@ class Comparison:
     newer: list[str]
     tolerance: float
     inputs: str
+    means: int | None = None
+
+    @property
+    def allowed(self) -> str:
+        """What a cell might differ by."""
+        if self.means is not None:
+            return f"of {self.means} means over seeds, by more than seeds do"
+        return f"tolerance {self.tolerance:g}"
 
     @property
     def said(self) -> str:
         """What the comparison came to, when no cell differs."""
+        if self.means is not None:
+            return (
+                f"{self.means} means as published within what seeds differ by, on another platform"
+            )
         if self.platform:
             return f"the same as published within {self.tolerance:g}, on another platform"
         exact = "" if self.tolerance else ", digit by digit"
@@ -47,7 +60,8 @@ def compare_published(
     """Compare an experiment's tables with the published ones, cell by cell.
 
     What a clock or a memory gauge has measured is left out. Without a ``tolerance`` numbers must be
-    equal on the platform they were published from, and within :data:`ELSEWHERE` on another.
+    equal on the platform they were published from; on another, means over seeds are compared, as
+    seeds differ (:mod:`conpet.reporting.elsewhere`).
 
     Raises:
         UserError: nothing is published of this experiment, or it was published of other settings.
@@ -61,7 +75,10 @@ def compare_published(
             f"{kept}: published of other settings than {matrix.name} has now: publish it again"
         )
     platform = list(_differences(old, new))
-    allowed = (ELSEWHERE if platform else 0.0) if tolerance is None else tolerance
+    if platform and tolerance is None:
+        found = compare_means(kept, made)
+        return Comparison(found.lines, platform, [], 0.0, _inputs(old, new), found.compared)
+    allowed = tolerance or 0.0
     newer: list[str] = []
     cells = diff(kept, made, allowed, newer=newer)
     return Comparison(cells, platform, newer, allowed, _inputs(old, new))

@@ -92,19 +92,52 @@ def provenance(chain: Chain, **changes: object) -> None:
     write_json(path, {**record, "inputs": inputs, **changes})
 
 
-def test_another_platform_is_told_and_allowed_a_little(
-    chain: Chain, capsys: pytest.CaptureFixture[str]
+def means(accuracy: float, std: float, forgets: float = 0.1) -> str:
+    return (
+        "dataset,method,whole_accuracy_mean,whole_accuracy_std,n,p,forgetting_mean\n"
+        f"tiny,emr,{accuracy},{std},3,0.04,{forgets}\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("std", "there", "same"),
+    [
+        (0.03, 0.79, True),  # 8.61 standard errors of 0.024 are allowed
+        (0.03, 0.93, False),
+        (0.0, 0.715, True),  # a test sample or two
+        (0.0, 0.725, False),
+    ],
+)
+def test_another_platform_is_told_and_allowed_what_seeds_differ_by(
+    std: float, there: float, same: bool, chain: Chain, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    table = chain.results / "tiny/tables/main.csv"
+    table.write_text(means(0.70, std))
     provenance(chain)
     publish(chain)
     provenance(chain, cpu="B", packages={"torch": "2.14.1"}, inputs={"metrics.json": "00"})
-    (chain.results / "tiny/tables/main.csv").write_text(TABLE.replace("70.05", "70.06"))
-    assert "within 0.02, on another platform" in verify(chain).read_text()
-    said = capsys.readouterr().out
-    assert "another platform: cpu: B instead of A" in said
-    assert "another platform: torch: 2.14.1 instead of 2.13.0" in said
-    (chain.results / "tiny/tables/main.csv").write_text(TABLE.replace("70.05", "70.09"))
-    with pytest.raises(SystemExit, match=r"1 cells differ .*1 of 2 files"):
+    # what follows from the means, as p does, is not compared
+    table.write_text(means(there, std).replace("0.04", "0.9"))
+    if same:
+        said = "1 means as published within what seeds differ by, on another platform"
+        assert said in verify(chain).read_text()
+    else:
+        line = r"1 cells differ .*of 1 means over seeds, by more than seeds do\); 1 of 2 files"
+        with pytest.raises(SystemExit, match=line):
+            verify(chain)
+    out = capsys.readouterr().out
+    assert "another platform: cpu: B instead of A" in out
+    assert "another platform: torch: 2.14.1 instead of 2.13.0" in out
+
+
+def test_a_method_that_another_platform_lacks_is_named(chain: Chain) -> None:
+    table = chain.results / "tiny/tables/main.csv"
+    table.write_text(means(0.70, 0.03))
+    provenance(chain)
+    publish(chain)
+    provenance(chain, cpu="B")
+    table.write_text(means(0.70, 0.03).replace("emr", "crl"))
+    with pytest.raises(SystemExit, match="1 cells differ"):
         verify(chain)
 
 
