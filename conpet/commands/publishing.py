@@ -62,7 +62,7 @@ def _collected(matrix: Matrix, results: Path, reported: Path) -> Results:
 
 
 def _say_if_of_others(reported: Path, datasets: list[str]) -> None:
-    """Note a file of figures that has none on the experiment's datasets, as a misspelt name does."""
+    """Note a file that has no figure on an experiment's datasets: a name may be misspelt."""
     from conpet.reporting.reported_file import read_figures
 
     named = dict.fromkeys(name for figure in read_figures(reported) for name in figure.datasets)
