@@ -261,6 +261,10 @@ def test_pairs_from_files_to_answers(place: Place) -> None:
     said = asked(place, run, str(place.folder / "pairs.csv"), *columns)
     assert list(said.columns[:3]) == ["premise", "hypothesis", "label"]
     assert len(said) == 40
+    told = asked(place, run, str(place.folder / "pairs.csv"))  # its columns are the fields
+    pd.testing.assert_frame_equal(told, said)
+    with pytest.raises(SystemExit, match=r"topics.csv: line 1: column 'premise' is not among"):
+        asked(place, run, str(place.folder / "topics.csv"))
     one = asked(place, run, "--text", json.dumps({"premise": text(0, 0), "hypothesis": text(5, 0)}))
     assert one["label"][0] == said["label"][0]
     with pytest.raises(SystemExit, match=r'no field hypothesis: give \{"premise": "...", "hypoth'):
@@ -339,6 +343,21 @@ def test_init_writes_what_describe_takes(
         main(["init", *files, "--name", "begun", "--out", str(place.folder), *config])
 
 
+@pytest.mark.parametrize("folder", ["2024", "null", "1e3"])
+def test_init_in_a_folder_whose_name_is_no_text_to_yaml(
+    folder: str, place: Place, tmp_path: Path
+) -> None:
+    (tmp_path / folder).mkdir()
+    for name in ("train.csv", "test.csv"):
+        (tmp_path / folder / name).write_bytes((place.folder / name).read_bytes())
+    for name in ("methods/emr", "methods/joint", "models/minilm"):
+        (place.config / f"{name}.yaml").write_bytes((ROOT / f"config/{name}.yaml").read_bytes())
+    files = [str(tmp_path / folder / name) for name in ("train.csv", "test.csv")]
+    main(["init", *files, "--out", str(tmp_path), "--config-dir", str(place.config)])
+    found = open_experiment(str(tmp_path / f"{folder}.yaml"), place.config)
+    assert list(found.datasets) == [folder]
+
+
 def test_init_tells_files_whose_names_are_no_whole_split(
     place: Place, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
@@ -349,4 +368,5 @@ def test_init_tells_files_whose_names_are_no_whole_split(
     files = [str(tmp_path / "train.csv"), str(tmp_path / "dev.csv")]
     main(["init", *files, "--name", "mixed", "--out", str(tmp_path), "--config-dir",
           str(place.config)])  # fmt: skip
-    assert "its files are called train and valid, and none is of" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "its files are called train and valid, and a split of the data's own has" in said

@@ -11,6 +11,7 @@ from typing import Any
 
 from conpet.commands.checks import DataChecks, open_experiment
 from conpet.config.partition import Partition
+from conpet.config.plain_yaml import parse
 from conpet.config.raw import RawFile
 from conpet.data import readers
 from conpet.data.guess import Look, as_json, folder_says_split, look, name_without_split, split_of
@@ -80,8 +81,8 @@ def begin(
     write_text(out, text)
     said = [f"{group.name}: {line}" for group in groups for line in group.look.said]
     said += [
-        f"{group.name}: its files are called {' and '.join(sorted(group.called))}, and none is of "
-        "train or of test: their rows are mixed and cut anew"
+        f"{group.name}: its files are called {' and '.join(sorted(group.called))}, and a split of "
+        "the data's own has files of both train and test: their rows are mixed and cut anew"
         for group in groups
         if group.called and not group.has_split
     ]
@@ -162,7 +163,8 @@ def _text(name: str, groups: Sequence[_Group], folder: Path) -> str:
         f"#   snakemake tables --config experiment={name}.yaml       the methods compared",
         f"title: {as_json(name)}",
         "datasets:",
-        f"  {name}:",
+        # 2024, null or 1e3 alone is no text to YAML
+        f"  {name if parse(name) == name else as_json(name)}:",
     ]
     body = _dataset(groups[0], folder) if len(groups) == 1 else _stream(groups, folder)
     return "\n".join([

@@ -11,6 +11,7 @@ import numpy as np
 
 from conpet.commands.described_work import Work
 from conpet.config import Experiment
+from conpet.config.dataset import NamedOrder
 from conpet.data.classes import scenario
 from conpet.data.duplicates import count_duplicates
 from conpet.data.encoding import SPLITS, read_part
@@ -22,6 +23,7 @@ from conpet.data.stream import Stream, open_stream
 from conpet.data.template import Vocabulary
 from conpet.data.tokenizer import longest, open_tokenizer
 from conpet.data.twins import twins
+from conpet.data.unnamed import unnamed_tasks
 from conpet.errors import UserError
 from conpet.predicting.outside import read_outside
 from conpet.temporary import scratch
@@ -111,6 +113,8 @@ class _Description(Work):
                 )
         tasks = [task for part in self.parts for task in self.splits[part]["tasks"]]
         lines += filter(None, [twins(name for task in tasks for name in task["classes"])])
+        if isinstance(self.data.order, NamedOrder):
+            lines += filter(None, [unnamed_tasks(self.samples["base"], self.data.order.names)])
         if self.data.outside:
             try:
                 read_outside(self.raw["base"], self.data.outside)

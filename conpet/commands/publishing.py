@@ -56,7 +56,22 @@ def matrix_of(settings: Path | None, experiment: str, config_dir: Path, results:
 def _collected(matrix: Matrix, results: Path, reported: Path) -> Results:
     if reported != REPORTED and not reported.is_file():
         raise UserError(f"--reported {reported}: no such file")
+    if reported != REPORTED:
+        _say_if_of_others(reported, list(matrix.datasets))
     return collect_experiment(matrix, results, reported if reported.is_file() else None)
+
+
+def _say_if_of_others(reported: Path, datasets: list[str]) -> None:
+    """Note a file that has no figure on an experiment's datasets: a name may be misspelt."""
+    from conpet.reporting.reported_file import read_figures
+
+    named = dict.fromkeys(name for figure in read_figures(reported) for name in figure.datasets)
+    if not set(named) & set(datasets):
+        print(
+            f"conpet: note: --reported {reported}: no figure is on {', '.join(datasets)}: they are "
+            f"on {', '.join(named) or 'nothing'}",
+            file=sys.stderr,
+        )
 
 
 @app.command()

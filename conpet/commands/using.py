@@ -104,7 +104,8 @@ def predict(
     ] = None,
     text: Annotated[list[str] | None, Option(help="a text; may be given again")] = None,
     column: Annotated[
-        list[str] | None, Option(help="the file's column (default: text); again for each field")
+        list[str] | None,
+        Option(help="the file's column (default: text, or the fields); again for each field"),
     ] = None,
     option: ReaderOption = None,
     out: Annotated[
@@ -140,12 +141,14 @@ def predict(
     named = {"text": column if len(column) > 1 else column[0]} if column else {}
     options = {**named, **_reader_options(option)}
     _check_options(file, options)
-    texts = [*text] if text else read_texts(file or Path(), options, report)
-    for about, note in report.as_dict()["notes"].items():
-        print(f"conpet: {about}: {note}", file=sys.stderr)
     predictor = load(
         run, snapshot=snapshot, mirror=mirror, device=device, precision=precision, threads=threads
     )
+    if file and file.suffix.lower() != ".txt" and not options.keys() & {"text", "header", "lines"}:
+        options |= {"text": predictor.fields} if predictor.fields else {}
+    texts = [*text] if text else read_texts(file or Path(), options, report)
+    for about, note in report.as_dict()["notes"].items():
+        print(f"conpet: {about}: {note}", file=sys.stderr)
     if not predictor.about.files:
         said = "an older version packaged it, so that its files cannot be checked"
         print(f"conpet: {run}: {said}: package the run again", file=sys.stderr)

@@ -42,7 +42,8 @@ class _Complaint:
 
     ``loc`` is pydantic's own, in which a union puts a tag that names the member tried; ``forks``
     are the places of such tags. ``shown`` is the key's path as the user wrote it. ``section`` is
-    the model that the last key stands in; ``member`` what the last part of ``loc`` leads to.
+    the model that the last key stands in, ``siblings`` what else may stand there; ``member`` what
+    the last part of ``loc`` leads to.
     """
 
     loc: tuple[int | str, ...]
@@ -53,6 +54,7 @@ class _Complaint:
     shown: str
     forks: tuple[int, ...]
     section: type[BaseModel] | None
+    siblings: tuple[type[BaseModel], ...]
     member: Any
 
     @property
@@ -84,21 +86,24 @@ def one_line(failure: ValidationError, model: type[BaseModel], value: Any) -> st
 def _trace(error: Any, model: type[BaseModel]) -> _Complaint:
     here: Any = model
     section: type[BaseModel] | None = None
-    shown, forks = "", []
+    siblings: tuple[type[BaseModel], ...] = ()
+    shown, forks, union = "", [], []
     for place, part in enumerate(error["loc"]):
         members = _members(here)
         if len(members) > 1:
             forks.append(place)
             here = _member(members, str(part))
+            # a member chosen by a key that names it is the one that is meant
+            union = members if getattr(here, "__name__", "") == part else []
             continue
         here = members[0] if members else Any
         if part == "[key]":
             continue
         if _is_model(here):
-            section = here
+            section, siblings = here, tuple(m for m in union if m is not here and _is_model(m))
             field = here.model_fields.get(part)
             here = field.annotation if field else Any
-            shown += f".{part}"
+            shown, union = f"{shown}.{part}", []
         elif get_origin(here) is list:
             here = get_args(here)[0]
             shown += f"[{part}]"
@@ -114,6 +119,7 @@ def _trace(error: Any, model: type[BaseModel]) -> _Complaint:
         shown=shown.removeprefix("."),
         forks=tuple(forks),
         section=section,
+        siblings=siblings,
         member=here,
     )
 
@@ -220,6 +226,9 @@ def _discriminator(c: _Complaint) -> str:
 
 
 def _unknown(c: _Complaint) -> str:
+    if c.section and any(str(c.loc[-1]) in other.model_fields for other in c.siblings):
+        forms = " or ".join("{" + ", ".join(m.model_fields) + "}" for m in (c.section, *c.siblings))
+        return f"does not go with the keys beside it: give {forms}"
     if c.close:
         return f"unknown key: did you mean {c.close!r}?"
     known = ", ".join(c.section.model_fields) if c.section else ""

@@ -63,10 +63,26 @@ def tune(model: Any, name: str, tuning: Tuning, targets: list[str] | str) -> Any
     return model
 
 
+def layer_norms(model: Any) -> list[str] | None:
+    """Return what a model calls its layer norms, of whatever kind; None where PEFT knows it."""
+    from peft.utils.constants import TRANSFORMERS_MODELS_TO_LNTUNING_TARGET_MODULES_MAPPING as KNOWN
+
+    if model.config.model_type in KNOWN:
+        return None
+    found = {
+        name.rpartition(".")[2]
+        for name, module in model.named_modules()
+        if type(module).__name__.endswith("Norm")
+    }
+    return sorted(found) or None
+
+
 def _with_module(model: Any, name: str, config: Any) -> Any:
     from peft import get_peft_model
 
     modules = [part for part, _ in model.named_modules()]
+    if config.peft_type.value == "LN_TUNING" and not config.target_modules:
+        config.target_modules = layer_norms(model)
     faults = list(unmatched(config, modules))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

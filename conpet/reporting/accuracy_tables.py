@@ -11,7 +11,7 @@ import pandas as pd
 from conpet.evaluation import TOP_K
 from conpet.reporting.collect import Results
 from conpet.reporting.numbers import percent, spread, waiting
-from conpet.reporting.reported import METRICS
+from conpet.reporting.reported_file import METRICS
 from conpet.reporting.table import Table
 from conpet.reporting.table_parts import (
     bound_note,

@@ -76,10 +76,14 @@ class Results:
 
     def bound(self, method: str) -> bool:
         """Say whether a method is an upper bound, which is not ranked among the others."""
+        said = self.method(method).bound
+        return self.whole_history(method) if said is None else said
+
+    def whole_history(self, method: str) -> bool:
+        """Say whether a method trains on the whole history at every task."""
         about = self.method(method)
-        if about.bound is not None or about.replay not in replay.names():
-            return bool(about.bound)
-        return replay.replay_class(about.replay).whole_history
+        known = about.replay in replay.names()
+        return known and replay.replay_class(about.replay).whole_history
 
     @property
     def has_variants(self) -> bool:

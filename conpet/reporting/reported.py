@@ -2,77 +2,63 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
 from typing import Any
 
-import pandas as pd
-
-from conpet.errors import UserError
 from conpet.reporting.collect import Results
 from conpet.reporting.compare import REPORTED
 from conpet.reporting.numbers import DASH, spread
-
-METRICS = ("whole_accuracy", "average_accuracy")
+from conpet.reporting.reported_file import METRICS, Figure, Key, read_figures
 
 
 def reported_facts(results: Results) -> list[tuple[str, dict[str, Any]]]:
     """Return the figures of others on these datasets, each with the name of its row.
 
     Raises:
-        UserError: the CSV cannot be read, or lacks a column.
+        UserError: the CSV cannot be read, or what it says cannot be.
     """
     if results.reported is None or not results.reported.is_file():
         return []
-    keys = ["dataset", "backbone", "method", "setting", "source"]
-    frame = _read_reported(results.reported, [*keys, *METRICS])
-    # one figure may stand beside several cuts of the same data
-    frame = frame.assign(dataset=frame["dataset"].str.split(";")).explode("dataset")
-    frame = frame[frame["dataset"].isin(results.datasets)]
-    rows: list[tuple[str, dict[str, Any]]] = []
-    for key, group in frame.groupby(keys, sort=False):
-        dataset, backbone, method, setting, source = key
-        row: dict[str, Any] = {"dataset": dataset, "model": backbone, "method": method}
-        row |= {"setting": setting, "source": f"{REPORTED}{source}"}
-        for metric in METRICS:
-            mean, std, _ = spread(group[metric] / 100)
-            row |= {f"{metric}_mean": mean, f"{metric}_std": std}
-        n = _runs(group)
-        row |= {"n": n, "seeds": n, "status": "reported"}
-        title, model = (_title(group, name) for name in ("method", "backbone"))
-        rows.append((f"{title}, reported ({model}; {setting})", row))
-    return rows
+    groups: dict[tuple[str, Key], list[Figure]] = {}
+    for figure in read_figures(results.reported):
+        for dataset in figure.datasets:
+            if dataset in results.datasets:
+                groups.setdefault((dataset, figure.key), []).append(figure)
+    keys = list(dict.fromkeys(key for _, key in groups))
+    return [
+        (_name(key, keys), _fact(dataset, key, keys, group))
+        for (dataset, key), group in groups.items()
+    ]
 
 
-def _runs(group: pd.DataFrame) -> int | None:
-    """Return how many runs stand behind a group's figures: one each, or as many as ``runs`` says.
-
-    None where a figure does not say of how many runs it is a mean.
-    """
-    if "runs" not in group:
-        return len(group)
-    return None if group["runs"].isna().any() else int(group["runs"].sum())
-
-
-def _title(group: pd.DataFrame, column: str) -> str:
-    """Return the title that the CSV gives a method or a backbone, else its name there."""
-    return str(group[f"{column}_title" if f"{column}_title" in group else column].iloc[0])
+def _fact(dataset: str, key: Key, keys: Sequence[Key], group: Sequence[Figure]) -> dict[str, Any]:
+    row: dict[str, Any] = {"dataset": dataset, "model": key.backbone, "method": key.method}
+    more = _unlike(key, keys, ("source", "method", "backbone", "setting"))
+    row |= {"setting": _joined([key.setting, *more], ", "), "source": f"{REPORTED}{key.source}"}
+    for metric in METRICS:
+        mean, std, _ = spread(figure.accuracies[metric] / 100 for figure in group)
+        row |= {f"{metric}_mean": mean, f"{metric}_std": std}
+    n = group[0].runs if len(group) == 1 else len(group)  # of several, each is one run
+    return row | {"n": n, "seeds": n, "status": "reported"}
 
 
-def _read_reported(path: Path, columns: list[str]) -> pd.DataFrame:
-    try:
-        frame = pd.read_csv(path)
-    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
-        raise UserError(f"{path}: not a CSV file ({error})") from None
-    for name in columns:
-        if name not in frame:
-            there = ", ".join(map(str, frame))
-            raise UserError(f"{path}: no column {name}: the columns are {there}")
-    for name in (*METRICS, *(["runs"] if "runs" in frame else [])):
-        text = frame[name].notna() & pd.to_numeric(frame[name], errors="coerce").isna()
-        if text.any():
-            row = int(text.argmax())
-            raise UserError(f"{path}:{row + 2}: {name}: not a number: {frame[name].iloc[row]!r}")
-    return frame
+def _name(key: Key, keys: Sequence[Key]) -> str:
+    more = _unlike(key, keys, ("title", "backbone_title", "setting"))
+    about = _joined([key.backbone_title, key.setting, *more], "; ")
+    return f"{key.title}, reported ({about})"
+
+
+def _unlike(key: Key, keys: Iterable[Key], shown: Sequence[str]) -> list[str]:
+    """Return what tells a key from those that are like it in all that is ``shown``."""
+    mine = asdict(key)
+    alike = [other for other in map(asdict, keys) if all(other[n] == mine[n] for n in shown)]
+    rest = (name for name in mine if name not in shown)
+    return [mine[name] or f"no {name}" for name in rest if len({o[name] for o in alike}) > 1]
+
+
+def _joined(parts: Iterable[str], mark: str) -> str:
+    return mark.join(dict.fromkeys(part for part in parts if part))
 
 
 def reported_rows(

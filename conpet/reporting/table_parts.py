@@ -154,8 +154,10 @@ def pending_note(results: Results) -> list[str]:
 
 
 def bound_note(results: Results) -> list[str]:
-    """Return the footnote on upper bounds, if there are any."""
-    names = [results.name(m) for m in results.methods if results.bound(m)]
-    if not names:
-        return []
-    return [f"Not ranked, trained on the whole history at every task: {', '.join(names)}."]
+    """Return the footnotes on methods that are not ranked, if there are any, by the reason why."""
+    why: dict[str, list[str]] = {}
+    for method in filter(results.bound, results.methods):
+        whole = results.whole_history(method)
+        reason = "trained on the whole history at every task" if whole else "bound: true"
+        why.setdefault(reason, []).append(results.name(method))
+    return [f"Not ranked, {reason}: {', '.join(names)}." for reason, names in why.items()]

@@ -82,12 +82,17 @@ def _verdict(results: Results, dataset: str, model: str) -> Verdict | None:
     )
     more = [_sentence(results, claim)] if claim and claim.verdict else []
     more += [
-        f"{results.name(bound)}, trained on the whole history at every task, comes to "
+        f"{results.name(bound)}, {_why_bound(results, bound)}, comes to "
         f"{reached(results, dataset, model, bound)}."
         for bound in bounds[:1]
     ]
     shown = reached(results, dataset, model, order[0], seeds=True)
     return Verdict(place(results, dataset, model), f"{way}: {shown}.", more)
+
+
+def _why_bound(results: Results, method: str) -> str:
+    whole = results.whole_history(method)
+    return "trained on the whole history at every task" if whole else "not ranked (bound: true)"
 
 
 def reached(results: Results, dataset: str, model: str, method: str, seeds: bool = False) -> str:

@@ -173,6 +173,29 @@ def test_what_one_should_know_before_anything_is_trained(tmp_path: Path, describ
     assert "text with several labels" in text
 
 
+def test_rows_of_tasks_that_the_order_does_not_name_are_told(
+    tmp_path: Path, described: Any
+) -> None:
+    tasks = {"shop": 0, "Shop": 1, "film": 2, "book": 3}
+    rows = [f"a w{c}x{i},c{c},{task}" for task, c in tasks.items() for i in range(10)]
+    (tmp_path / "t.csv").write_text("\n".join(["text,label,t", *rows, ""]))
+    value: dict[str, Any] = {
+        "title": "T", "licence": "none", "kind": "sentence", "format": "table",
+        "options": {"task": "t"}, "template": "it is {mask}", "files": ["t.csv"],
+        "order": {"names": ["film", "shop"]}, "split": {"scheme": "per_class"},
+    }  # fmt: skip
+    write_yaml(tmp_path / "t.yaml", value)
+    report, _ = described(tmp_path / "t.yaml")
+    assert report["samples_without_task"] == 20
+    assert report["warnings"] == [
+        "left out, as order.names does not have their tasks: 'Shop' (10 rows: did you mean "
+        "'shop'?), 'book' (10 rows)"
+    ]
+    write_yaml(tmp_path / "t.yaml", {**value, "order": {"names": ["film", "shop", "Shop", "book"]}})
+    report, _ = described(tmp_path / "t.yaml")
+    assert (report["samples_without_task"], report["warnings"]) == (0, [])
+
+
 def test_five_rows_a_class_are_told_before_a_model_is_asked(tmp_path: Path, described: Any) -> None:
     rows = [f"a w{c}x{i},c{c}" for c in range(4) for i in range(5)]
     (tmp_path / "few.csv").write_text("\n".join(["text,label", *rows, ""]))

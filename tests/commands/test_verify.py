@@ -50,6 +50,19 @@ def test_figures_of_others_that_are_not_there_are_one_line(chain: Chain) -> None
         run(chain, "tables", "--config-dir", chain.config, "--reported", "nope.csv")
 
 
+def test_figures_of_others_on_other_data_are_told(
+    chain: Chain, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "r.csv"
+    head = "dataset,method,backbone,setting,source,whole_accuracy,average_accuracy"
+    for dataset, told in (("tinny", True), ("tiny", False)):
+        path.write_text(f"{head}\n{dataset},emr,bert,s,me,80,\n")
+        words = ("main", "--config-dir", chain.config, "--reported", path)
+        run(chain, "table", *words, "--out", tmp_path / "main")
+        note = f"note: --reported {path}: no figure is on tiny: they are on tinny"
+        assert (note in capsys.readouterr().err) == told
+
+
 def test_what_was_published_is_found_again(chain: Chain) -> None:
     publish(chain)
     kept = chain.folder / "published" / "tiny"

@@ -29,6 +29,8 @@ MISTAKES: list[tuple[str, str, Any, str]] = [
     (MADE, "generator.trian", 60, f"{MADE}: generator.trian: unknown key: did you mean 'train'?"),
     (GIVEN, "files.0.sha", "x", f"{GIVEN}: files[0].sha: unknown key: did you mean 'sha256'?"),
     (SMALL, "source.pth", "x", f"{SMALL}: source.pth: unknown key: did you mean 'path'?"),
+    (GIVEN, "order", {"seed": 1, "tasks": 2, "file": "a"}, "order.file: does not go with the keys "
+     f"beside it: give {ORDERS.removeprefix('expected ')}"),
     # wrong types and values
     (E, "settings.training.epochs", "three", "training.epochs: expected a whole number, found 'th"),
     (E, "settings.training.epochs", True, "training.epochs: expected a whole number, found true"),
@@ -141,7 +143,7 @@ MISTAKES: list[tuple[str, str, Any, str]] = [
     (MADE, "order", {"groups": "g.json"}, f"{MADE}: order.tasks: this key is required"),
     (MADE, "order", {"grups": "g", "tasks": 2}, "order.grups: unknown key: did you mean 'groups'?"),
     (MADE, "order", {"file": 3}, f"{MADE}: order.file: expected text, found 3: put it in quotes"),
-    (MADE, "order", {"file": "given", "tasks": 3}, "order.tasks: unknown key: known keys: file"),
+    (MADE, "order", {"file": "given", "tasks": 3}, "order.tasks: does not go with the keys beside"),
     (MADE, "order", {"seed": 3, "tasks": 10**9}, "order.tasks: expected 10000 or less, found 1000"),
     (MADE, "order", {"groups": "g", "tasks": 10**9}, "order.tasks: expected 10000 or less, found"),
     (MADE, "generator", {"train": 10**9}, "generator.train: expected 100000 or less, found 100000"),

@@ -27,7 +27,6 @@ CPU = torch.device("cpu")
 #: what a type needs to fit into 32 dimensions
 SMALL: dict[str, dict[str, Any]] = {
     "C3A": {"block_size": 16},
-    "LN_TUNING": {"target_modules": ["LayerNorm"]},
     "MISS": {"r": 4},
     "ROAD": {"group_size": 4},
     "SHIRA": {"r": 4},
@@ -236,6 +235,15 @@ def test_a_name_that_a_module_has(config: dict[str, Any], worlds: dict[str, Smal
     ranks = {len(p) for p in made.parameters()}
     wanted = set(config.get("rank_pattern", {}).values()) or {4}
     assert wanted <= ranks
+
+
+@pytest.mark.parametrize("architecture", ["bert", "llama"])
+def test_layer_norms_are_found(architecture: str, worlds: dict[str, Small]) -> None:
+    made = make(worlds[architecture], "LN_TUNING", {})
+    tuned = {n for n, p in made.model.named_parameters() if p.requires_grad}
+    norms = {n for n, _ in made.model.named_parameters() if "norm" in n.lower()}
+    assert tuned == {n for n in norms if "ln_tuning_layers" in n}
+    assert len(tuned) == {"bert": 2 * 5, "llama": 5}[architecture]
 
 
 @pytest.mark.parametrize(("kind", "config"), [("LN_TUNING", {}), ("LORA", {"bias": "all"})])

@@ -22,6 +22,7 @@ from conpet.reporting.significance import comparison, paired_bootstrap, pairs
 from conpet.reporting.table_parts import bound_note
 from conpet.reporting.tables import TABLES
 from conpet.reporting.told_apart import paired_t, told_apart
+from conpet.reporting.verdict import verdicts
 from tests.reporting.synthetic import build, cells, known
 
 
@@ -179,7 +180,18 @@ def test_a_method_of_ones_own_is_tested_and_judged_as_ours_are(tmp_path: Path) -
         "Cost of My own independent of the number of tasks",
     ]
     assert found.bound("own")
-    assert any("Not ranked" in note and "My own" in note for note in bound_note(found))
+    assert bound_note(found) == ["Not ranked, bound: true: My own."]
+
+
+def test_why_a_method_is_not_ranked(results: Results) -> None:
+    whole = "Not ranked, trained on the whole history at every task: Joint (upper bound)."
+    assert bound_note(results) == [whole]
+    mine = results.about["emr"].model_copy(update={"bound": True})
+    other = replace(results, about={**results.about, "emr": mine})
+    assert bound_note(other) == ["Not ranked, bound: true: EMR.", whole]
+    assert "EMR, not ranked (bound: true), comes to" in " ".join(
+        line for verdict in verdicts(other.only(["finetune", "emr"])) for line in verdict.more
+    )
 
 
 def test_a_family_is_met_by_its_best_but_not_by_the_method_itself(results: Results) -> None:

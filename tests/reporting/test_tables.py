@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import re
 import shutil
 import subprocess
 from dataclasses import replace
@@ -14,7 +13,6 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from conpet.errors import UserError
 from conpet.files import read_json, sha256, write_json
 from conpet.reporting.collect import Results, collect, short_titles
 from conpet.reporting.numbers import number, percent, spread
@@ -144,48 +142,6 @@ def test_partial_matrix_has_dashes_and_says_so(two: Results) -> None:
     assert "EMR on tacred (seed 200)" in note
     assert row(made.data, dataset="demo", method="emr")["status"] == "pending"
     assert math.isnan(row(made.data, dataset="demo", method="emr")["whole_accuracy_mean"])
-
-
-def test_reported_figures_have_rows_of_their_own(two: Results) -> None:
-    made = table("main", two)
-    reported = [cells for cells in made.rows if "reported" in cells[0]]
-    assert reported[0][0] == "Dynamic ConPET, reported (BERT-large; top-1, 50 batches x 50)"
-    assert reported[0][1:6] == ["–"] * 5
-    assert reported[0][6:] == ["83.13 ± 1.25", "78.41 ± 0.93", "–", "–", "–", "3"]
-    others = {cells[0]: cells for cells in reported}
-    crl = others["CRL, reported (BERT-base; 10 tasks of 4, memory 10, mean of 5 orders)"]
-    assert crl[6:] == ["78.00", "–", "–", "–", "–", "5"]
-    seq = others["SEQ*, reported (Pythia-410m; class-incremental, no replay)"]
-    assert seq[6:] == ["44.30", "–", "–", "–", "–", "–"]  # nobody says of how many runs
-    assert made.rules == {5}
-    assert not [place for place in made.best | made.second if place[0] >= 5]
-    assert any("authors' test_result.txt" in note for note in made.footnotes)
-    assert "author_results.csv" in made.inputs
-    rows = made.data[made.data["status"] == "reported"]
-    assert set(rows["dataset"]) == {"tacred"}
-    assert rows["whole_accuracy_mean"].max() < 1
-
-
-@pytest.mark.parametrize(
-    ("old", "new", "said"),
-    [
-        ("whole_accuracy", "whole", "no column whole_accuracy: the columns are dataset, method, "),
-        ("79.31", "high", "author_results.csv:2: average_accuracy: not a number: 'high'"),
-        ("77.46", "77,46", "author_results.csv: not a CSV file"),
-    ],
-)
-def test_reported_figures_that_cannot_be_read(
-    old: str, new: str, said: str, two: Results, root: Path, tmp_path: Path
-) -> None:
-    path = tmp_path / "author_results.csv"
-    path.write_text((root / "config" / path.name).read_text().replace(old, new, 1))
-    with pytest.raises(UserError, match=re.escape(said)):
-        table("main", Results(**{**vars(two), "reported": path}))
-
-
-def test_no_reported_rows_for_other_datasets(results: Results, root: Path) -> None:
-    other = Results(**{**vars(results), "reported": root / "config" / "author_results.csv"})
-    assert len(table("main", other).rows) == 5
 
 
 def test_curve_takes_what_partial_runs_have(two: Results) -> None:

@@ -163,16 +163,27 @@ def parse_json(text: str, file: RawFile, first_line: int = 1) -> Any:
         return json.loads(text, object_pairs_hook=unique)
     except json.JSONDecodeError as error:
         line = error.lineno + first_line - 1
-        remedy = "truncated or damaged: get the file again"
-        if Path(file.name).suffix in _TABLES:
-            remedy = "this format reads JSON: say format: table for a table"
-        if error.msg == "Extra data" and file.name.endswith(".json"):
-            remedy = "one value is expected: a file of one per line is called .jsonl"
         raise UserError(
-            f"{at_line(file, line)}: column {error.colno}: not JSON ({error.msg}): {remedy}"
+            f"{at_line(file, line)}: column {error.colno}: not JSON ({error.msg}): "
+            f"{_remedy(error, file)}"
         ) from None
     except (RecursionError, ValueError) as error:
         raise UserError(f"{at_line(file, first_line)}: not this format: {error}") from None
+
+
+def _remedy(error: json.JSONDecodeError, file: RawFile) -> str:
+    suffix, more = Path(file.name).suffix, error.msg == "Extra data"
+    if suffix in _TABLES:
+        return "this format reads JSON: say format: table for a table"
+    if suffix == ".json" and more:
+        return "one value is expected: a file of one per line is called .jsonl"
+    line = error.doc.strip()
+    if suffix == ".jsonl" and (more or line == "{" or line.startswith("[")):
+        return (
+            "one object per line is expected, and nothing else: no comma behind it, no list around "
+            "them, no object over several lines (a list is called .json)"
+        )
+    return "truncated or damaged: get the file again"
 
 
 def _place_of_second(text: str, key: str, file: RawFile, first_line: int) -> str:

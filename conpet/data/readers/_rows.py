@@ -158,7 +158,7 @@ def _csv_rows(
             begins = header is None
             if header is None:
                 header = values if form.header else [str(n + 1) for n in range(len(values))]
-                _check_columns(header, file, columns, delimiter)
+                _check_columns(header, file, columns, delimiter, form.header)
             elif values == header and len(header) > 1 and form.header:
                 raise UserError(f"{place}: the header once more: of two files in one, take it out")
             if values and not (begins and form.header):
@@ -204,7 +204,11 @@ def _check_width(header: list[str], values: list[str], place: str, named: bool) 
 
 
 def _check_columns(
-    found: Sequence[str], file: RawFile, columns: Sequence[str], delimiter: str = ""
+    found: Sequence[str],
+    file: RawFile,
+    columns: Sequence[str],
+    delimiter: str = "",
+    header: bool = False,
 ) -> None:
     for name in columns:
         if list(found).count(name) == 1:
@@ -214,7 +218,7 @@ def _check_columns(
         shown = ", ".join(
             value if len(value) <= _SHOWN else f"{value[:_SHOWN]}..." for value in found
         )
-        more = ", or options: {header: false} where line 1 is a sample" if delimiter else ""
+        more = ", or options: {header: false} where line 1 is a sample" if header else ""
         raise UserError(
             f"{at_line(file, 1)}: column {name!r} is {what} the columns ({shown}{cut}): "
             f"name the right one{more}"

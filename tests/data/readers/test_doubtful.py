@@ -52,6 +52,38 @@ def test_lines_of_json_in_a_file_of_one_value(tmp_path: Path) -> None:
     assert line.endswith("one value is expected: a file of one per line is called .jsonl")
 
 
+ONE = '{"text": "x", "label": "a"}'
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"{ONE},\n{ONE}\n",
+        f"[{ONE},\n{ONE}]\n",
+        f"[\n{ONE},\n{ONE}\n]\n",
+        '{\n "text": "x",\n "label": "a"\n}\n',
+    ],
+)
+def test_a_list_or_spanning_objects_in_a_file_of_lines(text: str, tmp_path: Path) -> None:
+    said = refused(tmp_path, "a.jsonl", text.encode())
+    assert said.startswith("a.jsonl: line 1: ")
+    assert "one object per line is expected, and nothing else: no comma behind it" in said
+
+
+def test_a_last_line_that_breaks_off_is_damage(tmp_path: Path) -> None:
+    said = refused(tmp_path, "a.jsonl", f"{ONE}\n{ONE[:20]}".encode())
+    assert said.endswith("truncated or damaged: get the file again")
+
+
+def test_header_false_is_not_advised_where_it_stands(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text(ROWS)
+    for options, advised in (({"text": "word"}, True), ({"header": False, "text": -1}, False)):
+        with pytest.raises(UserError) as said:
+            read("table", tmp_path, [RawFile(name="a.csv")], options, Report())
+        assert "name the right one" in str(said.value)
+        assert ("or options: {header: false}" in str(said.value)) == advised
+
+
 def test_a_file_and_its_column_are_of_one_split(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text("text,label,fold\nx y,a,train\nz,b,dev\n")
     for own in ("train", "test"):
