@@ -142,7 +142,7 @@ def _lengths(models: dict[str, Any]) -> str:
         markers = "entries" if model["single_markers"] else "spelled out"
         sizes = [model["max_length"], model["cut"], model["encoded"]]
         rows.append([name, *percentiles.values(), *sizes, markers])
-    title = "Tokens a text, markers and cloze included, before it is cut"
+    title = "Tokens per text, markers and cloze included, before it is cut"
     return "\n".join([title, *columns(rows, 1)])
 
 

@@ -100,7 +100,7 @@ def package(
 def predict(
     run: Annotated[str, Option(help="a run's or package's folder, or an MLflow address")],
     file: Annotated[
-        Path | None, Argument(help=".csv, .tsv, .json, .jsonl, .parquet or .txt (a line a text)")
+        Path | None, Argument(help=".csv, .tsv, .json, .jsonl, .parquet or .txt (a text per line)")
     ] = None,
     text: Annotated[list[str] | None, Option(help="a text; may be given again")] = None,
     column: Annotated[
@@ -111,7 +111,7 @@ def predict(
     out: Annotated[
         Path | None, Option(help="CSV to write (default: print)", dir_okay=False)
     ] = None,
-    probabilities: Annotated[bool, Option("--probabilities", help="a column a class")] = False,
+    probabilities: Annotated[bool, Option("--probabilities", help="a column per class")] = False,
     threshold: Annotated[
         float | None, Option(help="confidence below which no class is given")
     ] = None,

@@ -31,13 +31,13 @@ _PER_TASK = (
 _COLUMNS = [
     ("", "Tunable"),
     ("", "Share"),
-    ("A task", "Samples"),
-    ("A task", "Forward"),
-    ("A task", "Equivalent"),
-    ("A task", "Tokens"),
-    ("A task", "TFLOP"),
-    ("A task", "Seconds"),
-    ("A task", "Stored kB"),
+    ("Per task", "Samples"),
+    ("Per task", "Forward"),
+    ("Per task", "Equivalent"),
+    ("Per task", "Tokens"),
+    ("Per task", "TFLOP"),
+    ("Per task", "Seconds"),
+    ("Per task", "Stored kB"),
     ("", "Peak MB"),
     ("Kept", "Samples"),
     ("Kept", "kB"),
@@ -47,7 +47,7 @@ _COLUMNS = [
     ("More with every task [95 %]", "Seconds"),
 ]
 _NOTES = [
-    "A task: mean over tasks and seeds; a selector's training is included. Tunable: weights tuned "
+    "Per task: mean over tasks and seeds; a selector's training is included. Tunable: weights tuned "
     "in the last task, and their share of all weights. Samples and tokens (and padding, on a GPU) "
     "are those passed through the model in training. Forward: samples passed without a gradient "
     "in a task's training (validation, exemplars, old scores, a head that is fitted). Equivalent: "

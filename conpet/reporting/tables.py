@@ -25,7 +25,7 @@ TABLES: dict[str, tuple[Callable[[Results], Table], str]] = {
     ),
     "selector": (accuracy_tables.selector, "how often the selector finds the right task"),
     "scenarios": (scenarios, "accuracy where the task is to be found, and where it is given"),
-    "cost": (cost, "weights, samples, passes, seconds, memory, bytes a task, and their slopes"),
+    "cost": (cost, "weights, samples, passes, seconds, memory, bytes per task, and their slopes"),
     "significance": (significance, "each method against those it names, tested"),
     "claims": (claims, "what is claimed, measured: holds, does not hold, undecided"),
     "ablation": (ablation, "what each variant changes, and what that does to the accuracy"),
