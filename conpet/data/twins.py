@@ -13,17 +13,27 @@ _NAMED = 3
 _LATIN = str.maketrans("асеорхуіјѕԁһονρ", "aceopxyijsdhovp")
 
 
+# dashes of all lengths, and quotes that open and close
+_SIGNS = {"Pd": "-", "Pi": "'", "Pf": "'"}
+
+
+def _hidden(letter: str) -> bool:
+    """Say whether a character is not drawn: a format, or the choice of a sign's colour."""
+    return unicodedata.category(letter) == "Cf" or "\ufe00" <= letter <= "\ufe0f"
+
+
 def _seen(name: str) -> str:
     """Return a name as an eye takes it in: no case, no signs that are not drawn, one kind of blank.
 
-    Underscores and hyphens are blanks to it, and what HTML writes as ``&amp;`` is ``&``. NFKC
-    makes one of a letter with its accent and a letter followed by it (Unicode Annex 15).
+    Underscores and dashes are blanks to it, quotes and a last full stop nothing, and what HTML
+    writes as ``&amp;`` is ``&``. NFKC makes one of a letter with its accent and a letter
+    followed by it (Unicode Annex 15).
     """
     normal = unicodedata.normalize("NFKC", html.unescape(name))
-    drawn = "".join(c for c in normal if unicodedata.category(c) != "Cf")
+    drawn = "".join("" if _hidden(c) else _SIGNS.get(unicodedata.category(c), c) for c in normal)
     # a sign before a number is no blank: -1 is not 1
     words = re.sub(r"(?<=\w)[_-]+(?=\w)|_", " ", drawn.casefold().translate(_LATIN))
-    seen = " ".join(words.split())
+    seen = " ".join(re.sub(r"['\"`]", "", words).split()).rstrip(".,;:!") or " ".join(words.split())
     # a column of whole numbers with one missing is written as 1.0; some tools drop leading zeros
     number = seen.removesuffix(".0")
     return str(int(number)) if number.isdecimal() else seen

@@ -47,8 +47,8 @@ _COLUMNS = [
     ("More with every task [95 %]", "Seconds"),
 ]
 _NOTES = [
-    "Per task: mean over tasks and seeds; a selector's training is included. Tunable: weights tuned "
-    "in the last task, and their share of all weights. Samples and tokens (and padding, on a GPU) "
+    "Per task: mean over tasks and seeds; a selector's training is included. Tunable: weights "
+    "tuned in the last task, and their share of all weights. Samples and tokens (and padding, on a GPU) "
     "are those passed through the model in training. Forward: samples passed without a gradient "
     "in a task's training (validation, exemplars, old scores, a head that is fitted). Equivalent: "
     "both as one figure, in which a forward-only sample counts one third of one trained on. "

@@ -18,6 +18,11 @@ from conpet.data.twins import twins
         ("01", "1"),
         ("book flight", "book_flight"),
         ("R&D", "R&amp;D"),
+        ("\u2764", "\u2764\ufe0f"),
+        ("don't", "don\u2019t"),
+        ('"timer"', "timer"),
+        ("translate-x", "translate\u2013x"),
+        ("timer.", "timer"),
         ("translate", "tr\u0430nslate"),  # a Cyrillic letter
     ],
 )
@@ -28,4 +33,25 @@ def test_two_that_look_alike(one: str, other: str) -> None:
 
 
 def test_what_differs_is_no_twin() -> None:
-    assert twins(["1", "-1", "10", "1.5", "a_b", "ab", "sport", "sports", "R&D", "RD"]) == ""
+    assert (
+        twins(
+            [
+                "1",
+                "-1",
+                "10",
+                "1.5",
+                "a_b",
+                "ab",
+                "sport",
+                "sports",
+                "R&D",
+                "RD",
+                "C",
+                "C#",
+                "C++",
+                "?",
+                "!",
+            ]
+        )
+        == ""
+    )
