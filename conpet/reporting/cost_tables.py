@@ -48,8 +48,8 @@ _COLUMNS = [
 ]
 _NOTES = [
     "Per task: mean over tasks and seeds; a selector's training is included. Tunable: weights "
-    "tuned in the last task, and their share of all weights. Samples and tokens (and padding, on a GPU) "
-    "are those passed through the model in training. Forward: samples passed without a gradient "
+    "tuned in the last task, and their share of all weights. Samples and tokens (and padding, on "
+    "a GPU) are those passed through the model in training. Forward: samples passed without a gradient "
     "in a task's training (validation, exemplars, old scores, a head that is fitted). Equivalent: "
     "both as one figure, in which a forward-only sample counts one third of one trained on. "
     "TFLOP: estimated from tokens and weights, forward and backward, of the samples trained on. "
