@@ -75,8 +75,13 @@ def begin(
             raise UserError(f"{config_dir}/{taken}/{name}.yaml has that name: give --name")
     text = _text(name, groups, folder)
     with scratch() as place:
-        (place / out.name).write_text(text, encoding="utf-8")
-        open_experiment(str(place / out.name), config_dir, DataChecks())
+        tried = place / out.name
+        tried.write_text(text, encoding="utf-8")
+        try:
+            open_experiment(str(tried), config_dir, DataChecks())
+        except UserError as error:
+            said = str(error).replace(str(tried), f"{out} (not written)")
+            raise UserError(said) from None
     write_text(out, text)
     said = [f"{group.name}: {line}" for group in groups for line in group.look.said]
     said += [
