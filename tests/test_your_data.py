@@ -395,6 +395,44 @@ def test_init_names_the_file_that_it_would_have_written(place: Place, tmp_path: 
     assert not out.exists()
 
 
+def test_init_says_what_files_of_several_folders_become(
+    place: Place, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("methods/emr", "methods/joint", "models/minilm"):
+        (place.config / f"{name}.yaml").write_bytes((ROOT / f"config/{name}.yaml").read_bytes())
+    files = [str(tmp_path / folder / "data.csv") for folder in ("tr", "te")]
+    for file, count in zip(files, (8, 4), strict=True):
+        Path(file).parent.mkdir()
+        rows = [[text(c, i), f"topic{c}"] for c in range(2) for i in range(count)]
+        write_rows(Path(file), ["text", "label"], rows)
+    config = ["--config-dir", str(place.config)]
+    main(["init", *files, "--name", "two", "--out", str(tmp_path), *config])
+    said = capsys.readouterr().out
+    assert "guessed: each is a task, in the order given, with shared labels" in said
+    assert "guessed: tr_data: 2 labels" in said and "guessed: te_data: 2 labels" in said
+    written = (tmp_path / "two.yaml").read_text()
+    assert "least" not in written  # it would leave the second task without a class
+    main(["describe", str(tmp_path / "two.yaml"), "--model", "tiny", *config])
+    rows = [[text(c, i), f"topic{c}"] for c in range(2) for i in range(8)]
+    write_rows(Path(files[1]), ["text", "label"], [*rows, ["the", "rare"]])
+    main(["init", *files, "--name", "three", "--out", str(tmp_path), *config])
+    assert "labels with fewer than 6 samples are dropped: 1" in capsys.readouterr().out
+    assert "least: 6" in (tmp_path / "three.yaml").read_text()
+
+
+def test_init_passes_over_a_split_that_is_none(
+    place: Place, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("methods/emr", "methods/joint", "models/minilm"):
+        (place.config / f"{name}.yaml").write_bytes((ROOT / f"config/{name}.yaml").read_bytes())
+    rows = [[text(c, i), f"topic{c}", ("train", "eval")[i % 2]] for c in range(2) for i in range(8)]
+    write_rows(tmp_path / "a.csv", ["text", "label", "set"], rows)
+    main(["init", str(tmp_path / "a.csv"), "--out", str(tmp_path), "--config-dir",
+          str(place.config)])  # fmt: skip
+    assert "column 'set' is not taken for the split: 'eval' is no" in capsys.readouterr().out
+    assert "per_class" in (tmp_path / "a.yaml").read_text()
+
+
 def test_init_tells_files_whose_names_are_no_whole_split(
     place: Place, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
