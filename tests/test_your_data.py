@@ -225,8 +225,15 @@ def test_shared_labels_from_files_to_answers(place: Place, monkeypatch: pytest.M
     main(["estimate", str(path), "--config-dir", str(place.config), "--results",
           str(place.folder / "results")])  # fmt: skip
     (row,) = read_json(found.parents[1] / "estimate.json")["rows"]
-    assert (row["method"], row["tokens"]) == ("ncm", 0)
+    assert (row["method"], row["tokens"], row["from"]) == ("ncm", 0, "a few steps")
     assert row["forward_tokens"] > 0
+    place.run(path, ["ncm"])
+    monkeypatch.setattr(estimation, "measure", None)  # runs are there: nothing is timed
+    main(["estimate", str(path), "--config-dir", str(place.config), "--results",
+          str(place.folder / "results")])  # fmt: skip
+    (row,) = read_json(found.parents[1] / "estimate.json")["rows"]
+    assert (row["method"], row["from"]) == ("ncm", "results")
+    assert row["hours"] >= 0
     path.write_text(before)
     shown = place.table(path, "scenarios")
     assert "domain-incremental" in shown
@@ -284,6 +291,25 @@ def test_pairs_from_files_to_answers(place: Place) -> None:
     words = ["teach", "--run", means, file, *mapped, "--snapshot", snapshot, "--out", out]
     main([str(word) for word in words])
     assert asked(place, out, file, *mapped)["label"][0] == "maybe"
+
+
+def test_an_estimate_follows_the_plan_of_each_seed(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(estimation, "_start_seconds", lambda: 1.0)
+    monkeypatch.setattr(estimation, "TIMED_SECONDS", 0.0)
+    found = {}
+    for seeds in ("[100]", "[200]", "[100, 200]"):
+        yaml = examples()["A few shots"].replace("[100, 200]", seeds)
+        path = place.write("seeds", yaml.replace("[finetune, static_emr]", "[static_emr]"))
+        main(["estimate", str(path), "--config-dir", str(place.config), "--results",
+              str(place.folder / "results")])  # fmt: skip
+        (row,) = read_json(place.folder / "results/seeds/estimate.json")["rows"]
+        found[seeds] = row
+    one, other, both = found.values()
+    assert one["tokens"] != other["tokens"]  # other texts are drawn
+    for key in ("jobs", "samples", "tokens", "forward_tokens", "bytes"):
+        assert both[key] == one[key] + other[key]
 
 
 def test_columns_for_a_learner_of_plain_texts(place: Place) -> None:
@@ -356,6 +382,55 @@ def test_init_in_a_folder_whose_name_is_no_text_to_yaml(
     main(["init", *files, "--out", str(tmp_path), "--config-dir", str(place.config)])
     found = open_experiment(str(tmp_path / f"{folder}.yaml"), place.config)
     assert list(found.datasets) == [folder]
+
+
+def test_init_names_the_file_that_it_would_have_written(place: Place, tmp_path: Path) -> None:
+    for kind in ("datasets", "models", "methods", "experiments"):
+        (tmp_path / "config" / kind).mkdir(parents=True)
+    out = tmp_path / "topics.yaml"
+    with pytest.raises(SystemExit) as ended:
+        main(["init", str(place.folder / "topics.csv"), "--out", str(tmp_path), "--config-dir",
+              str(tmp_path / "config")])  # fmt: skip
+    assert str(ended.value).startswith(f"conpet: error: {out} (not written): ")
+    assert not out.exists()
+
+
+def test_init_says_what_files_of_several_folders_become(
+    place: Place, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("methods/emr", "methods/joint", "models/minilm"):
+        (place.config / f"{name}.yaml").write_bytes((ROOT / f"config/{name}.yaml").read_bytes())
+    files = [str(tmp_path / folder / "data.csv") for folder in ("tr", "te")]
+    for file, count in zip(files, (8, 4), strict=True):
+        Path(file).parent.mkdir()
+        rows = [[text(c, i), f"topic{c}"] for c in range(2) for i in range(count)]
+        write_rows(Path(file), ["text", "label"], rows)
+    config = ["--config-dir", str(place.config)]
+    main(["init", *files, "--name", "two", "--out", str(tmp_path), *config])
+    said = capsys.readouterr().out
+    assert "guessed: each is a task, in the order given, with shared labels" in said
+    assert "guessed: tr_data: 2 labels" in said and "guessed: te_data: 2 labels" in said
+    written = (tmp_path / "two.yaml").read_text()
+    assert "least" not in written  # it would leave the second task without a class
+    main(["describe", str(tmp_path / "two.yaml"), "--model", "tiny", *config])
+    rows = [[text(c, i), f"topic{c}"] for c in range(2) for i in range(8)]
+    write_rows(Path(files[1]), ["text", "label"], [*rows, ["the", "rare"]])
+    main(["init", *files, "--name", "three", "--out", str(tmp_path), *config])
+    assert "labels with fewer than 6 samples are dropped: 1" in capsys.readouterr().out
+    assert "least: 6" in (tmp_path / "three.yaml").read_text()
+
+
+def test_init_passes_over_a_split_that_is_none(
+    place: Place, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("methods/emr", "methods/joint", "models/minilm"):
+        (place.config / f"{name}.yaml").write_bytes((ROOT / f"config/{name}.yaml").read_bytes())
+    rows = [[text(c, i), f"topic{c}", ("train", "eval")[i % 2]] for c in range(2) for i in range(8)]
+    write_rows(tmp_path / "a.csv", ["text", "label", "set"], rows)
+    main(["init", str(tmp_path / "a.csv"), "--out", str(tmp_path), "--config-dir",
+          str(place.config)])  # fmt: skip
+    assert "column 'set' is not taken for the split: 'eval' is no" in capsys.readouterr().out
+    assert "per_class" in (tmp_path / "a.yaml").read_text()
 
 
 def test_init_tells_files_whose_names_are_no_whole_split(

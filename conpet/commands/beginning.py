@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -65,8 +65,7 @@ def begin(
     Raises:
         UserError: a file cannot be read or guessed, or the YAML is there already.
     """
-    groups = _named_apart(_grouped(files))
-    _check_sizes(groups)
+    groups = _grouped(files)
     name = name or name_of(_named(groups))
     out = folder / f"{name}.yaml"
     if out.exists():
@@ -76,8 +75,13 @@ def begin(
             raise UserError(f"{config_dir}/{taken}/{name}.yaml has that name: give --name")
     text = _text(name, groups, folder)
     with scratch() as place:
-        (place / out.name).write_text(text, encoding="utf-8")
-        open_experiment(str(place / out.name), config_dir, DataChecks())
+        tried = place / out.name
+        tried.write_text(text, encoding="utf-8")
+        try:
+            open_experiment(str(tried), config_dir, DataChecks())
+        except UserError as error:
+            line = str(error).replace(str(tried), f"{out} (not written)")
+            raise UserError(line) from None
     write_text(out, text)
     said = [f"{group.name}: {line}" for group in groups for line in group.look.said]
     said += [
@@ -86,14 +90,19 @@ def begin(
         for group in groups
         if group.called and not group.has_split
     ]
+    said += [f"{group.name}: {len(group.labels)} labels" for group in groups]
+    return out, [*said, *_said_of_all(groups)]
+
+
+def _said_of_all(groups: Sequence[_Group]) -> list[str]:
+    """Return what is guessed of the stream as a whole, for the screen."""
+    lines = []
     if len(groups) > 1:
-        same = _same_labels(groups)
-        said.append(
-            f"each of {', '.join(group.name for group in groups)} is a task"
-            + (", and their labels are taken for the same classes" if same else "")
-            + ": train and test of one thing are called so, as in data_train.csv"
-        )
-    return out, [*said, *(f"{g.name}: {len(g.labels)} labels" for g in groups)]
+        same, overlap = _shared(groups)
+        labels = "shared labels" if same else "a prefix to labels" if overlap else "its own labels"
+        lines.append(f"each is a task, in the order given, with {labels}")
+    need, rare = _least(groups)
+    return [*lines, f"labels with fewer than {need} samples are dropped: {rare}"] if rare else lines
 
 
 def _grouped(files: Sequence[Path]) -> list[_Group]:
@@ -111,28 +120,11 @@ def _grouped(files: Sequence[Path]) -> list[_Group]:
         for file, other in zip(members, looks, strict=True):
             if (other.format, other.options) != (looks[0].format, looks[0].options):
                 raise UserError(f"{file}: reads otherwise than {members[0]}: give them alone")
-        name = name_of(base or Path(parent).name)
+        folder = Path(parent).name
+        several = [other for _, other in found].count(base) > 1
+        name = name_of(f"{folder}_{base}" if base and several else base or folder)
         groups.append(_Group(name, members, looks[0], *_labels(members, looks[0])))
     return groups
-
-
-def _named_apart(groups: list[_Group]) -> list[_Group]:
-    """Return the groups, those of one name with their folder's before it."""
-    count = Counter(g.name for g in groups)
-    own = [name_of(f"{g.files[0].absolute().parent.name}_{g.name}") for g in groups]
-    pairs = zip(groups, own, strict=True)
-    return [replace(g, name=name) if count[g.name] > 1 else g for g, name in pairs]
-
-
-def _check_sizes(groups: Sequence[_Group]) -> None:
-    """Refuse a task all of whose classes are too small to be cut."""
-    need = least_rows(Partition().shares) or 1
-    for group in groups:
-        if len(groups) > 1 and not group.has_split and max(group.labels.values(), default=0) < need:
-            raise UserError(
-                f"{group.files[0]}: would be a task of its own, and no label has {need} samples to "
-                "cut: the files of one task are called so, as in data_train.csv and data_test.csv"
-            )
 
 
 def _labels(files: Sequence[Path], about: Look) -> tuple[Counter[str], Counter[str]]:
@@ -191,7 +183,7 @@ def _dataset(group: _Group, folder: Path) -> list[str]:
             "shared: true",
         ]
     else:
-        count = _task_count(classes)
+        count = _task_count(classes - _least([group])[1])
         lines += [
             f"# {classes} labels: sorted, shuffled by the seed, cut into {_tasks(count)} (guessed)",
             f"order: {{seed: 100, tasks: {count}}}",
@@ -199,16 +191,15 @@ def _dataset(group: _Group, folder: Path) -> list[str]:
     return [*lines, *_split([group])]
 
 
-def _same_labels(groups: Sequence[_Group]) -> bool:
-    return all(set(group.labels) == set(groups[0].labels) for group in groups)
+def _shared(groups: Sequence[_Group]) -> tuple[bool, bool]:
+    """Say whether all files have the same labels, and whether some have labels of others."""
+    sets = [set(group.labels) for group in groups]
+    overlap = any(labels & other for i, labels in enumerate(sets) for other in sets[:i])
+    return all(labels == sets[0] for labels in sets), overlap
 
 
 def _stream(groups: Sequence[_Group], folder: Path) -> list[str]:
-    sets = [set(group.labels) for group in groups]
-    same = _same_labels(groups)
-    overlap = {
-        label for i, labels in enumerate(sets) for other in sets[:i] for label in labels & other
-    }
+    same, overlap = _shared(groups)
     lines = _template(groups[0])
     if same:
         lines += [
@@ -272,13 +263,7 @@ def _template(group: _Group) -> list[str]:
 
 def _split(groups: Sequence[_Group]) -> list[str]:
     own = [group.has_split for group in groups]
-    need = _TO_TRAIN if all(own) else least_rows(Partition().shares) or 1
-    counts = [
-        (group.trained[label], _TO_TRAIN) if group.has_split else (group.labels[label], need)
-        for group in groups
-        for label in group.labels
-    ]
-    rare = sum(count < least for count, least in counts)
+    need, rare = _least(groups)
     lines = ["# each class is cut into training, validation and test"]
     shares = "shares: [0.8, 0.1, 0.1]"
     if all(own):
@@ -288,6 +273,21 @@ def _split(groups: Sequence[_Group]) -> list[str]:
     scheme = "scheme: official" if all(own) else "" if any(own) else "scheme: per_class"
     said = [word for word in (scheme, shares, f"least: {need}" if rare else "") if word]
     return [*lines, f"split: {{{', '.join(said)}}}"]
+
+
+def _least(groups: Sequence[_Group]) -> tuple[int, int]:
+    """Return how many samples a label needs, and how many labels have fewer and are left out.
+
+    None is where a file would be left without labels.
+    """
+    need = _TO_TRAIN if all(g.has_split for g in groups) else least_rows(Partition().shares) or 1
+    rare = []
+    for group in groups:
+        counts, least = (group.trained, _TO_TRAIN) if group.has_split else (group.labels, need)
+        rare.append(sum(counts[label] < least for label in group.labels))
+        if rare[-1] == len(group.labels):
+            return need, 0
+    return need, sum(rare)
 
 
 def _tasks(count: int) -> str:

@@ -5,17 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from conpet.commands.checks import LibraryChecks
+from conpet.commands.checks import LibraryChecks, open_experiment
 from conpet.config import Dataset, Experiment
 from conpet.config.experiment import load_data
-from conpet.config.experiment_file import ExperimentFile
-from conpet.config.strict import read_yaml, validate
+from conpet.config.experiment_file import DataFile, ExperimentFile
+from conpet.config.strict import is_yaml, read_yaml, validate
 from conpet.data import readers
 from conpet.errors import UserError
 from conpet.names import name_of
 
 MODELS = ["minilm"]
-_DATA_KEYS = {"title", "datasets", "models", "settings"}  # of an experiment, enough to describe
 
 
 def open_dataset(
@@ -30,12 +29,11 @@ def open_dataset(
     settings: dict[str, Any] = {}
     datasets: list[str] | dict[str, Any] = [name]
     where = "describe"
-    if path.suffix in (".yaml", ".yml"):
+    if is_yaml(path):
         where = name
         value = read_yaml(path)
         if "datasets" in value:
-            if set(value) - _DATA_KEYS:  # the rest is told too, while it costs nothing
-                validate(ExperimentFile, value, where)
+            _check_whole(name, value, models, config_dir)
             models = models or value.get("models")
             datasets = value["datasets"]
             encoding = (value.get("settings") or {}).get("encoding")
@@ -47,6 +45,21 @@ def open_dataset(
     elif path.is_file():
         raise UserError(f"{name}: a data file: say how it reads: --format table, marked, ...")
     return _opened(datasets, models or MODELS, config_dir, where, settings, max_length)
+
+
+def _check_whole(
+    name: str, value: dict[str, Any], models: list[str] | None, config_dir: Path
+) -> None:
+    """Refuse an experiment that could not be run, though its data can be looked at.
+
+    One without methods is for a look alone; with other models, its form alone is held.
+    """
+    if "methods" not in value:
+        validate(DataFile, value, name)
+    elif models:
+        validate(ExperimentFile, value, name)
+    else:
+        open_experiment(name, config_dir)
 
 
 def open_file(

@@ -2,12 +2,14 @@
 
 In a dry run every learner follows its plans to the end, with a backbone that counts what passes it
 and computes nothing. So the counts are those that the states of a real run hold, whatever the
-learner does.
+learner does. A seed draws its own plans, so each is followed.
 """
 
 from __future__ import annotations
 
+import functools
 import math
+import shutil
 import subprocess
 import sys
 import time
@@ -43,19 +45,23 @@ _TIMED_BATCHES = 4
 _IMPORTS = "import conpet.learners.assembly, transformers.models.bert.modeling_bert, peft"
 
 
+@functools.cache
+def _noise(width: int) -> np.ndarray:
+    return np.random.default_rng(0).standard_normal((997, width), np.float32)
+
+
 class DryBackbone(Backbone):
     """A backbone that counts, and answers noise that depends on the sample alone."""
 
     def _hidden(self, stream: Stream, indices: np.ndarray) -> Tensor:
-        rng = np.random.default_rng(0)
-        table = rng.standard_normal((997, self.width), np.float32)
+        table = _noise(self.width)
         touched = sum((p.flatten()[0] for p in self.parameters()), torch.zeros(()))
         return torch.from_numpy(table[indices % len(table)]) + 0.0 * touched
 
 
 @dataclass(frozen=True)
 class Cost:
-    """What all tasks of one run cost: jobs, what passes the backbone, bytes of states kept."""
+    """What runs cost, all tasks: jobs, what passes the backbone, bytes of states kept."""
 
     jobs: int
     passed: Passed
@@ -64,14 +70,14 @@ class Cost:
 
 @dataclass(frozen=True)
 class Speed:
-    """Tokens a second, trained (infinite: none) and forward; seconds that a job takes to begin."""
+    """Tokens per second, trained (infinite: none) and forward; seconds a job takes to begin."""
 
     trained: float
     forward: float
     start: float
 
     def seconds(self, cost: Cost) -> float:
-        """Return what a run takes."""
+        """Return how long that takes."""
         passed = cost.passed
         passes = passed.trained_tokens / self.trained + passed.forward_tokens / self.forward
         return passes + cost.jobs * self.start
@@ -92,11 +98,13 @@ class _Cell:
         """What it is computed with."""
         return self.experiment.settings(*self.keys).compute
 
-    def learner(self, task: int, kind: type[Backbone], memory: Memory | None = None) -> Learner:
-        """Return the cell's learner at a task, nothing loaded."""
+    def learner(
+        self, task: int, kind: type[Backbone], seed: int | None = None, memory: Memory | None = None
+    ) -> Learner:
+        """Return the cell's learner at a task, nothing loaded; of the first seed, or another."""
         dataset, model, method = self.keys
         about = self.experiment.learn(dataset, model, method, task)
-        seeds = Seeds(self.experiment.seeds[0], dataset)
+        seeds = Seeds(self.experiment.seeds[0] if seed is None else seed, dataset)
         stream = as_told(about, open_encoded(self.encoded, task), seeds)
         progress = Progress("estimate")
         progress.quiet = True
@@ -108,7 +116,7 @@ def estimate(
 ) -> tuple[list[dict[str, Any]], str]:
     """Return a row for each method on each dataset and model, and where the seconds are from."""
     rows = []
-    start = _start_seconds()
+    start: float | None = None
     for dataset in experiment.datasets:
         with scratch() as folder:
             work = Work(experiment, dataset, results, mirror, folder)
@@ -124,16 +132,31 @@ def estimate(
                     with computing(cell.compute):
                         costs.append(count(cell))
                 both = list(zip(cells, costs, strict=True))
-                # one that tunes tells both speeds
-                timed = next((c for c, cost in both if cost.passed.trained_tokens), cells[0])
-                with computing(timed.compute):
-                    speed = measure(timed, start)
-                rows += [_row(cell, cost, speed, results) for cell, cost in both]
+                rates = [_known_rate(cell, cost, results) for cell, cost in both]
+                speed = None
+                if None in rates:
+                    # one that tunes tells both speeds
+                    timed = next((c for c, cost in both if cost.passed.trained_tokens), cells[0])
+                    start = _start_seconds() if start is None else start
+                    with computing(timed.compute):
+                        speed = measure(timed, start)
+                rows += [_row(*pair, rate, speed) for pair, rate in zip(both, rates, strict=True)]
     return rows, cpu()
 
 
 def count(cell: _Cell) -> Cost:
-    """Follow all plans of a run with a backbone that counts."""
+    """Follow all plans of all seeds with a backbone that counts."""
+    found = []
+    for seed in cell.experiment.seeds:
+        found.append(_count(cell, seed))
+        shutil.rmtree(cell.folder)
+    total = Passed()
+    for cost in found:
+        _add(total, cost.passed)
+    return Cost(sum(cost.jobs for cost in found), total, sum(cost.stored for cost in found))
+
+
+def _count(cell: _Cell, seed: int) -> Cost:
     dataset, _, method = cell.keys
     total, jobs = Passed(), 0
     states: list[Path] = []
@@ -143,14 +166,14 @@ def count(cell: _Cell) -> Cost:
     stored = 0
     for task in range(1, cell.experiment.tasks(dataset) + 1):
         if kind.experts and task > 1:
-            chooser: Any = cell.learner(task, DryBackbone, memory)
+            chooser: Any = cell.learner(task, DryBackbone, seed, memory)
             chooser.load(states, selector)
             chooser.train_selector()
             selector = cell.folder / f"selector{task}"
             stored += _save(chooser, selector)
             _add(total, chooser.backbone.passed)
             jobs += 1
-        learner = cell.learner(task, DryBackbone, memory)
+        learner = cell.learner(task, DryBackbone, seed, memory)
         learner.load(needed_states(kind, states), selector)
         learner.train()
         memory = learner.keep()
@@ -213,19 +236,19 @@ def _start_seconds() -> float:
     return time.perf_counter() - begun
 
 
-def _row(cell: _Cell, cost: Cost, speed: Speed, results: Path) -> dict[str, Any]:
+def _row(cell: _Cell, cost: Cost, rate: float | None, speed: Speed | None) -> dict[str, Any]:
     dataset, model, method = cell.keys
-    seeds = len(cell.experiment.seeds)
-    seconds, source = speed.seconds(cost), "a few steps"
-    if (known := _known_rate(cell, results)) is not None:
-        seconds, source = cost.passed.trained_tokens * known, "results"
+    passed = cost.passed
+    if rate is not None:
+        seconds, source = _tokens(passed) * rate, "results"
+    else:
+        assert speed is not None
+        seconds, source = speed.seconds(cost), "a few steps"
     return {
-        "dataset": dataset, "model": model, "method": method, "seeds": seeds,
-        "jobs": seeds * cost.jobs, "samples": seeds * cost.passed.trained_samples,
-        "tokens": seeds * cost.passed.trained_tokens,
-        "forward_tokens": seeds * cost.passed.forward_tokens,
-        "tflop": round(seeds * _flop(cell, cost.passed) / 1e12, 1),
-        "bytes": seeds * cost.stored, "hours": round(seeds * seconds / 3600, 3), "from": source,
+        "dataset": dataset, "model": model, "method": method, "seeds": len(cell.experiment.seeds),
+        "jobs": cost.jobs, "samples": passed.trained_samples, "tokens": passed.trained_tokens,
+        "forward_tokens": passed.forward_tokens, "tflop": round(_flop(cell, passed) / 1e12, 1),
+        "bytes": cost.stored, "hours": round(seconds / 3600, 3), "from": source,
     }  # fmt: skip
 
 
@@ -237,14 +260,20 @@ def _flop(cell: _Cell, passed: Passed) -> float:
     return (4 * every + 2 * tuned) * passed.trained_tokens + 2 * every * passed.forward_tokens
 
 
-def _known_rate(cell: _Cell, results: Path) -> float | None:
-    """Return seconds a trained token of runs that are there, learnt on this kind of machine."""
+def _tokens(passed: Passed) -> int:
+    """Return the tokens that a rate is of: those trained, of a method without training all."""
+    return passed.trained_tokens or passed.forward_tokens
+
+
+def _known_rate(cell: _Cell, cost: Cost, results: Path) -> float | None:
+    """Return seconds per token of runs that are there, learnt on this kind of machine."""
     dataset, model, method = cell.keys
+    counter = "tokens_passed" if cost.passed.trained_tokens else "forward_tokens"
     seconds = tokens = 0.0
     for seed in cell.experiment.seeds:
         key = RunKey(cell.experiment.name, dataset, model, method, seed)
         for training in read_run(results / key.path, key, cell.experiment.tasks(dataset)).trainings:
             if training.timing.get("cpu") == cpu():
                 seconds += training.seconds
-                tokens += int(training.state.get("tokens_passed", 0))
+                tokens += int(training.state.get(counter, 0))
     return seconds / tokens if tokens else None

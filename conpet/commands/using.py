@@ -49,6 +49,12 @@ def _check_options(file: Path | None, options: dict[str, Any]) -> None:
         raise UserError(f"--option {unheeded[0]}: texts alone are read: leave it out")
 
 
+def _asks_for_fields(file: Path | None, options: dict[str, Any]) -> bool:
+    """Say whether the learner must be asked which columns of a file it reads."""
+    table = file is not None and file.is_file() and file.suffix.lower() != ".txt"
+    return table and not options.keys() & {"text", "header", "lines"}
+
+
 def _check_columns(file: Path | None, texts: list[Any], fields: list[str]) -> None:
     """Refuse a file whose columns are not the fields that a learner reads."""
     found = list(texts[0]) if texts and isinstance(texts[0], dict) else []
@@ -141,12 +147,14 @@ def predict(
     named = {"text": column if len(column) > 1 else column[0]} if column else {}
     options = {**named, **_reader_options(option)}
     _check_options(file, options)
+    waits = _asks_for_fields(file, options)
+    texts = [*(text or ())] if text or waits else read_texts(file or Path(), options, report)
     predictor = load(
         run, snapshot=snapshot, mirror=mirror, device=device, precision=precision, threads=threads
     )
-    if file and file.suffix.lower() != ".txt" and not options.keys() & {"text", "header", "lines"}:
+    if waits:
         options |= {"text": predictor.fields} if predictor.fields else {}
-    texts = [*text] if text else read_texts(file or Path(), options, report)
+        texts = read_texts(file or Path(), options, report)
     for about, note in report.as_dict()["notes"].items():
         print(f"conpet: {about}: {note}", file=sys.stderr)
     if not predictor.about.files:

@@ -32,7 +32,7 @@ from conpet.config.stages import (
     Stage,
     Track,
 )
-from conpet.config.strict import choose, read_yaml, validate, within
+from conpet.config.strict import choose, is_yaml, read_yaml, validate, within
 from conpet.errors import UserError
 
 
@@ -272,7 +272,7 @@ def load_experiment(
     path = Path(name)
     if not config_dir.is_dir():
         raise UserError(f"{config_dir}: no such folder: run in the project, or give --config-dir")
-    if path.suffix not in (".yaml", ".yml"):
+    if not is_yaml(path):
         known = sorted(p.stem for p in (config_dir / "experiments").glob("*.yaml"))
         choose("experiment", name, known, f"{config_dir}/experiments")
         path = config_dir / "experiments" / f"{name}.yaml"

@@ -27,6 +27,17 @@ class Strict(BaseModel):
 M = TypeVar("M", bound=BaseModel)
 
 
+def is_yaml(path: Path) -> bool:
+    """Say whether a name is a YAML file's.
+
+    Raises:
+        UserError: it is but for the letters of its ending, which nothing else would take for one.
+    """
+    if path.suffix.lower() in (endings := (".yaml", ".yml")) and path.suffix not in endings:
+        raise UserError(f"{path}: end its name in .yaml or .yml, in small letters")
+    return path.suffix in endings
+
+
 def read_yaml(path: Path) -> dict[str, Any]:
     """Read one YAML mapping.
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from conpet.config.raw import RawFile, Split
+from conpet.data.readers._common import is_split
 from conpet.data.readers._files import read_json, read_json_lines, read_text
 from conpet.data.readers._rows import DELIMITERS, SUFFIXES, Form, read_rows
 from conpet.data.report import Report
@@ -173,7 +174,7 @@ def _table(file: Path, raw: RawFile) -> Look:
     options |= {"split": split} if split else {}
     options |= {"task": task} if task else {}
     said.append(f"text {' and '.join(map(repr, texts))}, label {label!r}")
-    said += [f"column {split!r} is the split"] if split else []
+    said += [f"column {split!r} is the split"] if split else _not_taken(rows, names)
     said += [f"column {task!r} names the task"] if task else []
     tasks = tuple(dict.fromkeys(str(row[task]) for row in rows)) if task else ()
     return Look("table", options, tasks, tuple(said))
@@ -238,8 +239,22 @@ def _values(rows: Sequence[dict[str, Any]], name: str) -> list[str]:
 
 def _split_column(rows: Sequence[dict[str, Any]], names: Sequence[str]) -> str | None:
     name = _named(names, _SPLIT_COLUMNS)
-    fits = name is not None and {v.lower() for v in _values(rows, name)} <= set(_SPLITS)
-    return name if fits else None
+    return name if name is not None and not _no_splits(rows, name) else None
+
+
+def _no_splits(rows: Sequence[dict[str, Any]], name: str) -> list[str]:
+    """Return the values of a column that the readers do not take for a split."""
+    return [value for value in dict.fromkeys(_values(rows, name)) if not is_split(value)]
+
+
+def _not_taken(rows: Sequence[dict[str, Any]], names: Sequence[str]) -> list[str]:
+    """Say why a column that seems to hold the split is passed over."""
+    name = _named(names, _SPLIT_COLUMNS)
+    if name is None or not (other := _no_splits(rows, name)):
+        return []
+    if not any(map(is_split, _values(rows, name))):
+        return []
+    return [f"column {name!r} is not taken for the split: {other[0]!r} is no train, valid or test"]
 
 
 def _task_column(rows: Sequence[dict[str, Any]], names: Sequence[str]) -> str | None:

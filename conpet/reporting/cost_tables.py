@@ -49,12 +49,12 @@ _COLUMNS = [
 _NOTES = [
     "Per task: mean over tasks and seeds; a selector's training is included. Tunable: weights "
     "tuned in the last task, and their share of all weights. Samples and tokens (and padding, on "
-    "a GPU) are those passed through the model in training. Forward: samples passed without a gradient "
-    "in a task's training (validation, exemplars, old scores, a head that is fitted). Equivalent: "
-    "both as one figure, in which a forward-only sample counts one third of one trained on. "
-    "TFLOP: estimated from tokens and weights, forward and backward, of the samples trained on. "
-    "Stored: what a task's state takes on disk. Kept: the samples of earlier tasks that learning "
-    "another task needs, after the last one, and the bytes that predicting needs.",
+    "a GPU) are those passed through the model in training. Forward: samples passed without a "
+    "gradient in a task's training (validation, exemplars, old scores, a head that is fitted). "
+    "Equivalent: both as one figure, in which a forward-only sample counts one third of one "
+    "trained on. TFLOP: estimated from tokens and weights, forward and backward, of the samples "
+    "trained on. Stored: what a task's state takes on disk. Kept: the samples of earlier tasks "
+    "that learning another task needs, after the last one, and the bytes that predicting needs.",
     "More with every task: slope of a least-squares line over tasks 2 to T, on means over seeds, "
     "with its 95 % interval; zero within the interval means no growth was seen.",
 ]

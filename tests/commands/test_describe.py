@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -194,6 +195,30 @@ def test_rows_of_tasks_that_the_order_does_not_name_are_told(
     write_yaml(tmp_path / "t.yaml", {**value, "order": {"names": ["film", "shop", "Shop", "book"]}})
     report, _ = described(tmp_path / "t.yaml")
     assert (report["samples_without_task"], report["warnings"]) == (0, [])
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "said"),
+    [
+        ("method", ["finetune"], "method: unknown key: did you mean 'methods'?"),
+        ("seeds", 5, "seeds: expected a list, found 5"),
+        ("tasks", "1", "tasks: expected a whole number, found '1'"),
+    ],
+)
+def test_an_experiment_that_could_not_run_is_refused(
+    key: str, value: object, said: str, tmp_path: Path, described: Any
+) -> None:
+    about: dict[str, object] = {"title": "T", "datasets": ["tiny"], "methods": ["finetune"]}
+    write_yaml(tmp_path / "e.yaml", about | {key: value})
+    with pytest.raises(SystemExit, match=re.escape(said)):
+        described(tmp_path / "e.yaml")
+
+
+def test_methods_that_are_not_there_are_told_with_the_data(chain: Chain, tmp_path: Path) -> None:
+    about = {"title": "T", "datasets": ["tiny"], "models": ["tiny"], "methods": ["finetun"]}
+    write_yaml(tmp_path / "e.yaml", about)
+    with pytest.raises(SystemExit, match="unknown method 'finetun': did you mean 'finetune'"):
+        main(["describe", str(tmp_path / "e.yaml"), "--config-dir", str(chain.config)])
 
 
 def test_five_rows_a_class_are_told_before_a_model_is_asked(tmp_path: Path, described: Any) -> None:

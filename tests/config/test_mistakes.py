@@ -242,6 +242,10 @@ def test_an_experiment_that_is_not_there(project: Project) -> None:
     assert "folder.yaml: cannot be read: Is a directory" in project.mistake(str(folder))
 
 
+def test_an_ending_in_capitals(project: Project) -> None:
+    assert project.mistake("e.YAML") == "e.YAML: end its name in .yaml or .yml, in small letters"
+
+
 def test_a_config_folder_that_is_not_there(project: Project) -> None:
     project.folder = project.folder / "none"
     assert "none: no such folder: run in the project, or give --config-dir" in project.mistake()

@@ -72,6 +72,11 @@ def mention_record(
     return Record(at_line(file, line), f"{stem(file)}:{line}", label, file.split, tokens, spans)
 
 
+def is_split(value: str) -> bool:
+    """Say whether a value is a split as datasets write it."""
+    return value.strip().lower() in _SPLITS
+
+
 def split_name(value: str, place: str) -> str:
     """Return train, valid, test or "" for a split as datasets write it (dev, val, ...)."""
     try:
