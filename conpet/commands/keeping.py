@@ -82,6 +82,6 @@ def diff(
     from conpet.reporting.compare import diff
 
     lines = diff(a, b, tolerance)
-    print("\n".join(lines) if lines else "identical (but for seconds and memory, not compared)")
+    print("\n".join(lines) if lines else "their .csv are identical (but for seconds and memory, not compared)")
     if lines:
         raise SystemExit(1)
