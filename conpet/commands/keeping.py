@@ -82,6 +82,7 @@ def diff(
     from conpet.reporting.compare import diff
 
     lines = diff(a, b, tolerance)
-    print("\n".join(lines) if lines else "their .csv are identical (but for seconds and memory, not compared)")
+    same = "their .csv are identical (but for seconds and memory, not compared)"
+    print("\n".join(lines) or same)
     if lines:
         raise SystemExit(1)

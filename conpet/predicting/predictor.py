@@ -13,6 +13,7 @@ import numpy as np
 
 from conpet.card import CARD_FILE, Card, check_current, check_files, read_card
 from conpet.config.settings import Compute
+from conpet.config.strict import validate
 from conpet.data.classes import arrival, columns, first_task
 from conpet.data.schema import NONE
 from conpet.data.stream import Stream
@@ -32,8 +33,7 @@ if TYPE_CHECKING:
 CHUNK = 2048  # texts tokenised and scored at a time: bounds memory, however many are asked
 Text = str | Mapping[str, str]
 
-#: a pass keeps its batch in the model, and threads and algorithms are the whole process's: a
-#: server's threads, and learners side by side, take turns
+#: a pass keeps its batch in the model, and what `computing` sets is the process's: turns are taken
 _ONE_AT_A_TIME = RLock()
 
 
@@ -115,7 +115,8 @@ class Predictor:
         self._tokenizer = open_tokenizer(found)
         self._vocabulary = vocabulary(self._tokenizer)
         self._opened = (package, found, None, device, precision, threads)
-        self.compute = Compute(device=device, precision=precision, threads=threads)
+        said = {"device": device, "precision": precision, "threads": threads}
+        self.compute = validate(Compute, said, "load")
         self.package = package
         self.learner = self._open(package, found)
         self.describe(self.about)
@@ -183,10 +184,10 @@ class Predictor:
             return teach(self, texts, labels)
 
     def save(self, out: str | Path) -> None:
-        """Write it as a package, with what it was taught.
+        """Write it as a package, with what it was taught, where nothing is yet.
 
         Raises:
-            UserError: its head is trained: nothing can have been taught.
+            UserError: its head is trained: nothing can have been taught; or ``out`` is there.
         """
         from conpet.predicting.teaching import save
 
@@ -277,6 +278,8 @@ def load(where: str | Path, **options: Any) -> Predictor:
     Raises:
         UserError: nothing can be opened there, or the run has been learnt again since.
     """
+    if not isinstance(where, str | Path):
+        raise UserError(f"load: {where!r}: give a folder, or an address in MLflow")
     if isinstance(where, str) and where.startswith(("models:/", "runs:/")):
         from conpet.predicting.registered import download
 

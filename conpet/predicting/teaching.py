@@ -98,10 +98,18 @@ def _fitted(learner: Learner) -> tuple[Classifier, Fitted]:
 
 
 def save(predictor: Predictor, out: Path) -> None:
-    """Write an open learner as a package, with what it was taught."""
+    """Write an open learner as a package, with what it was taught.
+
+    Raises:
+        UserError: its head is trained, or something is there already.
+    """
     from safetensors.torch import save_file
 
     learner, _ = _fitted(predictor.learner)
+    if out.exists() or out.is_symlink():  # whose it is, nobody here knows
+        raise UserError(f"{out}: is there already: give another name")
+    if around := next((p for p in out.parents if p.exists() and not p.is_dir()), None):
+        raise UserError(f"{out}: {around} is a file: give another name")
     about = predictor.about
     with atomic_folder(out) as folder:
         shutil.copytree(predictor.package, folder, dirs_exist_ok=True)

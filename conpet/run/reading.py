@@ -14,7 +14,9 @@ from conpet.files import read_json
 from conpet.run.folder import STATE_FILE, TIMING_FILE, RunFolder
 from conpet.run.key import RunKey
 
-_METRICS = {"whole_accuracy", "average_accuracy", "macro_f1", "selector_accuracy"}
+_SHARES = {"whole_accuracy", "average_accuracy", "macro_f1"}
+_METRICS = {*_SHARES, "selector_accuracy"}
+_ROUNDING = 1e-6
 
 
 def counted(epoch: int | None) -> int | None:
@@ -234,6 +236,7 @@ def _read_metrics(path: Path, key: RunKey, task: int) -> dict[str, Any]:
         complete = False
     if not complete:
         raise UserError(f"{path}: no metrics of task {task}: delete it and evaluate again")
+    _check_shares(found, path)
     # a results folder may be renamed: the experiment is where the run lies
     for name, value in key.of_task(task).items():
         if name != "experiment" and found.get(name) != value:
@@ -242,6 +245,27 @@ def _read_metrics(path: Path, key: RunKey, task: int) -> dict[str, Any]:
                 "give the folder of this very run, or evaluate it again"
             )
     return found
+
+
+def _check_shares(found: dict[str, Any], path: Path) -> None:
+    """Refuse accuracies that are no shares, or do not follow from each other: edited, damaged."""
+    pairs = zip(found["task_accuracy"], found["task_samples"], strict=True)
+    tested = [(share, size) for share, size in pairs if size or share is not None]
+    shares = [(name, found[name]) for name in sorted(_SHARES)]
+    for name, value in [*shares, *(("task_accuracy", share) for share, _ in tested)]:
+        if not isinstance(value, int | float) or not 0 <= value <= 1:
+            raise UserError(f"{path}: {name}: {value!r} is no share: evaluate the task again")
+    if not tested:
+        return
+    whole = sum(share * size for share, size in tested) / max(1, sum(size for _, size in tested))
+    average = sum(share for share, _ in tested) / len(tested)
+    expected = {"whole_accuracy": whole, "average_accuracy": average}
+    for name, value in expected.items():
+        if abs(found[name] - value) > _ROUNDING:
+            raise UserError(
+                f"{path}: {name} is {found[name]:g}, but the tasks' come to {value:g}: it was "
+                "edited: evaluate the task again"
+            )
 
 
 def _read_training(folder: Path) -> Training:

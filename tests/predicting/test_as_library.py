@@ -127,6 +127,31 @@ def test_labels_are_class_names_as_in_a_file(fitted: Path) -> None:
         learner.teach(TEXTS[:1], ["none of the seen classes"])
 
 
+def test_nothing_that_is_there_is_replaced(fitted: Path, tmp_path: Path) -> None:
+    learner = conpet.load(fitted)
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine/thesis.txt").write_text("years")
+    for out in ("mine", "mine/thesis.txt", "mine/thesis.txt/x", ""):
+        with pytest.raises(UserError, match="give another name"):
+            learner.save(tmp_path / out if out else "")
+    assert [path.name for path in (tmp_path / "mine").iterdir()] == ["thesis.txt"]
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ({"device": "gpu"}, "load: device: "),
+        ({"precision": "float16"}, "load: precision: "),
+        ({"threads": 0}, "load: threads: "),
+    ],
+)
+def test_an_option_that_is_none_is_one_line(options: Any, expected: str, run: Path) -> None:
+    with pytest.raises(UserError, match=expected):
+        conpet.load(run, **options)
+    with pytest.raises(UserError, match="load: None: give a folder"):
+        conpet.load(None)  # type: ignore[arg-type]
+
+
 @pytest.mark.parametrize(("wanted", "refused"), [(None, 0), (False, 0), (np.bool_(False), 0)])
 def test_no_threshold_refuses_nothing(wanted: Any, refused: int, run: Path) -> None:
     labels = conpet.load(run).predict(TEXTS, threshold=wanted).labels
