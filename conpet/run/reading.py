@@ -253,7 +253,7 @@ def _check_shares(found: dict[str, Any], path: Path) -> None:
     tested = [(share, size) for share, size in pairs if size or share is not None]
     shares = [(name, found[name]) for name in sorted(_SHARES)]
     for name, value in [*shares, *(("task_accuracy", share) for share, _ in tested)]:
-        if not isinstance(value, int | float) or not 0 <= value <= 1:
+        if not isinstance(value, int | float) or not -_ROUNDING <= value <= 1 + _ROUNDING:
             raise UserError(f"{path}: {name}: {value!r} is no share: evaluate the task again")
     if not tested:
         return
