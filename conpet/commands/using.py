@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 from typer import Argument, Option
@@ -15,6 +16,9 @@ from conpet.config import Experiment
 from conpet.config.stages import Package
 from conpet.errors import UserError
 from conpet.files import write_json, write_text
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 app = typer.Typer()
 TABLES = (".csv", ".tsv", ".txt", ".json", ".jsonl", ".parquet")
@@ -163,6 +167,11 @@ def predict(
     _check_columns(file, texts, predictor.fields)
     wanted = threshold if threshold is not None else refuse
     frame = predictor.predict(texts, wanted).frame(probabilities)
+    _write_answers(frame, texts, out)
+
+
+def _write_answers(frame: pd.DataFrame, texts: Sequence[Any], out: Path | None) -> None:
+    """Write what was said beside the texts or their fields, as CSV: into a file, or print it."""
     for place, name in enumerate(texts[0] if isinstance(texts[0], dict) else ["text"]):
         frame.insert(place, name, [t[name] if isinstance(t, dict) else t for t in texts])
     written = frame.to_csv(index=False, lineterminator="\n")
