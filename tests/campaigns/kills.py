@@ -5,8 +5,10 @@
 A chain is one workspace: snakemake is started and gets a signal after a random time, again and
 again, then runs undisturbed to its end. Its results must be the bytes of a run that nobody
 disturbed. A signal goes to snakemake alone, to its whole group (as Ctrl-C in a terminal), or to a
-job. With ``--real`` the jobs are the real commands on a model of 32 dimensions, with the fork
-server; without, they are stand-ins that write half of every output, wait, and write the rest.
+job. Ctrl-C while Snakemake imports itself is told with a traceback of its own, before it has read
+a line of this project: such signals are counted apart. With ``--real`` the jobs are the real
+commands on a model of 32 dimensions, with the fork server; without, they are stand-ins that write
+half of every output, wait, and write the rest.
 """
 
 from __future__ import annotations
@@ -40,6 +42,7 @@ class Found:
     faults: list[str] = field(default_factory=list)
     sent: Counter[str] = field(default_factory=Counter)
     compared: int = 0
+    imports: int = 0
 
     def expect(self, holds: bool, fault: str) -> None:
         """Note a fault, unless it holds."""
@@ -70,8 +73,19 @@ def disturb(space: Workspace, rng: random.Random, longest: float, found: Found) 
     found.sent[name] += 1
     left = [pid for pid in space.processes() if not gone(pid, 10)]
     found.expect(not left, f"{name}: processes that outlived it: {left}")
-    found.expect("Traceback" not in said, f"{name}: a traceback:\n{said[-2000:]}")
+    if "Traceback" in said and number == signal.SIGINT and read_nothing(said, space):
+        found.imports += 1
+    else:
+        found.expect("Traceback" not in said, f"{name}: a traceback:\n{said[-2000:]}")
     return True
+
+
+def read_nothing(said: str, space: Workspace) -> bool:
+    """Say whether Snakemake ended before it read the Snakefile.
+
+    From its first line to the count of jobs Ctrl-C ends it without a word; then it has a lock.
+    """
+    return "jobs:" not in said and str(space.folder) not in said
 
 
 def finish(space: Workspace, undisturbed: dict[str, bytes], found: Found, name: str) -> None:
@@ -133,6 +147,7 @@ def main() -> None:
         found = campaign(Path(name), args.signals, args.chains, args.seed, args.real)
     for what, count in sorted(found.sent.items()):
         print(f"{count:5} {what}")
+    print(f"{found.imports:5} of them while Snakemake imported itself")
     print(f"{found.compared:5} files compared, {len(found.faults)} faults")
     if found.faults:
         sys.exit("\n".join(found.faults))
