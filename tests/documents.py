@@ -17,7 +17,8 @@ PAGES = (
 # what a page calls by a word in capitals stands for something of the reader's
 STANDS_FOR = {
     "METHOD": "emr", "seedN": "seed100", "FOLDER": "mirror", "HOST": "localhost",
-    "FILE": "texts.csv", "TARGET": "tables", "NAME": "demo", "ADDRESS": "https://localhost",
+    "FILE": "texts.csv", "TARGET": "tables", "NAME": "demo", "DATASET": "fewrel_lite",
+    "ADDRESS": "https://localhost",
     "$RUN": "results/clinc150/clinc150/minilm/static_emr/seed100",
 }  # fmt: skip
 # programs that a command may begin with, installed here or not

@@ -46,6 +46,7 @@ def main() -> int:
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     with tempfile.TemporaryDirectory() as name:
         (Path(name) / "config").symlink_to(ROOT / "config")
+        (Path(name) / "mirror").mkdir()  # the reader's downloads
         start = [sys.executable, "-m"]
         dry = [*start, "snakemake", "-n", "--quiet", "--snakefile", str(ROOT / "Snakefile")]
         tried = [[*dry, "--cores", "1", *words] for words in dry_runs()]
