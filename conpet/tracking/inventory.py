@@ -119,7 +119,8 @@ def _run(
         data = entry.dataset
         tags = {tag.key: tag.value for tag in entry.tags}
         yield f"data {data.name} {data.digest}", f"{data.profile} {data.source} {tags}"
-    yield from _files(uri, run_id=info.run_id)
+    if client.list_artifacts(info.run_id):  # a task's are its model's
+        yield from _files(uri, run_id=info.run_id)
 
 
 def _model(model: LoggedModel, names: dict[str, str], uri: str) -> Iterator[tuple[str, Any]]:

@@ -148,9 +148,7 @@ def _forget(client: MlflowClient, about: Card, experiment: str, uri: str) -> Non
     # whatever name they are registered under
     for found in client.search_model_versions(f"tags.`{_KEY}` = '{key}'"):
         client.delete_model_version(found.name, found.version)
-    for model in list(logged_models(client, experiment)):
-        if model.tags.get(_KEY) != key:
-            continue
+    for model in list(logged_models(client, experiment, f"tags.`{_KEY}` = '{key}'")):
         client.delete_logged_model(model.model_id)
         folder = local_path(model.artifact_location)
         if folder and folder.parent.name == model.model_id and not is_server(uri):

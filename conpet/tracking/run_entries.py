@@ -169,6 +169,20 @@ def task_metrics(task: Task) -> list[Point]:
     return points + _points(values, task.end_ms, task.number)
 
 
+def model_params(run: Run, task: Task) -> dict[str, str]:
+    """Parameters of a task's logged model: who it is."""
+    key = run.key
+    identity = {"dataset": key.dataset, "model": key.model, "method": key.method, "seed": key.seed}
+    return flatten({**identity, "task": task.number})
+
+
+def model_metrics(run: Run, task: Task) -> list[Point]:
+    """Metrics of a task's logged model: what it knows after that task."""
+    scores = dict(_scores(task, run.summaries[run.tasks.index(task)]))
+    values = {k: _rounded(v) for k, v in scores.items() if not k.startswith("task_accuracy/")}
+    return _points({**values, "stored_bytes": task.total("stored_bytes")}, task.end_ms, task.number)
+
+
 def _curves(training: Training, prefix: str) -> list[Point]:
     state = training.state
     curve = state.get("loss_curve") or []

@@ -12,11 +12,11 @@ from conpet.config.method import Look
 from conpet.errors import UserError
 from conpet.files import write_json
 from conpet.names import check_name
-from conpet.run import MEMORY_FILE, STATE_FILE
 from conpet.run.reading import Run, Task
 from conpet.tracking import notes, run_entries
 from conpet.tracking.run_entries import DataInput, Point
 from conpet.tracking.store import experiment_id, opened, remove
+from conpet.tracking.task_models import log_task_model, remove_task_models
 
 if TYPE_CHECKING:
     from mlflow.tracking import MlflowClient
@@ -81,6 +81,7 @@ def track_run(
     with opened(uri, make=True) as client:
         experiment = experiment_id(client, key.experiment, uri, artifacts)
         remove(client, experiment, str(key), artifacts)
+        remove_task_models(client, experiment, str(key), uri)
         run_id = _start(client, experiment, parent)
         client.log_dict(run_id, dict(params), "params.json")
         children = []
@@ -89,7 +90,8 @@ def track_run(
             client.log_artifact(run_id, str(metrics), metrics.parent.name)
             draft = _task_draft(run, task, {**tags, _PARENT: run_id})
             child = _start(client, experiment, draft)
-            _log_task_files(client, child, run, task)
+            assert draft.data is not None
+            log_task_model(client, experiment, child, run, task, draft.data)
             _finish(client, child, draft)
             children.append(child)
         _finish(client, run_id, parent)
@@ -121,17 +123,6 @@ def _task_draft(run: Run, task: Task, tags: Mapping[str, Any]) -> _Draft:
         seconds=task.seconds,
         data=run_entries.data_input(run, task, "train"),
     )
-
-
-def _log_task_files(client: MlflowClient, run_id: str, run: Run, task: Task) -> None:
-    """Log what was learned: stock adapters and heads. A fully tuned backbone stays on disk."""
-    for training, place in ((task.learner, ""), (task.selector, "selector")):
-        adapter = training.folder / "adapter"
-        if adapter.is_dir():
-            client.log_artifacts(run_id, str(adapter), f"{place}/adapter".lstrip("/"))
-        for name in ("learner.safetensors", STATE_FILE, MEMORY_FILE):
-            if (training.folder / name).is_file():
-                client.log_artifact(run_id, str(training.folder / name), place or None)
 
 
 @dataclass(frozen=True)

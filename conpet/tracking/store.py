@@ -147,11 +147,13 @@ def search(client: MlflowClient, experiments: list[str], query: str) -> Iterator
             return
 
 
-def logged_models(client: MlflowClient, experiment: str) -> Iterator[LoggedModel]:
+def logged_models(
+    client: MlflowClient, experiment: str, query: str | None = None
+) -> Iterator[LoggedModel]:
     """Yield all models of an experiment that are not deleted, page by page."""
     token: str | None = None
     while True:
-        page = client.search_logged_models([experiment], max_results=100, page_token=token)
+        page = client.search_logged_models([experiment], query, max_results=100, page_token=token)
         yield from page
         token = page.token
         if not token:

@@ -139,7 +139,7 @@ def test_logging_again_replaces(at: Store, packaged: Packaged) -> None:
         str(v.version) for v in versions
     ] == [second["version"]]
     experiment = client.get_experiment_by_name("tiny").experiment_id
-    models = client.search_logged_models([experiment])
+    models = client.search_logged_models([experiment], "params.backbone != ''")
     assert [m.model_id for m in models] == [second["model_id"]]
     assert len(list(at.artifacts.rglob("MLmodel"))) == 1
     metrics = {metric.key for metric in models[0].metrics}

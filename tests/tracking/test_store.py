@@ -96,7 +96,31 @@ def test_what_a_run_holds(store: Store) -> None:
     assert run["params"]["method.tuning.r"] == "4"
     assert run["data"][0][:2] == ("demo", task["data"][0][1][:-2] + "03")
     assert set(run["artifacts"]) == {"params.json", *(f"task0{t}/metrics.json" for t in (1, 2, 3))}
-    assert set(task["artifacts"]) == {
+    assert task["artifacts"] == {}  # they are its model's
+
+
+def test_a_model_for_every_task_with_what_it_knows(store: Store) -> None:
+    like = RunKey("demo", "demo", "minilm", "emr", 100)
+    for key in (KEY, like, KEY):
+        store.track(key)
+    client = looked.client(store.uri)
+    number = client.get_experiment_by_name("demo").experiment_id
+    best = client.search_logged_models(
+        [number], order_by=[{"field_name": "metrics.whole_accuracy", "ascending": False}]
+    )
+    values = {
+        model.tags["conpet.run_key"]: {m.key: m.value for m in model.metrics} for model in best
+    }
+    assert set(values) == {key.child(task) for key in (KEY, like) for task in (1, 2, 3)}
+    accuracies = [found["whole_accuracy"] for found in values.values()]
+    assert accuracies == sorted(accuracies, reverse=True)
+    metrics = read_json(store.root / "demo/demo/minilm/dynamic/seed100/task02/metrics.json")
+    (model,) = [m for m in best if m.tags["conpet.run_key"] == KEY.child(2)]
+    assert values[KEY.child(2)]["whole_accuracy"] == round(metrics["whole_accuracy"], 4)
+    (data,) = {(m.dataset_name, m.dataset_digest[-2:]) for m in model.metrics}
+    assert data == ("demo", "02")
+    root = Path(model.artifact_location.removeprefix("file://"))
+    assert {str(p.relative_to(root)) for p in root.rglob("*") if p.is_file()} == {
         f"{place}{name}"
         for place in ("", "selector/")
         for name in (
@@ -106,6 +130,8 @@ def test_what_a_run_holds(store: Store) -> None:
             "state.json",
         )
     }
+    # of a run that was logged again, the first one's models are gone from the disk too
+    assert len(list((store.artifacts / "demo/models").iterdir())) == len(values)
 
 
 def test_logging_again_replaces(store: Store) -> None:
