@@ -145,7 +145,7 @@ def train_task(
     out: Path,
 ) -> None:
     """Learn one task from the earlier states and write the new state, with what it keeps."""
-    start = time.monotonic()
+    start = (time.monotonic(), time.process_time())
     learner = make_learner(job, snapshot, open_encoded(encoded, job.task), states, "train")
     inputs = Inputs(snapshot, encoded)
     take_up(job, learner, inputs, states, selector, (job.task - 1, job.task))
@@ -163,7 +163,7 @@ def train_selector(
     out: Path,
 ) -> None:
     """Train the selector of one task (Dynamic ConPET) from the previous selector."""
-    start = time.monotonic()
+    start = (time.monotonic(), time.process_time())
     if not learner_class(job.about.learner).experts:
         raise UserError(f"method {job.key.method}: its learner has no selector: nothing to select")
     if replay_class(job.about.replay).keeps and job.task > 1 and not states:
@@ -185,7 +185,7 @@ def _write_state(
     plan: Plan,
     inputs: Inputs,
     out: Path,
-    begun: tuple[float, str],
+    begun: tuple[tuple[float, float], str],
 ) -> None:
     """Write a state's folder; everything but timing.json is the same bytes every time."""
     history, passed, (start, stage) = learner.history, learner.backbone.passed, begun
@@ -219,7 +219,8 @@ def _write_state(
         }
         write_json(folder / STATE_FILE, state)
         timing = {
-            "seconds": round(time.monotonic() - start, 3),
+            "seconds": round(time.monotonic() - start[0], 3),
+            "cpu_seconds": round(time.process_time() - start[1], 3),
             "peak_memory_mb": round(_peak_memory_mb(learner.backbone.device), 1),
             "threads": torch.get_num_threads(),
             "device": str(learner.backbone.device),

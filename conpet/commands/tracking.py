@@ -13,6 +13,7 @@ from typer import Option
 from conpet.commands import options as o
 from conpet.commands.checks import DataChecks
 from conpet.commands.publishing import matrix_of
+from conpet.config.matrix import Matrix
 from conpet.config.stages import Track
 from conpet.run import RunKey
 
@@ -66,7 +67,7 @@ def track(
         "data_sha256": last.state["encoded_sha256"],
         "config_sha256": hashlib.sha256(about.text().encode()).hexdigest(),
     }
-    track_run(learnt, params, tags, store, artifacts, out, about.look)
+    track_run(learnt, params, tags, store, artifacts, out, about.look, about.title)
 
 
 @app.command()
@@ -92,6 +93,14 @@ def track_summary(
         "models": list(matrix.models),
         "methods": list(matrix.methods),
     }
+    values = tracking.read_values(here / "tables")
+    lines = [
+        tracking.Line(
+            dataset, model, method, found, matrix.methods[method].title,
+            matrix.methods[method].look, {"seeds": matrix.seeds, "tasks": matrix.tasks(dataset)},
+        )
+        for (dataset, model, method), found in values.items()
+    ]  # fmt: skip
     summary = tracking.Summary(
         matrix.name,
         [here / "tables" / f"{name}.{end}" for name in TABLES for end in ("csv", "md", "tex")],
@@ -99,9 +108,22 @@ def track_summary(
         params,
         {"config_sha256": matrix.config_sha256},
         matrix.title,
-        others=[here / "report.html"],
+        _best(matrix, values),
+        [here / "report.html"],
+        lines,
     )
     tracking.track_summary(summary, store, artifacts, out)
+
+
+def _best(matrix: Matrix, values: dict[tuple[str, str, str], dict[str, float]]) -> dict[str, float]:
+    """Return the best whole accuracy on each dataset, upper bounds aside."""
+    found: dict[str, float] = {}
+    for (dataset, _, method), known in values.items():
+        about = matrix.methods[method]
+        if not (about.replay == "full" if about.bound is None else about.bound):
+            name = f"best_whole_accuracy/{dataset}"
+            found[name] = max(found.get(name, 0.0), known["whole_accuracy"])
+    return found
 
 
 @app.command()

@@ -214,8 +214,8 @@ class Experiment:
         """Return what MLflow is told of a run."""
         chosen = self.methods[method]
         return Track(
-            tasks=self.tasks(dataset), learner=chosen.learner, options=chosen.options,
-            replay=chosen.replay, replay_options=chosen.replay_options,
+            tasks=self.tasks(dataset), title=chosen.title, learner=chosen.learner,
+            options=chosen.options, replay=chosen.replay, replay_options=chosen.replay_options,
             settings=self.settings(dataset, model, method), look=chosen.look,
         )  # fmt: skip
 

@@ -133,6 +133,7 @@ class Track(Stage):
     """What MLflow is told of a run beside its files."""
 
     tasks: int
+    title: str = ""
     learner: str
     options: dict[str, Any] = {}
     replay: str

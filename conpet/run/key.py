@@ -36,11 +36,6 @@ class RunKey:
         return f"{self.experiment}/{self.dataset}/{self.model}/{self.method}/{self.seed}"
 
     @property
-    def title(self) -> str:
-        """The run's name in a list: what differs most often comes first."""
-        return f"{self.dataset} · {self.method} · seed {self.seed} · {self.model}"
-
-    @property
     def path(self) -> Path:
         """The run's folder within the results."""
         return Path(run_path(self.experiment, self.dataset, self.model, self.method, self.seed))

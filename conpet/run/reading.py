@@ -102,6 +102,13 @@ class Task:
         return sum(training.seconds for training in self.trainings)
 
     @property
+    def cpu_seconds(self) -> float | None:
+        """Processor seconds of the trainings of this task, None where not all say theirs."""
+        used = [training.timing.get("cpu_seconds") for training in self.trainings]
+        known = [float(seconds) for seconds in used if seconds is not None]
+        return round(sum(known), 3) if known and len(known) == len(used) else None
+
+    @property
     def peak_memory_mb(self) -> float | None:
         """The largest peak of the trainings, in MB."""
         peaks = [training.timing.get("peak_memory_mb") for training in self.trainings]

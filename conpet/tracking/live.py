@@ -21,6 +21,7 @@ from typing import Any
 
 from conpet.environment import LIVE
 from conpet.run import RunKey
+from conpet.tracking.run_entries import CPU_SECONDS, PEAK_MEMORY
 
 EVERY_SECONDS = 2.0
 TIMEOUT_SECONDS = 5.0
@@ -119,8 +120,8 @@ class Live:
 
 def _usage(step: int) -> list[dict[str, Any]]:
     """Return what this process has used so far, under the names of MLflow's page for it."""
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1e6 if _MAC else 1e3)
-    used = {"system/cpu_seconds": time.process_time(), "system/peak_memory_megabytes": peak}
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (2**20 if _MAC else 2**10)
+    used = {CPU_SECONDS: time.process_time(), PEAK_MEMORY: peak}
     stamp = int(time.time() * 1000)
     return [{"key": k, "value": v, "step": step, "timestamp": stamp} for k, v in used.items()]
 

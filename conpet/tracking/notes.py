@@ -8,7 +8,7 @@ from typing import Any
 
 from conpet.run.reading import Run, Task, counted
 from conpet.tracking.model_entries import escaped
-from conpet.tracking.run_entries import MAX_TAG
+from conpet.tracking.run_entries import MAX_TAG, run_name
 
 
 def run_note(run: Run) -> str:
@@ -59,7 +59,7 @@ def task_note(run: Run, task: Task) -> str:
         for row in state.get("epochs") or []
     ]
     head = (
-        f"Task {task.number} of {run.key.title}: "
+        f"Task {task.number} of {run_name(run.key)}: "
         f"{_percent(_at(task.metrics['task_accuracy'], task.number))} % on this task, "
         f"{_percent(task.metrics['whole_accuracy'])} % on all "
         f"{task.metrics.get('classes_seen', '?')} classes so far.\n\n"

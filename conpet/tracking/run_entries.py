@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from conpet.config.method import Look
+from conpet.run import RunKey
 from conpet.run.reading import Run, Task, Training, counted
 
 # MLflow refuses longer values; params.json among the artifacts has them whole.
@@ -20,6 +21,8 @@ _PLAIN = re.compile(r"[A-Za-z0-9_ /-]{1,60}")  # a key that may become part of a
 DIGITS = 4  # of a fraction: a hundredth of a percent, as in the tables; metrics.json has them all
 
 CLOCK = 3  # digits of seconds: what timing.json has
+# MLflow shows what begins with system/ on a page of its own
+CPU_SECONDS, PEAK_MEMORY = "system/cpu_seconds", "system/peak_memory_megabytes"
 
 
 class Point(NamedTuple):
@@ -71,6 +74,11 @@ def _shortened(text: str, limit: int) -> str:
         return text
     mark = f"... sha256 {hashlib.sha256(text.encode()).hexdigest()}"
     return text[: limit - len(mark)] + mark
+
+
+def run_name(key: RunKey, title: str = "") -> str:
+    """Return what a run is called in lists, its method by the title that tables give it."""
+    return f"{key.dataset} · {title or key.method} · seed {key.seed} · {key.model}"
 
 
 def run_params(run: Run, params: Mapping[str, Any]) -> dict[str, str]:
@@ -147,7 +155,8 @@ def _costs(task: Task) -> dict[str, Any]:
         "tokens_passed": task.total("tokens_passed"),
         "trainable_parameters": task.learner.state["trainable_parameters"],
         "stored_bytes": task.total("stored_bytes"),
-        "peak_memory_mb": task.peak_memory_mb,
+        PEAK_MEMORY: task.peak_memory_mb,
+        CPU_SECONDS: task.cpu_seconds,
     }
 
 

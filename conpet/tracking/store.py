@@ -195,7 +195,7 @@ def _show(client: MlflowClient, experiment: Experiment) -> None:
     from mlflow.exceptions import MlflowException
 
     try:
-        for key, value in views.experiment_tags().items():
+        for key, value in views.tags_of(experiment.name).items():
             if experiment.tags.get(key) != value:
                 client.set_experiment_tag(experiment.experiment_id, key, value)
     except MlflowException as error:

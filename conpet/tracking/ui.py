@@ -40,7 +40,7 @@ def ui_command(uri: str, artifacts: Path, port: int) -> list[str]:
 
 
 def ui_pages(uri: str, port: int) -> dict[str, str]:
-    """Return each experiment's page in its saved view, by name: runs, best first.
+    """Return each experiment's page in its saved view, by name, the one that spans all first.
 
     One that was deleted in MLflow has no page: what brings it back stands there instead.
 
@@ -58,6 +58,6 @@ def ui_pages(uri: str, port: int) -> dict[str, str]:
         e.name: views.address(base, e.experiment_id)
         if e.lifecycle_stage == "active"
         else f"deleted in MLflow: log it again: {AGAIN.replace('NAME', e.name)}"
-        for e in sorted(found, key=lambda e: str(e.name))
+        for e in sorted(found, key=lambda e: (e.name != views.OVERVIEW, str(e.name)))
         if e.name != "Default"
     }

@@ -8,8 +8,10 @@ saves under "Views".
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, NamedTuple
 
+#: the MLflow experiment that spans all others; no experiment of ours can have a name with a space
+OVERVIEW = "All datasets"
 RUNS = "conpet-runs"
 METHODS = "conpet-methods"
 
@@ -25,6 +27,20 @@ _METRICS = (
     "trainable_parameters",
 )
 _PARAMS = ("method", "dataset", "model", "seed")
+# of the overview: how good, beside what it costs
+_OVERVIEW_METRICS = (
+    "whole_accuracy",
+    "whole_accuracy_sd",
+    "forgetting",
+    "gap_closed",
+    "samples_per_task",
+    "samples_slope",
+    "kept_samples",
+    "seconds_per_task",
+    "trainable_parameters",
+    "seeds_finished",
+)
+_OVERVIEW_PARAMS = ("dataset", "method", "model", "experiment")
 _LEFT = {"1": 32, "attributes.`Run Name`": 265, "runDateAndNestInfo": 120, "duration": 80}
 _CHARTS = {
     "accuracy after each task": (
@@ -37,14 +53,29 @@ _CHARTS = {
 }
 
 
-def experiment_tags() -> dict[str, str]:
+def tags_of(name: str) -> dict[str, str]:
     """Tags of an experiment: what kind it is, its main metric and its views."""
-    # The kind decides which pages come first: runs and charts, not chat traces.
     return {
+        # The kind decides which pages come first: runs and charts, not chat traces.
         "mlflow.experimentKind": "custom_model_development",
         "mlflow.experiment.primaryMetric.name": "whole_accuracy",
-        **_view(RUNS, "Runs, best first", None),
-        **_view(METHODS, "Methods, mean over seeds", ("method", "dataset", "model")),
+        **(_overview_views() if name == OVERVIEW else _run_views()),
+    }
+
+
+def _run_views() -> dict[str, str]:
+    kind = _Kind("run", _METRICS, _PARAMS, _line_charts())
+    return {
+        **_view(RUNS, "Runs, best first", kind, None),
+        **_view(METHODS, "Methods, mean over seeds", kind, ("method", "dataset", "model")),
+    }
+
+
+def _overview_views() -> dict[str, str]:
+    kind = _Kind("overview", _OVERVIEW_METRICS, _OVERVIEW_PARAMS, _bar_charts())
+    return {
+        **_view(RUNS, "Methods by dataset, best first", kind, ("dataset",)),
+        **_view(METHODS, "All methods, best first", kind, None),
     }
 
 
@@ -54,12 +85,21 @@ def address(base: str, experiment_id: str, view: str = RUNS) -> str:
     return f"{base.rstrip('/')}/#/experiments/{experiment_id}/runs?{query}"
 
 
-def _view(key: str, name: str, groups: tuple[str, ...] | None) -> dict[str, str]:
-    charts, sections = _charts()
-    metrics = [f"metrics.`{metric}`" for metric in _METRICS]
-    params = [f"params.`{param}`" for param in _PARAMS]
+class _Kind(NamedTuple):
+    """What one kind of runs shows: its tag, columns and charts."""
+
+    tag: str
+    metrics: tuple[str, ...]
+    params: tuple[str, ...]
+    charts: tuple[list[dict[str, Any]], list[dict[str, Any]]]
+
+
+def _view(key: str, name: str, kind: _Kind, groups: tuple[str, ...] | None) -> dict[str, str]:
+    charts, sections = kind.charts
+    metrics = [f"metrics.`{metric}`" for metric in kind.metrics]
+    params = [f"params.`{param}`" for param in kind.params]
     state = {
-        "searchFilter": "tags.`conpet.kind` = 'run'",
+        "searchFilter": f"tags.`conpet.kind` = '{kind.tag}'",
         "orderByKey": "metrics.`whole_accuracy`",
         "orderByAsc": False,
         "startTime": "ALL",
@@ -92,24 +132,42 @@ def _group(params: tuple[str, ...] | None) -> dict[str, Any] | None:
     return {"aggregateFunction": "average", "groupByKeys": keys}
 
 
-def _charts() -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+def _line_charts() -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     charts, sections = [], []
     for number, (name, metrics) in enumerate(_CHARTS.items()):
         section = f"conpet-section-{number}"
-        sections.append({"uuid": section, "name": name, "display": True, "isReordered": True})
+        sections.append(_section(section, name))
         charts += [_line(metric, section) for metric in metrics]
     return charts, sections
 
 
-def _line(metric: str, section: str) -> dict[str, Any]:
+def _bar_charts() -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    section = "conpet-section-overview"
+    shown = ("whole_accuracy", "forgetting", "samples_per_task", "kept_samples")
+    charts = [{**_chart(metric, section), "type": "BAR"} for metric in shown]
+    return charts, [_section(section, "mean over seeds")]
+
+
+def _section(uuid: str, name: str) -> dict[str, Any]:
+    return {"uuid": uuid, "name": name, "display": True, "isReordered": True}
+
+
+def _chart(metric: str, section: str) -> dict[str, Any]:
     return {
         "uuid": f"conpet-chart-{metric}",
-        "type": "LINE",
         "metricSectionId": section,
         "metricKey": metric,
         "displayName": metric,
         "deleted": False,
         "isGenerated": True,
+        "runsCountToCompare": 40,
+    }
+
+
+def _line(metric: str, section: str) -> dict[str, Any]:
+    return {
+        **_chart(metric, section),
+        "type": "LINE",
         "runsCountToCompare": 20,
         "lineSmoothness": 0,
         "scaleType": "linear",

@@ -209,10 +209,10 @@ def test_note_of_a_long_stream_fits(tmp_path: Path) -> None:
 
 
 def test_views_are_small_and_name_metrics_that_exist(record: Run) -> None:
-    tags = views.experiment_tags()
+    tags = views.tags_of("demo")
     logged = {point.key for point in run_entries.run_metrics(record)}
     saved = [
-        json.loads(tags[f"mlflow.sharedViewState.{key}"]) for key in (views.RUNS, "conpet-methods")
+        json.loads(tags[f"mlflow.sharedViewState.{key}"]) for key in (views.RUNS, views.METHODS)
     ]
     for view in saved:
         state = json.loads(view["state"])
