@@ -8,6 +8,7 @@ from typing import Any
 
 from conpet.config import Experiment, Method, load_experiment
 from conpet.config.checks import Checks
+from conpet.config.dataset import Dataset
 from conpet.config.head import Head
 from conpet.config.settings import Settings, Tuning
 from conpet.config.strict import choose, within
@@ -54,11 +55,12 @@ class LibraryChecks(Checks):
 
         return revision(learner)
 
-    def learning(self, method: Method, settings: Settings, where: str) -> None:
-        """Raise a UserError unless a method's learner can learn with such settings."""
+    def learning(self, method: Method, settings: Settings, data: Dataset, where: str) -> None:
+        """Raise a UserError unless a method can learn such a stream with such settings."""
         from conpet.learners import check_settings
 
-        check_settings(method, settings, where)
+        shared = any(map(data.shares_classes, data.parts()))
+        check_settings(method, settings, where, shared)
 
     def tuning(self, tuning: Tuning, targets: list[str] | str) -> None:
         """Raise a UserError unless there is such a tuning."""
@@ -93,7 +95,7 @@ class DataChecks(LibraryChecks):
     def method(self, method: Method, where: str) -> None:
         """Let every method pass."""
 
-    def learning(self, method: Method, settings: Settings, where: str) -> None:
+    def learning(self, method: Method, settings: Settings, data: Dataset, where: str) -> None:
         """Let all settings pass."""
 
     def tuning(self, tuning: Tuning, targets: list[str] | str) -> None:

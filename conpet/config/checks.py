@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from conpet.config.dataset import Dataset
 from conpet.config.head import Head
 from conpet.config.method import Method
 from conpet.config.settings import Settings, Tuning
@@ -43,8 +44,8 @@ class Checks:
         """Return which revision of a learner there is: another one gives other numbers."""
         return 1
 
-    def learning(self, method: Method, settings: Settings, where: str) -> None:
-        """Raise a UserError unless a method's learner can learn with such settings."""
+    def learning(self, method: Method, settings: Settings, data: Dataset, where: str) -> None:
+        """Raise a UserError unless a method can learn such a stream with such settings."""
 
     def tuning(self, tuning: Tuning, targets: list[str] | str) -> None:
         """Raise a UserError unless there is such a tuning."""

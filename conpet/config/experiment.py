@@ -112,8 +112,8 @@ class Experiment:
                 if "head" in layer:
                     self._checks.head(settings.head, self.methods.get(method))
         if method:
-            where = f"{self._where}: {method} on {dataset}"
-            self._checks.learning(self.methods[method], settings, where)
+            where, data = f"{self._where}: {method} on {dataset}", self.datasets[dataset]
+            self._checks.learning(self.methods[method], settings, data, where)
         return settings
 
     def base_tasks(self, dataset: str) -> int:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from conpet import registry, replay
-from conpet.config.strict import choose, validate
+from conpet.config.strict import choose, validate, within
 from conpet.errors import UserError
 
 if TYPE_CHECKING:
@@ -91,10 +91,18 @@ def check_takes(learner: str, head: Head) -> None:
         )
 
 
-def check_settings(method: Method, settings: Settings, where: str) -> None:
-    """Raise a UserError unless a method's learner can learn with such settings."""
+def check_settings(method: Method, settings: Settings, where: str, shared: bool = False) -> None:
+    """Raise a UserError unless a method can learn with such settings.
+
+    Args:
+        shared: whether classes of earlier tasks may come again.
+    """
     from conpet.heads import head_class
     from conpet.learners.prior import check_prior
 
+    learner = learner_class(method.learner)
     trained = not head_class(settings.head.type).fitted
-    check_prior(settings, learner_class(method.learner).has_prior, trained, where)
+    check_prior(settings, learner.has_prior, trained, where)
+    with within(where):
+        learner.check(validate(learner.Options, method.options, "options"), settings, shared)
+        replay.replay_class(method.replay).check(settings)

@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from conpet.config.settings import Training
+from conpet.config.settings import Settings, Training
 from conpet.config.strict import Strict
 from conpet.errors import UserError
 from conpet.heads import trained_head
@@ -77,6 +77,15 @@ class Learner(ABC):
         self.history = History()
         #: the memory after this task, once :meth:`keep` has made it
         self.kept: Memory | None = None
+
+    @classmethod
+    def check(cls, options: Any, settings: Settings, shared: bool) -> None:
+        """Raise a UserError where it could not learn so: asked before anything is run.
+
+        Args:
+            options: its own ``Options``.
+            shared: whether classes of earlier tasks may come again.
+        """
 
     @abstractmethod
     def load(self, states: Sequence[Path], selector: Path | None) -> None:

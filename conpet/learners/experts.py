@@ -9,12 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from conpet.config.settings import Settings
 from conpet.heads.softmax import Softmax as Head
 from conpet.learners.base import Context, Learner, Prediction, kept_tensors, mean_by_task
 from conpet.learners.discriminant import discriminant
@@ -45,10 +47,15 @@ class Experts(Learner):
         self.adapters: dict[int, State] = {}
         self.heads: dict[int, Head] = {}
         self.temperatures: dict[int, float] = {}
-        if context.stream.shared:
-            check_shared(self.options, context.settings.prior)
+        self.check(self.options, context.settings, context.stream.shared)
         self.prior = Prior(context.settings)
         self.selector = Selector(self)
+
+    @classmethod
+    def check(cls, options: Any, settings: Settings, shared: bool) -> None:
+        """Refuse what needs classes that say their task, where they may come again."""
+        if shared:
+            check_shared(options, settings.prior)
 
     def _expert_head(self, task: int) -> Head:
         rows = len(self.stream.classes[task - 1])

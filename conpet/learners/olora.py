@@ -10,15 +10,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 from pydantic import Field
 from torch import Tensor, nn
 
+from conpet.config.settings import Settings
 from conpet.config.strict import Strict
 from conpet.learners.base import Classifier, Context
-from conpet.models.stack import Stack
+from conpet.models.stack import Stack, check_plain
 from conpet.replay.base import Plan
 
 
@@ -43,6 +44,11 @@ class Olora(Classifier):
         self.stack = Stack(self.backbone.model, "learner olora")
         self.newest: list[nn.Parameter] = self.backbone.parameters()
         self.grown = False
+
+    @classmethod
+    def check(cls, options: Any, settings: Settings, shared: bool) -> None:
+        """Refuse a tuning that is not plain LoRA."""
+        check_plain(settings.tuning, "learner olora")
 
     def load(self, states: Sequence[Path], selector: Path | None) -> None:
         """Take up the newest of the earlier states, whose adapter holds a LoRA a task."""

@@ -15,6 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from conpet.config.settings import Tuning
 from conpet.errors import UserError
 from conpet.models.saving import ADAPTER_FOLDER, read_tensors
 
@@ -63,10 +64,7 @@ class Stack:
         weights = {id(p) for m in self.layers for p in _weights(m)}
         tuned = {id(p) for p in model.parameters() if p.requires_grad}
         if not weights or weights != tuned or not _is_plain(model):
-            raise UserError(
-                f"{owner}: stacks plain LoRAs, and the tuning here is another: use tuning.type "
-                "LORA with r, lora_alpha, lora_dropout and target_modules alone"
-            )
+            raise _not_plain(owner)
         self.config = _config(model)
         self.rank: int = self.config.r
         self.alpha: int = self.config.lora_alpha
@@ -127,6 +125,25 @@ class Stack:
         self.config.r, self.config.lora_alpha = height, alpha
         for layer in self.layers:
             layer.r[_SLOT], layer.lora_alpha[_SLOT] = height, alpha
+
+
+def _not_plain(owner: str) -> UserError:
+    return UserError(
+        f"{owner}: stacks plain LoRAs, and the tuning here is another: use tuning.type "
+        "LORA with r, lora_alpha, lora_dropout and target_modules alone"
+    )
+
+
+def check_plain(tuning: Tuning, owner: str) -> None:
+    """Refuse, before there is a model, a tuning that a :class:`Stack` would refuse.
+
+    Raises:
+        UserError: it is no LoRA, or a field makes its LoRAs unequal.
+    """
+    unequal = [tuning.config.get(name) for name in ("use_rslora", "rank_pattern", "alpha_pattern")]
+    started = tuning.config.get("init_lora_weights", True) is True
+    if tuning.type != "LORA" or any(unequal) or not started:
+        raise _not_plain(owner)
 
 
 def _is_lora(module: Any) -> bool:

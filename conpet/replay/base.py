@@ -156,6 +156,10 @@ class Replay:
         self.budget = settings.replay
         self.exemplars = settings.memory
 
+    @classmethod
+    def check(cls, settings: Settings) -> None:
+        """Raise a UserError where it could not plan so: asked before anything is run."""
+
     def plan(self, arrived: Arrived, seed: int, redraw: bool = True) -> Plan:
         """Return the plan of the newest task.
 

@@ -12,6 +12,7 @@ from typing import Literal
 
 import numpy as np
 
+from conpet.config.settings import Settings
 from conpet.config.strict import Strict
 from conpet.errors import UserError
 from conpet.replay.base import (
@@ -46,6 +47,11 @@ def some_of_every_class(
     return np.concatenate([rng.permutation(pool[own == c])[:count] for c in np.unique(own)])
 
 
+def _check_size(size: int) -> None:
+    if size < 2:
+        raise UserError("training.batch_size: dynamic replay needs 2 or more, half new, half old")
+
+
 def new_places(size: int, share: float) -> int:
     """Return how many places of a batch are for new data: at least one, and one less than all."""
     return size if share == 1 else min(max(1, round(size * share)), size - 1)
@@ -76,6 +82,11 @@ class Dynamic(Replay):
 
     Options = Options
     shares_batches = True
+
+    @classmethod
+    def check(cls, settings: Settings) -> None:
+        """Refuse batches that have no place for both new and old."""
+        _check_size(settings.training.batch_size)
 
     def mixed(self, arrived: Arrived, rng: np.random.Generator, redraw: bool) -> Plan:
         """Return ``batches`` batches an epoch, training and validation together."""
@@ -153,12 +164,8 @@ class Dynamic(Replay):
         Raises:
             UserError: a batch has no place for both new and old.
         """
-        size = arrived.training.batch_size
-        if size < 2:
-            raise UserError(
-                "training.batch_size: dynamic replay needs 2 or more, half new, half old"
-            )
-        return size
+        _check_size(arrived.training.batch_size)
+        return arrived.training.batch_size
 
 
 REPLAY = Dynamic

@@ -26,6 +26,8 @@ _OTHERS = {
     b"\xff\xfe": "not UTF-8 but UTF-16: convert the file to UTF-8",
     b"\xfe\xff": "not UTF-8 but UTF-16: convert the file to UTF-8",
 }
+#: of so many bytes, one is zero where a file is UTF-16
+_ZEROS = 100
 _LINE_END = re.compile(r"\r\n|\n|\r")
 
 
@@ -67,6 +69,28 @@ def _refuse_others(data: bytes, file: RawFile) -> None:
     """Say what kind of file it is, if it is no text."""
     if kind := next((kind for magic, kind in _OTHERS.items() if data.startswith(magic)), ""):
         raise UserError(f"{file.name}: {kind}")
+    if order := _unmarked_utf16(data):
+        raise UserError(
+            f"{file.name}: looks like UTF-16 ({order}) without a mark at its start, not UTF-8: "
+            "convert the file to UTF-8"
+        )
+
+
+def _unmarked_utf16(data: bytes) -> str:
+    """Return which UTF-16 a file with zero bytes looks like; nothing where they are damage.
+
+    In it the zeros, halves of ASCII letters, line ends and delimiters, lie at odd places, or at
+    even ones; only few other letters have one in their other half.
+    """
+    for first, order in ((1, "little-endian"), (0, "big-endian")):
+        zeros, others = data[first::2].count(0), data[1 - first :: 2].count(0)
+        if zeros > max(1, len(data) // _ZEROS) and zeros > 2 * others:
+            try:
+                data.decode("utf-16-le" if first else "utf-16-be")
+            except UnicodeDecodeError:
+                continue
+            return order
+    return ""
 
 
 def _check_line_ends(text: str, file: RawFile) -> None:

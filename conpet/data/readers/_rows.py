@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import math
+import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -43,6 +44,11 @@ class Form:
         """Return the keywords of csv.reader."""
         quoting = csv.QUOTE_MINIMAL if self.quotes else csv.QUOTE_NONE
         return {"delimiter": delimiter, "quoting": quoting}
+
+
+def column_name(name: str) -> str:
+    """Return a column's name as names are compared: one spelling of an accented letter (NFC)."""
+    return unicodedata.normalize("NFC", name)
 
 
 @dataclass(frozen=True)
@@ -88,13 +94,20 @@ def read_rows(
         for number, value in read_json_lines(raw, file):
             if not isinstance(value, dict):
                 raise UserError(f"{at_line(file, number)}: not this format: expected an object")
-            yield Row(number, at_line(file, number), value, number - last - 1)
+            yield _row(number, at_line(file, number), value, number - last - 1)
             last = number
     elif suffix == ".parquet":
         yield from _parquet_rows(raw, file, columns)
     else:
         kinds = f"{', '.join(SUFFIXES[:-1])} or {SUFFIXES[-1]}"
         raise UserError(f"{file.name}: unknown kind of table: use {kinds}")
+
+
+def _row(number: int, place: str, found: dict[str, Any], blanks: int = 0) -> Row:
+    values = {column_name(name): value for name, value in found.items()}
+    if len(values) < len(found):
+        raise UserError(f"{place}: two keys are one name, but for how accents are coded: keep one")
+    return Row(number, place, values, blanks)
 
 
 def _json_rows(raw: Path, file: RawFile) -> Iterator[Row]:
@@ -107,7 +120,7 @@ def _json_rows(raw: Path, file: RawFile) -> Iterator[Row]:
         place = f"{file.name}: [{number}]"
         if not isinstance(value, dict):
             raise UserError(f"{place}: not this format: expected an object")
-        yield Row(number, place, value)
+        yield _row(number, place, value)
 
 
 def _delimiter(lines: list[str], file: RawFile, form: Form, columns: Sequence[str]) -> str:
@@ -123,7 +136,8 @@ def _delimiter(lines: list[str], file: RawFile, form: Form, columns: Sequence[st
         except csv.Error:
             return False
         if form.header:
-            return bool(rows) and all(rows[0].count(name) == 1 for name in columns)
+            named = [column_name(name) for name in rows[0]] if rows else []
+            return bool(rows) and all(named.count(name) == 1 for name in columns)
         widths = {len(row) for row in rows}
         return len(widths) == 1 and all(
             name.isdecimal() and int(name) <= max(widths) for name in columns
@@ -157,9 +171,12 @@ def _csv_rows(
                 check_line_end(end, first_end, at_line(file, reader.line_num))
             begins = header is None
             if header is None:
-                header = values if form.header else [str(n + 1) for n in range(len(values))]
+                first_row = values
+                header = [str(n + 1) for n in range(len(values))]
+                if form.header:
+                    header = [column_name(name) for name in values]
                 _check_columns(header, file, columns, delimiter, form.header)
-            elif values == header and len(header) > 1 and form.header:
+            elif values == first_row and len(header) > 1 and form.header:
                 raise UserError(f"{place}: the header once more: of two files in one, take it out")
             if values and not (begins and form.header):
                 _check_width(header, values, place, form.header)
@@ -228,14 +245,15 @@ def _check_columns(
 def _parquet_rows(raw: Path, file: RawFile, columns: Sequence[str]) -> Iterator[Row]:
     try:
         with pq.ParquetFile(raw / file.name) as opened:
-            _check_columns(opened.schema_arrow.names, file, columns)
-            table = opened.read(columns=list(columns))
+            names = {column_name(name): name for name in reversed(opened.schema_arrow.names)}
+            _check_columns([column_name(n) for n in opened.schema_arrow.names], file, columns)
+            table = opened.read(columns=[names[name] for name in columns])
     except (OSError, ValueError, pa.ArrowException) as error:
         why = str(error).splitlines()[0]
         raise UserError(
             f"{file.name}: not a readable Parquet file ({why}): write it again"
         ) from None
-    found = {name: table.column(name) for name in columns}
+    found = {name: table.column(names[name]) for name in columns}
     for row in range(table.num_rows):
         place = f"{file.name}: row {row}"
         try:

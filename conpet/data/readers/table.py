@@ -28,7 +28,7 @@ from pydantic import BeforeValidator, field_validator, model_validator
 from conpet.config.raw import RawFile
 from conpet.data.readers import _common
 from conpet.data.readers._common import Record, one_split, stem
-from conpet.data.readers._rows import Form, Row, read_rows
+from conpet.data.readers._rows import Form, Row, column_name, read_rows
 from conpet.data.report import Report
 from conpet.data.schema import check_field, join_fields
 from conpet.errors import UserError
@@ -113,11 +113,13 @@ class Options(_common.Options):
 
 
 def _named(column: Any) -> Any:
-    """Return whole numbers as text; the other values are none of columns, or wrong as they are."""
+    """Return names as they are compared, whole numbers as text, and other values as they are."""
     if isinstance(column, list):
         return [_named(each) for each in column]
     if isinstance(column, dict):
         return {name: _named(each) for name, each in column.items()}
+    if isinstance(column, str):
+        return column_name(column)
     return str(column) if isinstance(column, int) and not isinstance(column, bool) else column
 
 

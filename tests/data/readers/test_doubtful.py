@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from conpet.config.raw import RawFile
@@ -113,3 +114,69 @@ def test_what_is_said_of_no_class_is_no_class(tmp_path: Path) -> None:
         "a.csv: line 3: 'none of the seen classes' is what is said of a text below a threshold: "
         "call the class otherwise"
     )
+
+
+OTHER_LETTERS = "文本\t标签\n" + "".join(
+    f"这是第一个很长的句子\t{'甲乙'[n % 2]}\n" for n in range(6)
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "code", "order"),
+    [
+        (ROWS, "utf-16-le", "little-endian"),
+        (ROWS, "utf-16-be", "big-endian"),
+        (OTHER_LETTERS, "utf-16-le", "little-endian"),
+        (OTHER_LETTERS, "utf-16-be", "big-endian"),
+    ],
+)
+def test_utf16_without_a_mark_is_called_so(
+    text: str, code: str, order: str, tmp_path: Path
+) -> None:
+    assert refused(tmp_path, "a.tsv", text.encode(code)) == (
+        f"a.tsv: looks like UTF-16 ({order}) without a mark at its start, not UTF-8: convert the "
+        "file to UTF-8"
+    )
+
+
+@pytest.mark.parametrize("zeros", [b"\0", b"\0" * 40])
+def test_zero_bytes_are_damage_in_a_file_of_utf8(zeros: bytes, tmp_path: Path) -> None:
+    said = refused(tmp_path, "a.csv", ROWS.encode().replace(b"text 3", b"text" + zeros + b"3"))
+    assert said == "a.csv: line 5: zero byte: the file is damaged: get it again"
+
+
+NFC, NFD = "catégorie", "cate\u0301gorie"
+
+
+def accented(folder: Path, suffix: str, column: str) -> str:
+    """Write two rows, texts and labels with accents of their own, in each kind of table."""
+    rows = [{"texte": NFD, column: "e\u0301"}, {"texte": NFC, column: "b"}]
+    frame = pd.DataFrame(rows)
+    path = folder / f"a{suffix}"
+    if suffix == ".parquet":
+        frame.to_parquet(path)
+    elif suffix.startswith(".json"):
+        frame.to_json(path, orient="records", lines=suffix == ".jsonl", force_ascii=False)
+    else:
+        frame.to_csv(path, index=False, sep=";" if suffix == ".csv" else "\t")
+    return path.name
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".tsv", ".json", ".jsonl", ".parquet"])
+@pytest.mark.parametrize(("column", "asked"), [(NFD, NFC), (NFC, NFD)])
+def test_a_columns_name_is_found_however_its_accents_are_coded(
+    column: str, asked: str, suffix: str, tmp_path: Path
+) -> None:
+    file = RawFile(name=accented(tmp_path, suffix, column))
+    found = read("table", tmp_path, [file], {"text": "texte", "label": asked}, Report())
+    assert [(s.text, s.label) for s in found] == [(NFD, "e\u0301"), (NFC, "b")]
+
+
+@pytest.mark.parametrize("suffix", ["csv", "jsonl"])
+def test_names_that_only_accents_tell_apart_are_refused(suffix: str, tmp_path: Path) -> None:
+    content = f"text,{NFC},{NFD}\na,b,c\n"
+    if suffix == "jsonl":
+        content = f'{{"text": "a", "{NFC}": "b", "{NFD}": "c"}}\n'
+    (tmp_path / f"a.{suffix}").write_text(content)
+    with pytest.raises(UserError, match="is twice in the columns|two keys are one name"):
+        read("table", tmp_path, [RawFile(name=f"a.{suffix}")], {"label": NFC}, Report())
