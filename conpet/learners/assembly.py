@@ -14,6 +14,7 @@ from conpet.models.backbone import Backbone
 from conpet.progress import Progress
 from conpet.replay import replay_class
 from conpet.replay.exemplars import Memory
+from conpet.training import choose_engine
 
 
 def assemble(
@@ -52,6 +53,7 @@ def assemble(
             seed=seeds,
             memory=memory or Memory.empty(),
             progress=progress or Progress("conpet"),
+            engine=choose_engine(about.settings.compute, backbone.device),
         )
     )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -19,34 +19,17 @@ from conpet.errors import UserError
 from conpet.heads import trained_head
 from conpet.learners.context import Context, Seeds
 from conpet.learners.kept import LEARNER_FILE, kept_tensors
+from conpet.learners.prediction import Prediction, mean_by_task
 from conpet.learners.prior import Prior
 from conpet.learners.refit import Refit
 from conpet.replay.base import Plan
 from conpet.replay.exemplars import Memory
-from conpet.training import History, fit
+from conpet.training import Given, History, Prepared, Rows, Split, fit
 
 __all__ = [
     "LEARNER_FILE", "Classifier", "Context", "Learner", "Prediction", "Seeds", "kept_tensors",
     "mean_by_task",
 ]  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Prediction:
-    """What a learner says of n samples.
-
-    ``scores``: log-probabilities over seen classes (n, seen). Where there is a selector,
-    ``selected`` are the tasks it ranks first (n, k), and ``task_scores`` its log-probabilities of
-    all tasks (n, t).
-    """
-
-    scores: Tensor
-    selected: np.ndarray | None = None
-    task_scores: Tensor | None = None
-
-    def labels(self) -> np.ndarray:
-        """Return the class number of each sample's highest score."""
-        return self.scores.argmax(1).numpy()
 
 
 class Learner(ABC):
@@ -155,7 +138,7 @@ class Learner(ABC):
         """Run the training loop, with this job's settings where no others are given."""
         fit(
             plan, loss, accuracy, parameters, training or self.context.training,
-            self.context.progress, self.history, untrained,
+            self.context.progress, self.history, untrained, self.context.engine,
         )  # fmt: skip
 
     def hidden(self, batch: np.ndarray) -> Tensor:
@@ -171,11 +154,6 @@ class Learner(ABC):
         unique, inverse = np.unique(drawn, return_inverse=True)
         right = self.predict(unique).labels() == self.stream.label[unique]
         return mean_by_task(right[inverse], self.stream.task[drawn])
-
-
-def mean_by_task(right: np.ndarray, tasks: np.ndarray) -> float:
-    """Return the mean over the tasks present of the share that is right."""
-    return float(np.mean([right[tasks == t].mean() for t in np.unique(tasks)]))
 
 
 class Classifier(Learner):
@@ -231,13 +209,50 @@ class Classifier(Learner):
         """Return what the head reads, (n, d) -> (n, d)."""
         return hidden
 
-    def loss(self, batch: np.ndarray) -> Tensor:
-        """Return the cross-entropy of a batch."""
-        return self.cross_entropy(self.head(self.represent(self.hidden(batch))), batch)
+    def inputs(self, batch: np.ndarray) -> dict[str, np.ndarray]:
+        """Return the whole numbers that :meth:`loss_of` needs of a batch, by name.
 
-    def cross_entropy(self, scores: Tensor, batch: np.ndarray) -> Tensor:
-        """Return the cross-entropy of scores (n, rows), the plan's prior taken out where asked."""
-        return F.cross_entropy(self.prior.in_training(scores), self.targets(batch))
+        Arrays of at most as many rows as the batch has; nothing that training changes.
+        """
+        return {"targets": self.stream.label[batch].astype(np.int64)}
+
+    def loss_of(self, hidden: Tensor, given: Given) -> Tensor:
+        """Return the loss of representations (n, width): the cross-entropy.
+
+        On a GPU it is recorded: tensors of the same shapes for every batch, and no look at a value.
+
+        Args:
+            given: what :meth:`inputs` says of the batch, on the device.
+        """
+        scores = self.head(self.represent(hidden))
+        return self.cross_entropy(scores, given["targets"], given.rows("targets"))
+
+    def cross_entropy(self, scores: Tensor, targets: Tensor, rows: Rows) -> Tensor:
+        """Return the mean cross-entropy of scores (n, classes), the plan's prior taken out where
+        asked.
+
+        Args:
+            targets: class numbers, (n,).
+            rows: which of the n count.
+        """
+        scores = self.prior.in_training(scores)
+        return rows.mean(lambda how: F.cross_entropy(scores, targets, reduction=how))
+
+    def loss(self, batch: np.ndarray) -> Tensor:
+        """Return the loss of a batch, by :meth:`inputs` and :meth:`loss_of`.
+
+        A learner may say it here instead, in one: then no step of it is recorded on a GPU.
+        """
+        value = self._split(batch)
+        assert value is not None
+        return value
+
+    @cached_property
+    def _split(self) -> Split:
+        def prepare(batch: np.ndarray) -> Prepared:
+            return Prepared(batch, len(batch), self.inputs(batch))
+
+        return Split(self.backbone, self.stream, prepare, self.loss_of)
 
     def before_task(self, plan: Plan) -> None:
         """Do what a method does with the old state before training."""
@@ -251,7 +266,9 @@ class Classifier(Learner):
         self.prior.learn(plan, self.stream)
         if self.refit.trains:
             self.before_task(plan)
-            self.fit(plan, self.loss, self.accuracy, self.parameters())
+            own = type(self).loss is not Classifier.loss
+            loss = self.loss if own else self._split
+            self.fit(plan, loss, self.accuracy, self.parameters())
             self.after_task(plan)
         self.refit.fit(plan, self.representations)
         return plan

@@ -11,6 +11,7 @@ from conpet.models.backbone import Backbone
 from conpet.progress import Progress
 from conpet.replay.base import Arrived, Replay
 from conpet.replay.exemplars import Memory
+from conpet.training.engine import Engine
 
 
 @dataclass
@@ -18,7 +19,8 @@ class Context:
     """All that a learner works with in one job: the tasks 1..t that have arrived, and how to learn.
 
     ``seed`` is the run's own; every use derives its own from it. Seeds do not depend on the
-    method, so that methods that plan alike are compared on the same draws.
+    method, so that methods that plan alike are compared on the same draws. ``engine`` records
+    training steps, where there is one.
     """
 
     backbone: Backbone
@@ -29,6 +31,7 @@ class Context:
     seed: Seeds
     memory: Memory = field(default_factory=Memory.empty)
     progress: Progress = field(default_factory=lambda: Progress("conpet"))
+    engine: Engine | None = None
 
     @property
     def task(self) -> int:

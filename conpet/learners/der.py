@@ -16,6 +16,7 @@ from torch import Tensor
 from conpet.config.strict import Strict
 from conpet.errors import UserError
 from conpet.learners.base import Classifier, Context
+from conpet.training import Given
 
 Weight = Annotated[float, Field(ge=0, le=1e6)]
 
@@ -39,6 +40,11 @@ def drift(scores: Tensor, stored: Tensor, width: Tensor) -> Tensor:
     known = places[None] < width[:, None]
     squared = (scores[:, : stored.shape[1]] - stored).square() * known
     return squared.sum(1) / width
+
+
+def reduced(values: Tensor, how: str) -> Tensor:
+    """Return values (n,), or their sum."""
+    return values.sum() if how == "sum" else values
 
 
 class Der(Classifier):
@@ -68,18 +74,27 @@ class Der(Classifier):
         for row, scores in zip(self.logits, memory.scores, strict=True):
             row[: len(scores)] = torch.from_numpy(scores)
 
-    def loss(self, batch: np.ndarray) -> Tensor:
-        """Return the mean over a batch's samples of what each is held to."""
-        scores = self.head(self.represent(self.hidden(batch)))
+    def inputs(self, batch: np.ndarray) -> dict[str, np.ndarray]:
+        """Return targets, the places of new and of old samples, and the memory's rows of these."""
         rows = self.row[batch]
         new, old = np.flatnonzero(rows < 0), np.flatnonzero(rows >= 0)
-        terms = [self.cross_entropy(scores[new], batch[new]) * len(new)] if len(new) else []
-        if len(old):
-            at, kept = (torch.from_numpy(i).to(scores.device) for i in (old, rows[old]))
-            apart = drift(scores[at], self.logits[kept], self.width[kept]).sum()
-            told = self.cross_entropy(scores[at], batch[old]) * len(old)
+        return super().inputs(batch) | {"new": new, "old": old, "kept": rows[old]}
+
+    def loss_of(self, hidden: Tensor, given: Given) -> Tensor:
+        """Return the mean over a batch's samples of what each is held to."""
+        scores, targets = self.head(self.represent(hidden)), given["targets"]
+        new, old = given.rows("new"), given.rows("old")
+        terms = []
+        if not new.empty:
+            at = given["new"]
+            terms.append(self.cross_entropy(scores[at], targets[at], new) * new.count)
+        if not old.empty and len(self.width):
+            at, kept = given["old"], given["kept"]
+            now, stored, width = scores[at], self.logits[kept], self.width[kept]
+            apart = old.sum(lambda how: reduced(drift(now, stored, width), how))
+            told = self.cross_entropy(now, targets[at], old) * old.count
             terms += [self.options.logits * apart, self.options.labels * told]
-        return torch.stack(terms).sum() / len(batch)
+        return torch.stack(terms).sum() / given.size
 
 
 LEARNER = Der

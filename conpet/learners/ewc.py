@@ -18,6 +18,7 @@ from conpet.config.settings import Count
 from conpet.config.strict import Strict
 from conpet.learners.base import Classifier, Context
 from conpet.replay.base import Plan
+from conpet.training import Given
 
 
 class Options(Strict):
@@ -99,9 +100,9 @@ class Ewc(Classifier):
         ]
         return torch.stack(terms).sum()
 
-    def loss(self, batch: np.ndarray) -> Tensor:
+    def loss_of(self, hidden: Tensor, given: Given) -> Tensor:
         """Return the cross-entropy and the springs' energy."""
-        value = super().loss(batch)
+        value = super().loss_of(hidden, given)
         if self.stiffness:
             value = value + 0.5 * self.options.strength * self.penalty()
         return value

@@ -20,6 +20,7 @@ from conpet.config.settings import Settings
 from conpet.heads.softmax import Softmax as Head
 from conpet.learners.base import Context, Learner, Prediction, kept_tensors, mean_by_task
 from conpet.learners.discriminant import discriminant
+from conpet.learners.experts_loss import expert_loss, joined
 from conpet.learners.experts_options import Options, check_shared
 from conpet.learners.filling import filled, shortened
 from conpet.learners.prior import Prior
@@ -150,14 +151,9 @@ class Experts(Learner):
         return F.log_softmax(scores / self.temperatures.get(task, 1.0), dim=1)
 
     def _joined(self, scores: Tensor, task: int, own: Tensor) -> Tensor:
-        """Return scores (n, seen) with an expert's own (n, its classes) at their places.
-
-        Of two experts that both know a class the surer counts.
-        """
+        """Return scores (n, seen) with an expert's own (n, its classes) at their places."""
         places = torch.from_numpy(self.stream.columns(task)).to(own.device)
-        if self.stream.shared:
-            own = torch.maximum(own, scores[:, places])
-        return scores.index_copy(1, places, own)
+        return joined(scores, places, own, self.stream.shared)
 
     def _chosen_in_training(self, trained: np.ndarray) -> np.ndarray:
         """Return the experts of training samples, shape (n, k)."""
@@ -186,17 +182,16 @@ class Experts(Learner):
         trained = plan.trained()
         return plan, trained, chosen[np.searchsorted(asked, trained)]
 
-    def _start(self) -> Head:
-        """Put the expert's first weights into the backbone; return its new head."""
+    def _start(self) -> None:
+        """Put the expert's first weights into the backbone, and make its head."""
         head = self.heads[self.task] = self._expert_head(self.task)
         if self.options.expert_init == "fresh" or self.selector.adapter is None:
             self.backbone.reset()
-            return head
+            return
         self.backbone.load_state(self.selector.adapter)
         rows = self.selector.rows(*self.stream.class_range(self.task))
         if rows is not None:
             head.take(rows)
-        return head
 
     def train(self) -> Plan:
         """Train expert t on its plan; what former experts say of it is computed once."""
@@ -211,21 +206,8 @@ class Experts(Learner):
         word = self.selector.ask(validated)
         chosen_valid = choose_experts(rank_tasks(word.tasks), self.options.top_k, None)
         base_valid = self.frozen_scores(validated, chosen_valid, old)
-        head = self._start()
+        self._start()
         mine_valid = np.flatnonzero((chosen_valid == self.task).any(axis=1))
-
-        def loss(batch: np.ndarray) -> Tensor | None:
-            places = np.searchsorted(trained, batch)
-            here = mine[places]
-            if not here.any():
-                return None  # nothing in the batch asks this expert: no gradient, no pass
-            scores = base[torch.from_numpy(places[here])].to(self.backbone.device)
-            own = head(self.hidden(batch[here]))
-            if self.options.temperature:
-                own = F.log_softmax(own, dim=1)  # as the others' are
-            scores = self.prior.in_training(self._joined(scores, self.task, own))
-            # averaged over the whole batch, as if the others had passed too
-            return F.cross_entropy(scores, self.targets(batch[here]), reduction="sum") / len(batch)
 
         def accuracy(drawn: np.ndarray) -> float:
             scores = base_valid.clone()
@@ -237,6 +219,7 @@ class Experts(Learner):
             right = found == self.stream.label[validated]
             return mean_by_task(right[np.searchsorted(validated, drawn)], self.stream.task[drawn])
 
+        loss = expert_loss(self, trained, mine, base)
         self.fit(plan, loss, accuracy, self.parameters())
         self.adapters[self.task] = self.backbone.state()
         if self.options.expert_head == "lda":

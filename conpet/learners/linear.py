@@ -22,6 +22,7 @@ from conpet.config.strict import Strict
 from conpet.learners.base import Classifier, Context
 from conpet.learners.lwf import distillation
 from conpet.replay.base import Plan
+from conpet.training import Given
 
 
 class Options(Strict):
@@ -64,18 +65,26 @@ class Linear(Classifier):
             self.before = [p.detach().clone() for p in self.backbone.parameters()]
             self.rows_before = [p.detach().clone() for p in self.head.parameters()]
 
-    def loss(self, batch: np.ndarray) -> Tensor:
-        """Return the cross-entropy, and the distillation of old samples, a share of the batch."""
+    def inputs(self, batch: np.ndarray) -> dict[str, np.ndarray]:
+        """Return targets; of old samples their places in the batch, and what is noted of them."""
+        found = super().inputs(batch)
         if not len(self.former):
-            return super().loss(batch)
-        scores = self.head(self.represent(self.hidden(batch)))
-        value = self.cross_entropy(scores, batch)
+            return found
         rows = self.row[batch]
         old = np.flatnonzero(rows >= 0)
-        if len(old):
-            at, noted = (torch.from_numpy(places).to(scores.device) for places in (old, rows[old]))
-            told = distillation(self.former[noted], scores[at, : self.old_classes])
-            value = value + self.options.distillation * told / len(batch)
+        return found | {"old": old, "noted": rows[old]}
+
+    def loss_of(self, hidden: Tensor, given: Given) -> Tensor:
+        """Return the cross-entropy, and the distillation of old samples, a share of the batch."""
+        if not len(self.former):
+            return super().loss_of(hidden, given)
+        scores = self.head(self.represent(hidden))
+        value = self.cross_entropy(scores, given["targets"], given.rows("targets"))
+        rows = given.rows("old")
+        if not rows.empty:
+            was, now = self.former[given["noted"]], scores[given["old"], : self.old_classes]
+            told = rows.sum(lambda how: distillation(was, now, how))
+            value = value + self.options.distillation * told / given.size
         return value
 
     def after_task(self, plan: Plan) -> None:

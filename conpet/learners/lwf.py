@@ -17,6 +17,7 @@ from torch import Tensor
 from conpet.config.strict import Strict
 from conpet.learners.base import Classifier, Context
 from conpet.replay.base import Plan
+from conpet.training import Given
 
 
 class Options(Strict):
@@ -25,13 +26,17 @@ class Options(Strict):
     strength: Annotated[float, Field(ge=0, le=1e6)] = 0.1
 
 
-def distillation(old: Tensor, scores: Tensor) -> Tensor:
+def distillation(old: Tensor, scores: Tensor, reduction: str = "sum") -> Tensor:
     """Return the cross-entropy of new scores (n, c) against old probabilities (n, c).
 
     It is the sum over the n samples, as in ConPET's code, beside a cross-entropy that is a mean: a
     batch of 8 weighs it eight times.
+
+    Args:
+        reduction: ``sum``, or ``none``: of each sample, (n,).
     """
-    return -(old * F.log_softmax(scores, dim=1)).sum()
+    terms = old * F.log_softmax(scores, dim=1)
+    return -(terms.sum() if reduction == "sum" else terms.sum(1))
 
 
 class Lwf(Classifier):
@@ -51,16 +56,21 @@ class Lwf(Classifier):
         if self.old_classes:
             self.samples = plan.trained()
             scores = self.predict(self.samples).scores[:, : self.old_classes]
-            self.targets_of_old = F.softmax(scores, dim=1)
+            self.targets_of_old = F.softmax(scores, dim=1).to(self.backbone.device)
 
-    def loss(self, batch: np.ndarray) -> Tensor:
+    def inputs(self, batch: np.ndarray) -> dict[str, np.ndarray]:
+        """Return targets, and the rows of what the old model said."""
+        found = super().inputs(batch)
+        return found | {"said": np.searchsorted(self.samples, batch)} if self.old_classes else found
+
+    def loss_of(self, hidden: Tensor, given: Given) -> Tensor:
         """Return the cross-entropy and the distillation."""
-        scores = self.head(self.hidden(batch))
-        value = self.cross_entropy(scores, batch)
+        scores = self.head(hidden)
+        value = self.cross_entropy(scores, given["targets"], given.rows("targets"))
         if self.old_classes:
-            places = torch.from_numpy(np.searchsorted(self.samples, batch))
-            old = self.targets_of_old[places].to(scores.device)
-            value = value + self.options.strength * distillation(old, scores[:, : self.old_classes])
+            was, now = self.targets_of_old[given["said"]], scores[:, : self.old_classes]
+            told = given.rows("said").sum(lambda how: distillation(was, now, how))
+            value = value + self.options.strength * told
         return value
 
 

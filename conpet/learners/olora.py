@@ -12,7 +12,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
-import numpy as np
 from pydantic import Field
 from torch import Tensor, nn
 
@@ -21,6 +20,7 @@ from conpet.config.strict import Strict
 from conpet.learners.base import Classifier, Context
 from conpet.models.stack import Stack, check_plain
 from conpet.replay.base import Plan
+from conpet.training import Given
 
 
 class Options(Strict):
@@ -66,9 +66,9 @@ class Olora(Classifier):
             self.newest = self.stack.grow(self.context.seed.of("lora", self.context.task))
             self.grown = True
 
-    def loss(self, batch: np.ndarray) -> Tensor:
+    def loss_of(self, hidden: Tensor, given: Given) -> Tensor:
         """Return the cross-entropy and the overlap with the earlier LoRAs."""
-        value = super().loss(batch)
+        value = super().loss_of(hidden, given)
         return value + self.options.strength * self.stack.overlap() if self.grown else value
 
     def after_task(self, plan: Plan) -> None:

@@ -50,11 +50,13 @@ class Prior:
         self._settings = settings
         self.plan: Tensor | None = None
         self.target: Tensor | None = None
+        self._rows: dict[tuple[int, torch.device], Tensor] = {}
 
     def learn(self, plan: Plan, stream: Stream) -> None:
         """Note the shares of a plan that is to be followed, and of the history so far."""
         if self._settings.prior == "plan":
             self.plan = log_prior(plan, stream)
+            self._rows.clear()
         if self._settings.target == "history":
             self.target = log_history(stream)
 
@@ -65,9 +67,12 @@ class Prior:
         """
         if self.plan is None:
             return scores
-        least = float(self.plan.min())
-        shares = F.pad(self.plan, (0, scores.shape[1] - len(self.plan)), value=least)
-        return scores + shares.to(scores.device)
+        key = scores.shape[1], scores.device
+        if key not in self._rows:  # brought to the device once: a recorded step cannot wait for it
+            least = float(self.plan.min())
+            shares = F.pad(self.plan, (0, scores.shape[1] - len(self.plan)), value=least)
+            self._rows[key] = shares.to(scores.device)
+        return scores + self._rows[key]
 
     def in_answers(self, scores: Tensor) -> Tensor:
         """Return what the answer is taken of: scores (n, seen), + log of the history's shares."""

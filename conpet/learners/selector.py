@@ -5,6 +5,7 @@ Over tasks, as the paper has it, or over classes, whose scores are summed up tas
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -20,6 +21,7 @@ from conpet.learners.discriminant import discriminant
 from conpet.learners.routing import fit_temperature, log_sum_by_task
 from conpet.models.backbone import State
 from conpet.replay.base import Plan
+from conpet.training import Given, Prepared, Split
 
 if TYPE_CHECKING:
     from conpet.learners.experts import Experts
@@ -99,12 +101,17 @@ class Selector:
         """Learn a plan from where the adapter in the backbone stands: tasks, or classes."""
         learner, head = self.learner, self.make_head()
         self.temperature = 1.0
-        device = learner.backbone.device
         truth = learner.stream.label if self.over_classes else learner.stream.task - 1
+        in_training = self._in_training()
 
-        def loss(batch: np.ndarray) -> Tensor:
-            targets = torch.from_numpy(truth[batch].astype(np.int64)).to(device)
-            return F.cross_entropy(self._in_training(head(learner.hidden(batch))), targets)
+        def prepare(batch: np.ndarray) -> Prepared:
+            return Prepared(batch, len(batch), {"targets": truth[batch].astype(np.int64)})
+
+        def loss_of(hidden: Tensor, given: Given) -> Tensor:
+            scores, targets = in_training(head(hidden)), given["targets"]
+            return given.rows("targets").mean(
+                lambda how: F.cross_entropy(scores, targets, reduction=how)
+            )
 
         def accuracy(drawn: np.ndarray) -> float:
             unique, inverse = np.unique(drawn, return_inverse=True)
@@ -116,20 +123,22 @@ class Selector:
         training = learner.context.training.model_copy(update=clip)
         parameters = [*learner.backbone.parameters(), *head.parameters()]
         untrained = learner.options.selector_untrained
+        loss = Split(learner.backbone, learner.stream, prepare, loss_of)
         learner.fit(plan, loss, accuracy, parameters, training, untrained)
         self.adapter = learner.backbone.state()
         self._fit(plan)
 
-    def _in_training(self, scores: Tensor) -> Tensor:
-        """Return what the loss is taken of: scores of tasks or classes + log of the plan's shares.
+    def _in_training(self) -> Callable[[Tensor], Tensor]:
+        """Return what makes of scores what the loss is taken of: + log of the plan's shares.
 
-        A task's share is that of its classes together.
+        Scores are of tasks or of classes. A task's share is that of its classes together.
         """
         prior = self.learner.prior
         if prior.plan is None or self.over_classes:
-            return prior.in_training(scores)
+            return prior.in_training
         shares = log_sum_by_task(prior.plan[None], self.learner.stream.class_task)
-        return scores + shares.to(scores.device)
+        shares = shares.to(self.learner.backbone.device)
+        return lambda scores: scores + shares
 
     def _in_answers(self, scores: Tensor) -> Tensor:
         """Return scores + log of the history's shares, where answers are for these."""

@@ -22,6 +22,7 @@ from conpet.models.loading import load_model
 from conpet.models.once import Once
 from conpet.models.passed import Passed
 from conpet.models.randomness import OwnRandomness
+from conpet.models.static import StaticPass, Unfit
 from conpet.models.tuning import OWN, tune
 from conpet.models.unpadded import Unpadded, suits
 
@@ -177,6 +178,20 @@ class Backbone:
             weights = mask.unsqueeze(-1).to(states.dtype)
             return ((states * weights).sum(1) / weights.sum(1)).float()
         return states[torch.arange(len(ids), device=self.device), pool].float()
+
+    def static(self, stream: Stream) -> StaticPass:
+        """Return what computes :meth:`hidden` in few shapes, without waiting; it counts nothing.
+
+        Raises:
+            Unfit: there is no such pass here; why.
+        """
+        if self.frozen:
+            raise Unfit("nothing of the backbone is trained")
+        if self._unpadded is not None:
+            raise Unfit("batches pass without padding")
+        if any(dropout.p for dropout in self._dropouts):
+            raise Unfit("lora_dropout draws anew in every step")
+        return StaticPass(self.model, stream, self.device, self.pooling)
 
     def features(self, stream: Stream, indices: np.ndarray) -> Tensor:
         """Return :meth:`hidden` without gradient, in large batches of similar lengths."""

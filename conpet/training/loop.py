@@ -4,37 +4,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from conpet.config.settings import Training
-from conpet.errors import UserError
+from conpet.models.static import Unfit
 from conpet.progress import Progress
 from conpet.replay.base import Batches, Plan
-
-CURVE_POINTS = 100
-
-
-@dataclass
-class History:
-    """What happened in training: the numbers that go into state.json."""
-
-    epochs: list[dict[str, Any]] = field(default_factory=list)
-    best_epoch: int = -1
-    steps: int = 0
-    losses: list[float] = field(default_factory=list)
-
-    def loss_curve(self) -> list[list[float]]:
-        """Return at most CURVE_POINTS points [step, mean loss up to it since the last point]."""
-        if not self.losses:
-            return []
-        pieces = np.array_split(np.array(self.losses), min(CURVE_POINTS, len(self.losses)))
-        ends = np.cumsum([len(p) for p in pieces])
-        return [[int(e), round(float(p.mean()), 6)] for e, p in zip(ends, pieces, strict=True)]
+from conpet.training.engine import Engine
+from conpet.training.history import History
+from conpet.training.optimizer import make_optimizer
+from conpet.training.recorded import Recorded
 
 
 def run_epoch(
@@ -65,27 +47,34 @@ def run_epoch(
             nn.utils.clip_grad_norm_(parameters, clip_norm)
         optimizer.step()
         history.steps += 1
-        history.losses.append(0.0 if value is None else float(value.detach()))
-        if not math.isfinite(history.losses[-1]):
-            raise UserError(f"{where}: the loss is {history.losses[-1]}: lower training.lr")
+        history.note(0.0 if value is None else float(value.detach()), where)
         total += history.losses[-1]
         progress.step(where, history.losses[-1])
     return total / max(1, len(batches))
 
 
-def make_optimizer(parameters: Sequence[nn.Parameter], training: Training) -> torch.optim.AdamW:
-    """Return AdamW as docs/methods.md, Tuning has it: constant rate, decay on every parameter."""
-    beta1, beta2 = training.betas
-    if isinstance(training.lr, dict):
-        raise TypeError("training.lr: rates by task: take the task's own first")
-    return torch.optim.AdamW(
-        parameters,
-        lr=training.lr,
-        betas=(beta1, beta2),
-        eps=training.eps,
-        weight_decay=training.weight_decay,
-        foreach=True,
-    )
+def _epochs(
+    loss: Callable[[np.ndarray], Tensor | None],
+    parameters: Sequence[nn.Parameter],
+    training: Training,
+    progress: Progress,
+    history: History,
+    engine: Engine | None,
+) -> Callable[[Batches, str], float]:
+    """Return what takes an epoch's steps: (batches, its name) -> the mean loss."""
+    if engine is not None:
+        try:
+            return Recorded(engine, loss, parameters, training, progress, history).epoch
+        except Unfit as why:
+            progress.say(f"steps are not recorded, which is slower: {why}")
+    optimizer = make_optimizer(parameters, training)
+
+    def epoch(batches: Batches, where: str) -> float:
+        return run_epoch(
+            batches, loss, parameters, optimizer, training.clip_norm, history, progress, where
+        )
+
+    return epoch
 
 
 def fit(
@@ -97,6 +86,7 @@ def fit(
     progress: Progress,
     history: History,
     untrained: bool = True,
+    engine: Engine | None = None,
 ) -> None:
     """Train by a plan and keep the best epoch by validation; the untrained state counts as -1.
 
@@ -104,10 +94,11 @@ def fit(
 
     Args:
         untrained: whether the state before training may be kept.
+        engine: what records steps, where the loss is in two (:class:`conpet.training.split.Split`).
         loss: batch indices -> scalar loss, or None without gradient.
         accuracy: drawn validation indices -> accuracy in 0..1.
     """
-    optimizer = make_optimizer(parameters, training)
+    epoch_of = _epochs(loss, parameters, training, progress, history, engine)
     chosen = len(plan.valid[0]) > 0
     best = accuracy(plan.valid[0]) if chosen else -math.inf
     history.best_epoch = -1
@@ -119,9 +110,7 @@ def fit(
     progress.start(sum(len(batches) for batches in plan.epochs))
     for epoch, batches in enumerate(plan.epochs):
         where = f"epoch {epoch + 1}/{len(plan.epochs)}"
-        mean = run_epoch(
-            batches, loss, parameters, optimizer, training.clip_norm, history, progress, where,
-        )  # fmt: skip
+        mean = epoch_of(batches, where)
         if not chosen:
             history.epochs.append({"epoch": epoch, "loss": round(mean, 6), "valid_accuracy": None})
             progress.say(f"{where}: loss {mean:.3f}")

@@ -1,0 +1,134 @@
+"""What a batch gives a loss: as many rows as it has, or as many as a recorded step has room for.
+
+A loss that is written on :class:`Given` computes both. As it comes, a batch's tensors have a row
+per sample. In a recorded step every tensor has the same number of rows, whatever the batch: those
+that are too many repeat a row that is there, and count for nothing in :meth:`Rows.mean` and
+:meth:`Rows.sum`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from torch import Tensor
+
+#: a reduction of torch's ("mean", "sum", "none") -> a loss of it, (n,) with "none"
+Reduced = Callable[[str], Tensor]
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """What the host makes of a batch: numbers alone, and nothing that training changes.
+
+    Attributes:
+        samples: those that pass the model, in the order of its rows.
+        size: how many samples the batch has, those included that need not pass.
+        arrays: whole numbers that the loss needs, by name: at most as many as ``samples``, and the
+            same names for every batch.
+    """
+
+    samples: np.ndarray
+    size: int
+    arrays: dict[str, np.ndarray] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Which of a tensor's rows count: all of them, or the first ``count``.
+
+    Attributes:
+        count: how many count; a tensor in a recorded step.
+        mask: 1 where a row counts and 0 where not, (n,); None: all do.
+    """
+
+    count: int | Tensor
+    mask: Tensor | None = None
+
+    def mean(self, loss: Reduced) -> Tensor:
+        """Return a loss's mean over the rows that count."""
+        if self.mask is None:
+            return loss("mean")
+        return self.sum(loss) / self._least_one()
+
+    def sum(self, loss: Reduced) -> Tensor:
+        """Return a loss's sum over the rows that count."""
+        if self.mask is None:
+            return loss("sum")
+        return (loss("none") * self.mask).sum()
+
+    def _least_one(self) -> Tensor:
+        assert isinstance(self.count, Tensor)
+        return self.count.clamp(min=1)
+
+    @property
+    def empty(self) -> bool:
+        """Whether no row counts for certain; a recorded step cannot look, and computes zeros."""
+        return self.mask is None and not int(self.count)
+
+
+class Given:
+    """A batch's tensors by name, on the device.
+
+    Attributes:
+        size: how many samples the batch has; a tensor in a recorded step.
+    """
+
+    def __init__(
+        self, tensors: dict[str, Tensor], size: int | Tensor, rows: dict[str, Rows]
+    ) -> None:
+        self._tensors = tensors
+        self._rows = rows
+        self.size = size
+
+    def __getitem__(self, name: str) -> Tensor:
+        return self._tensors[name]
+
+    def rows(self, name: str) -> Rows:
+        """Return which rows of a tensor count."""
+        return self._rows[name]
+
+
+def as_it_comes(prepared: Prepared, device: torch.device) -> Given:
+    """Return a batch with as many rows as it has."""
+    arrays = prepared.arrays.items()
+    tensors = {name: torch.from_numpy(array).to(device) for name, array in arrays}
+    rows = {name: Rows(len(array)) for name, array in arrays}
+    return Given(tensors, prepared.size, rows)
+
+
+def packed(prepared: Prepared, rows: int) -> np.ndarray:
+    """Return a batch as one row of whole numbers, whose length depends on ``rows`` alone.
+
+    First the samples, then each array in the order of its name, filled up to ``rows`` with what
+    comes first in it (so that what is computed of them is some number); then ``size``, and how many
+    of each array are its own.
+    """
+    names = sorted(prepared.arrays)
+    arrays = [prepared.samples, *(prepared.arrays[name] for name in names)]
+    filled = np.zeros((len(arrays), rows), np.int64)
+    for row, array in zip(filled, arrays, strict=True):
+        if len(array):
+            row[:] = array[0]
+            row[: len(array)] = array
+    counts = [prepared.size, *(len(array) for array in arrays[1:])]
+    return np.concatenate([filled.reshape(-1), np.array(counts, np.int64)])
+
+
+def unpacked(packed_row: Tensor, rows: int, names: Sequence[str]) -> tuple[Tensor, Given]:
+    """Return what :func:`packed` put into a row: samples (rows,), and what the loss is given.
+
+    Everything is a view of the row or computed from it: a recorded step reads what the row holds
+    when it is replayed.
+    """
+    names = sorted(names)
+    parts = packed_row[: rows * (1 + len(names))].view(-1, rows)
+    counts = packed_row[rows * (1 + len(names)) :].to(torch.float32)
+    places = torch.arange(rows, device=packed_row.device)
+    held = {
+        name: Rows(count, (places < count).to(torch.float32))
+        for name, count in zip(names, counts[1:], strict=True)
+    }
+    return parts[0], Given(dict(zip(names, parts[1:], strict=True)), counts[0], held)

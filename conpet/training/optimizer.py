@@ -1,0 +1,33 @@
+"""The optimiser."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import nn
+
+from conpet.config.settings import Training
+
+
+def make_optimizer(
+    parameters: Sequence[nn.Parameter], training: Training, capturable: bool = False
+) -> torch.optim.AdamW:
+    """Return AdamW as docs/methods.md, Tuning has it: constant rate, decay on every parameter.
+
+    Args:
+        capturable: on a card, all of it there: one kernel, which a CUDA graph can record.
+    """
+    beta1, beta2 = training.betas
+    if isinstance(training.lr, dict):
+        raise TypeError("training.lr: rates by task: take the task's own first")
+    return torch.optim.AdamW(
+        parameters,
+        lr=training.lr,
+        betas=(beta1, beta2),
+        eps=training.eps,
+        weight_decay=training.weight_decay,
+        foreach=not capturable,
+        fused=capturable,
+        capturable=capturable,
+    )

@@ -1,0 +1,183 @@
+"""Steps that are recorded once for each shape of batch and then replayed: no Python, no waiting.
+
+An epoch's batches are prepared and brought to the device together. A step is then two copies on
+the device and a replay: forward, backward, clipping and the optimiser. Losses stay on the device
+and are looked at now and then.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from conpet.config.settings import Training
+from conpet.models.static import Unfit, length_bucket, rows_bucket
+from conpet.progress import Progress
+from conpet.replay.base import Batches
+from conpet.training.engine import Engine, Work
+from conpet.training.given import Prepared, packed, unpacked
+from conpet.training.history import History
+from conpet.training.split import Split
+
+LOOK = 250  # steps between two looks at the losses, each of which waits for the device
+
+
+class Shape(NamedTuple):
+    """Of a batch: its texts, and the tokens that each is padded to."""
+
+    rows: int
+    length: int
+
+
+#: a batch without gradient: gradients are zero, and the optimiser goes on
+NOTHING = Shape(0, 0)
+
+
+@dataclass(frozen=True)
+class _Step:
+    """A recorded step: what it reads, and what takes it."""
+
+    buffer: Tensor
+    take: Work
+
+
+class Recorded:
+    """Takes an epoch's steps as :func:`conpet.training.loop.run_epoch` does, up to rounding.
+
+    Where a step cannot be recorded, it and all that follow are taken one kernel after another.
+
+    Raises:
+        Unfit: the loss is not in two, or the backbone has no pass of fixed shapes.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        loss: Callable[[np.ndarray], Tensor | None],
+        parameters: Sequence[nn.Parameter],
+        training: Training,
+        progress: Progress,
+        history: History,
+    ) -> None:
+        if not isinstance(loss, Split):
+            raise Unfit("this learner's loss is not in two, `inputs` and `loss_of`")
+        self.loss = loss
+        self.passes = loss.backbone.static(loss.stream)
+        self.device = loss.backbone.device
+        self.engine: Engine | None = engine
+        self.optimizer = engine.make_optimizer(parameters, training)
+        self.parameters, self.clip_norm = parameters, training.clip_norm
+        self.progress, self.history = progress, history
+        self._steps: dict[Shape, _Step] = {}
+        self._value = torch.zeros((), device=self.device)
+        #: whether any batch had a gradient: before that the optimiser has nothing to go on with
+        self._begun = False
+
+    def epoch(self, batches: Batches, where: str) -> float:
+        """Take one optimiser step per batch; return the mean loss.
+
+        Raises:
+            UserError: the loss is not a number any more.
+        """
+        prepared = [self.loss.prepare(batch) for batch in batches]
+        size = max((len(p.samples) for p in prepared if p is not None), default=0)
+        shapes = [self._shape(p, size) for p in prepared]
+        inputs = self._brought(prepared, shapes)
+        values = torch.zeros(len(batches), device=self.device)
+        total, looked = 0.0, 0
+        for number, (one, shape) in enumerate(zip(prepared, shapes, strict=True)):
+            self._take(batches[number], one, shape, inputs[number])
+            values[number].copy_(self._value)
+            self.history.steps += 1
+            if (number + 1) % LOOK == 0 or number + 1 == len(batches):
+                total += self._look(values[looked : number + 1], where)
+                looked = number + 1
+        return total / max(1, len(batches))
+
+    def _look(self, values: Tensor, where: str) -> float:
+        """Note steps' losses and return their sum."""
+        total = 0.0
+        for value in values.tolist():
+            self.history.note(value, where)
+            self.progress.step(where, value)
+            total += value
+        return total
+
+    def _shape(self, prepared: Prepared | None, size: int) -> Shape:
+        if prepared is None:
+            return NOTHING
+        longest = int(self.loss.stream.lengths[prepared.samples].max())
+        length = length_bucket(longest, self.passes.longest)
+        return Shape(rows_bucket(len(prepared.samples), size), length)
+
+    def _brought(
+        self, prepared: Sequence[Prepared | None], shapes: Sequence[Shape]
+    ) -> dict[int, Tensor]:
+        """Return each batch's numbers on the device; all of a shape travel together."""
+        rows: dict[Shape, list[np.ndarray]] = defaultdict(list)
+        places = []
+        for one, shape in zip(prepared, shapes, strict=True):
+            places.append(len(rows[shape]))
+            rows[shape].append(np.zeros(0, np.int64) if one is None else packed(one, shape.rows))
+        brought = {s: torch.from_numpy(np.stack(r)).to(self.device) for s, r in rows.items()}
+        return {n: brought[s][places[n]] for n, s in enumerate(shapes)}
+
+    # -- steps ------------------------------------------------------------------------------
+
+    def _take(
+        self, batch: np.ndarray, prepared: Prepared | None, shape: Shape, inputs: Tensor
+    ) -> None:
+        """Take a step; leave its loss in ``_value``."""
+        if prepared is None and not self._begun:
+            self._value.zero_()
+            return
+        self._begun = True
+        if self.engine is not None and shape not in self._steps:
+            names = [] if prepared is None else list(prepared.arrays)
+            self._record(self.engine, shape, inputs, names)
+        if self.engine is None:
+            self._go(None if prepared is None else self.loss(batch))
+            return
+        step = self._steps[shape]
+        step.buffer.copy_(inputs)
+        step.take()
+        if prepared is not None:
+            tokens = shape.rows * shape.length
+            self.loss.backbone.passed.add(len(prepared.samples), tokens, trained=True)
+
+    def _go(self, value: Tensor | None) -> None:
+        """Go one step down a loss; where there is none the optimiser goes on by itself."""
+        self.optimizer.zero_grad(set_to_none=False)
+        if value is None:
+            self._value.zero_()
+        else:
+            value.backward()
+            self._value.copy_(value.detach())
+        if self.clip_norm is not None:
+            nn.utils.clip_grad_norm_(self.parameters, self.clip_norm)
+        self.optimizer.step()
+
+    def _record(self, engine: Engine, shape: Shape, inputs: Tensor, names: Sequence[str]) -> None:
+        """Record the step of a shape, or give recording up and say why."""
+        buffer = inputs.clone()
+
+        def work() -> None:
+            if shape is NOTHING:
+                self._go(None)
+                return
+            samples, given = unpacked(buffer, shape.rows, names)
+            self._go(self.loss.loss(self.passes(samples, shape.length), given))
+
+        try:
+            self._steps[shape] = _Step(buffer, engine.record(work, self.parameters, self.optimizer))
+        except Exception as error:  # whatever a library does that a recording does not allow
+            why = " ".join(str(error).split())[:200]
+            self.progress.say(f"steps are not recorded, which is slower: {why}")
+            self.engine = None
+            self._steps.clear()

@@ -1,0 +1,38 @@
+"""A loss in two: what the host prepares of a batch, and what the device computes of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from torch import Tensor
+
+from conpet.data.stream import Stream
+from conpet.models.backbone import Backbone
+from conpet.training.given import Given, Prepared, as_it_comes
+
+
+@dataclass(frozen=True)
+class Split:
+    """The loss of a batch of samples, which can be computed as it comes, or in a recorded step.
+
+    Attributes:
+        prepare: batch indices -> what the host makes of them; None where nothing of the batch
+            gives a gradient.
+        loss: representations (n, width) of the prepared samples, what is given -> the loss. It
+            waits for nothing and takes no way that a number on the device decides.
+    """
+
+    backbone: Backbone
+    stream: Stream
+    prepare: Callable[[np.ndarray], Prepared | None]
+    loss: Callable[[Tensor, Given], Tensor]
+
+    def __call__(self, batch: np.ndarray) -> Tensor | None:
+        """Return the loss of a batch as it comes."""
+        prepared = self.prepare(batch)
+        if prepared is None:
+            return None
+        hidden = self.backbone.hidden(self.stream, prepared.samples)
+        return self.loss(hidden, as_it_comes(prepared, self.backbone.device))

@@ -1,0 +1,262 @@
+"""Recorded steps are the steps that Python takes: weights, losses, best epoch, counts."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from conpet.config.settings import Compute
+from conpet.errors import UserError
+from conpet.models.fused import fuse
+from conpet.testing.world import World
+from conpet.training import Engine, choose_engine, given
+from conpet.training.given import Rows
+from tests.training.standin import Kept, Refusing, flat, trained
+
+pytestmark = pytest.mark.slow
+
+OLD_SCORES = {"options": {"distillation": 0.5}}
+CASES: dict[str, dict[str, Any]] = {
+    "linear": {},
+    "a mean pooled": {"learner": "linear", "pooling": "mean"},
+    "old scores": {"learner": "linear", **OLD_SCORES},
+    "prior": {"learner": "linear", "prior": "plan", "head": "fixed"},
+    "clipped": {"learner": "linear", "training": {"clip_norm": 0.05}},
+    # of 64 texts the last batch of an epoch has four
+    "every text": {"learner": "linear", "replay": "full", "training": {"batch_size": 5}},
+    "lwf": {"replay": "none"},
+    "aligned": {},
+    "ewc": {},
+    "olora": {},
+    "der": {"replay": "logits"},
+    "experts": {},
+    "two experts": {"learner": "experts", "options": {"top_k": 2, "temperature": True}},
+    "seq": {"tuning": {"type": "BITFIT", "config": {}}},
+}
+
+
+class Padded(World):
+    """The tiny world as on a card: padded batches, scaled-dot-product attention."""
+
+    pooling = "mask"
+    compute = Compute(fast=False)
+
+    def learner(self, *args: Any, pooling: str = "mask", **keys: Any) -> Any:
+        self.pooling = pooling
+        made: Any = super().learner(*args, **keys)
+        made.backbone.model.config._attn_implementation = "sdpa"
+        return made
+
+
+@pytest.fixture(scope="module")
+def padded(tmp_path_factory: pytest.TempPathFactory) -> Padded:
+    return Padded(tmp_path_factory.mktemp("padded"))
+
+
+def pair(
+    world: Padded, folder: Path, case: str, tasks: int, engine: Engine, **over: Any
+) -> tuple[Any, Any]:
+    """Return a case's learner trained without an engine and with one, from the same states."""
+    keys: dict[str, Any] = {"learner": case, "replay": "dynamic"} | CASES[case] | over
+    kind = keys.pop("learner")
+    if tasks > 1:
+        world.run(kind, folder, tasks=tasks, **keys)
+    states = [folder / f"state{t}" for t in range(1, tasks)]
+    found = []
+    for one in (None, engine):
+        memory = world.newest.context.memory if tasks > 1 else None
+        learner = world.learner(kind, tasks, memory=memory, **keys)
+        selector = folder / f"selector{tasks}"
+        learner.load(states, selector if selector.is_dir() else None)
+        found.append(trained(learner, one))
+    return found[0], found[1]
+
+
+def check_same(plain: Any, recorded: Any) -> None:
+    torch.testing.assert_close(
+        flat(recorded.parameters()), flat(plain.parameters()), rtol=1e-5, atol=1e-5
+    )
+    a, b = plain.history, recorded.history
+    np.testing.assert_allclose(b.losses, a.losses, rtol=1e-5, atol=1e-5)
+    assert (a.steps, a.best_epoch) == (b.steps, b.best_epoch)
+    for one, other in zip(a.epochs, b.epochs, strict=True):
+        assert one["valid_accuracy"] == other["valid_accuracy"]
+    assert plain.backbone.passed.trained_samples == recorded.backbone.passed.trained_samples
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_a_recorded_training_is_the_training(case: str, padded: Padded, tmp_path: Path) -> None:
+    tasks = 1 if case == "seq" else 2
+    engine = Kept()
+    check_same(*pair(padded, tmp_path, case, tasks, engine))
+    assert engine.recorded > 0 and engine.replayed > engine.recorded
+
+
+def test_the_selector_too(padded: Padded, tmp_path: Path) -> None:
+    padded.run("experts", tmp_path, tasks=2, replay="dynamic")
+    for options in ({}, {"selector": "classes"}):
+        found = []
+        for engine in (None, Kept()):
+            learner: Any = padded.learner(
+                "experts", 2, replay="dynamic", options=options, prior="plan"
+            )
+            learner.load([tmp_path / "state1"], None)
+            learner.context.engine = engine
+            learner.train_selector()
+            found.append(learner)
+        assert engine is not None and engine.replayed
+        check_same(found[0], found[1])
+
+
+def test_lora_in_one_step_is_recorded_too(padded: Padded) -> None:
+    found = []
+    for engine in (None, Kept()):
+        learner = padded.learner("linear", 1, replay="dynamic")
+        assert fuse(learner.backbone.model)
+        found.append(trained(learner, engine))
+    check_same(found[0], found[1])
+
+
+def test_the_same_bytes_twice(padded: Padded) -> None:
+    runs = [trained(padded.learner("linear", 1, replay="dynamic"), Kept()) for _ in range(2)]
+    assert torch.equal(flat(runs[0].parameters()), flat(runs[1].parameters()))
+    assert runs[0].history == runs[1].history
+
+
+def test_warming_up_leaves_no_trace(padded: Padded) -> None:
+    runs = [trained(padded.learner("linear", 1, replay="dynamic"), Kept(warm)) for warm in (1, 5)]
+    assert torch.equal(flat(runs[0].parameters()), flat(runs[1].parameters()))
+
+
+def test_where_nothing_can_be_recorded_python_goes_on(
+    padded: Padded, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = []
+    for engine in (None, Refusing()):
+        learner = padded.learner("linear", 1, replay="dynamic")
+        learner.context.progress.quiet = False
+        found.append(trained(learner, engine))
+    assert torch.equal(flat(found[0].parameters()), flat(found[1].parameters()))
+    assert found[0].history == found[1].history
+    assert found[0].backbone.passed == found[1].backbone.passed
+    said = [line for line in capsys.readouterr().err.splitlines() if "not recorded" in line]
+    assert said == [
+        "test: steps are not recorded, which is slower: called a synchronizing CUDA operation"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("keys", "why"),
+    [
+        ({"learner": "contrastive"}, ""),  # a loop of its own
+        ({"learner": "linear", "tuning": {"config": {"lora_dropout": 0.1}}}, "draws anew"),
+        ({"learner": "linear", "fast": True}, "without padding"),
+    ],
+)
+def test_what_is_not_recorded_says_why(
+    keys: dict[str, Any], why: str, padded: Padded, tmp_path: Path, capsys: Any
+) -> None:
+    keys = dict(keys)
+    world: Any = World(tmp_path) if keys.pop("fast", False) else padded
+    learner = world.learner(keys.pop("learner"), 1, replay="dynamic", **keys)
+    learner.context.progress.quiet = False
+    engine = Kept()
+    trained(learner, engine)
+    assert not engine.recorded
+    assert ("not recorded" in (err := capsys.readouterr().err)) == bool(why)
+    assert why in err
+
+
+def test_a_loss_of_ones_own_in_one_stays_with_python(padded: Padded, capsys: Any) -> None:
+    from conpet.learners.linear import Linear
+
+    class Own(Linear):
+        def loss(self, batch: np.ndarray) -> torch.Tensor:
+            return 2 * super().loss(batch)
+
+    learner = padded.learner(Own, 1, replay="dynamic")
+    learner.context.progress.quiet = False
+    engine = Kept()
+    trained(learner, engine)
+    assert not engine.recorded
+    assert "this learner's loss is not in two" in capsys.readouterr().err
+
+
+# -- a fault would be seen ------------------------------------------------------------------------
+
+
+def test_rows_that_count_for_nothing_would_be_seen(
+    padded: Padded, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without the mask the rows that fill a short batch move the weights."""
+
+    def unmasked(self: Rows, loss: Any) -> torch.Tensor:
+        return loss("none").sum() if self.mask is not None else loss("sum")
+
+    monkeypatch.setattr(Rows, "sum", unmasked)
+    with pytest.raises(AssertionError):
+        check_same(*pair(padded, tmp_path, "every text", 2, Kept()))
+
+
+def test_a_stale_buffer_would_be_seen(
+    padded: Padded, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A step that went on reading its first batch would learn that alone."""
+    read = given.unpacked
+    monkeypatch.setattr(
+        "conpet.training.recorded.unpacked", lambda row, *rest: read(first(row), *rest)
+    )
+    seen: dict[int, torch.Tensor] = {}
+
+    def first(row: torch.Tensor) -> torch.Tensor:
+        return seen.setdefault(row.data_ptr(), row.clone())
+
+    with pytest.raises(AssertionError):
+        check_same(*pair(padded, tmp_path, "linear", 1, Kept()))
+
+
+def test_a_text_cut_by_its_bucket_would_be_seen(
+    padded: Padded, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("conpet.training.recorded.length_bucket", lambda longest, most: 5)
+    with pytest.raises(AssertionError):
+        check_same(*pair(padded, tmp_path, "linear", 1, Kept(), pooling="mean"))
+
+
+def test_a_loss_that_is_no_number_ends_the_training(padded: Padded) -> None:
+    learner = padded.learner("linear", 1, replay="dynamic", training={"lr": 100.0, "eps": 1e-6})
+    with torch.no_grad():
+        learner.head.weight.fill_(float("nan"))
+    with pytest.raises(UserError, match="epoch 1/3: the loss is nan: lower training"):
+        trained(learner, Kept())
+
+
+def test_batches_without_gradient(padded: Padded) -> None:
+    """Before any gradient they do nothing; after it momentum and decay go on."""
+    found = []
+    for engine in (None, Kept()):
+        learner = padded.learner("linear", 1, replay="dynamic")
+        with_all = learner._split.prepare
+        plan = learner.plan()
+        empty = {tuple(b) for epoch in plan.epochs for b in (epoch[0], epoch[5], epoch[-1])}
+
+        def prepare(batch: np.ndarray, empty: Any = empty, with_all: Any = with_all) -> Any:
+            return None if tuple(batch) in empty else with_all(batch)
+
+        learner.__dict__["_split"] = replace(learner._split, prepare=prepare)
+        found.append(trained(learner, engine))
+    check_same(found[0], found[1])
+    losses = found[1].history.losses
+    assert [losses[i] for i in (0, 5, 15)] == [0, 0, 0]
+    assert engine is not None and engine.recorded >= 2
+
+
+def test_on_a_cpu_nothing_is_recorded() -> None:
+    cpu, card = torch.device("cpu"), torch.device("cuda")
+    assert choose_engine(Compute(), cpu) is None
+    assert choose_engine(Compute(graphs="off"), card) is None
