@@ -66,6 +66,21 @@ def check_store(uri: str, make: bool) -> None:
         ) from None
 
 
+def is_deleted(uri: str, experiment: str) -> bool:
+    """Say whether an experiment was deleted in MLflow; of other stores than SQLite, no."""
+    path = sqlite_path(uri)
+    if path is None or not path.is_file():
+        return False
+    try:
+        with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as database:
+            found = database.execute(
+                "SELECT lifecycle_stage FROM experiments WHERE name = ?", (experiment,)
+            ).fetchone()
+    except sqlite3.Error:
+        return False  # whoever writes into it says what is wrong
+    return found is not None and found[0] == "deleted"
+
+
 def local_path(location: str) -> Path | None:
     """Return where a store's files lie on this machine, None where they lie elsewhere."""
     place = urlparse(location)

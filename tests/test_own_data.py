@@ -87,6 +87,15 @@ def test_a_csv_that_is_not_there_is_one_line(tmp_path: Path) -> None:
     )
 
 
+def test_a_part_that_is_none_is_one_line(tmp_path: Path) -> None:
+    config = Chain(tmp_path).config
+    (tmp_path / "mine.yaml").write_text(MINE)
+    keys = ["--config-dir", config, "--experiment", tmp_path / "mine.yaml", "--dataset", "topics"]
+    assert mistake("fetch-dataset", *keys, "--part", "add7", "--out", tmp_path / "raw") == (
+        "conpet: error: --part: unknown part 'add7': known: base"
+    )
+
+
 def test_a_text_longer_than_the_model_reads_is_one_line(tmp_path: Path) -> None:
     chain = Chain(tmp_path)
     rows = [f"{'the ' * 40}w{c}x0,class{c},{s}" for c in range(CLASSES) for s in SPLITS]

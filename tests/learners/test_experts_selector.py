@@ -41,7 +41,7 @@ def test_a_selector_that_can_see_nothing_believes_the_plan_unless_its_prior_is_o
             return torch.zeros(len(indices), width)
 
         monkeypatch.setattr(learner.backbone, "features", blank)
-        learner.hidden = lambda batch, width=width: torch.zeros(len(batch), width)
+        monkeypatch.setattr(learner.backbone, "hidden", blank)
         # the last epoch is kept
         monkeypatch.setattr(base, "fit", fit_bias)
         plan = learner.train_selector()
@@ -65,7 +65,9 @@ def test_an_expert_learns_from_its_classes_as_if_they_were_equally_frequent(
         width, own = learner.backbone.width, learner.stream.of("train", [1])
         few = np.concatenate([own[learner.stream.label[own] == 0][:12], own[-3:]])
         learner.plan = lambda few=few: Plan([[few] * 10], [few])
-        learner.hidden = lambda batch, width=width: torch.zeros(len(batch), width)
+        monkeypatch.setattr(
+            learner.backbone, "hidden", lambda _, batch, w=width: torch.zeros(len(batch), w)
+        )
         monkeypatch.setattr(base, "fit", fit_bias)
         learner.train()
         said[prior] = F.softmax(learner.heads[1].bias.detach(), dim=0)

@@ -46,7 +46,7 @@ def toy(world: World, learner: str, **settings: Any) -> Any:
         made.map.data = made.map.data.double()
     torch.nn.init.zeros_(made.head.weight)
     torch.nn.init.zeros_(made.head.bias)
-    made.hidden = lambda batch: features[batch]
+    made.backbone.hidden = lambda stream, batch: features[batch]
     made.backbone.features = lambda stream, indices: features[indices]
     made.backbone.width = features.shape[1]
     return made

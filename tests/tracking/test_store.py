@@ -21,6 +21,7 @@ from conpet.errors import UserError
 from conpet.files import read_json, write_text
 from conpet.run import RunKey
 from conpet.run.reading import read_run
+from conpet.stores import is_deleted
 from conpet.tracking import Summary, count_active, create_store, track_run, track_summary
 from conpet.tracking.inventory import inventory
 from tests.tracking import looked
@@ -264,8 +265,10 @@ def test_an_experiment_in_the_bin_comes_back(store: Store) -> None:
     store.track(KEY, 1)
     client = looked.client(store.uri)
     client.delete_experiment(client.get_experiment_by_name("demo").experiment_id)
+    assert is_deleted(store.uri, "demo")
     store.track(KEY, 1)
     assert count_active(store.uri) == 2
+    assert not is_deleted(store.uri, "demo")
 
 
 def test_another_artifact_folder_is_refused(store: Store) -> None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import collections
+import contextlib
 import hashlib
 import itertools
 import json
 import re
+import sqlite3
 import sys
 from pathlib import Path
 from typing import Any
@@ -20,7 +22,7 @@ from conpet.learners import learner_class
 from conpet.reporting.figures import FIGURES
 from conpet.reporting.tables import TABLES
 from tests.conftest import ROOT
-from tests.workflow.conftest import Workspace
+from tests.workflow.conftest import Workspace, said
 
 pytestmark = pytest.mark.slow
 
@@ -279,6 +281,28 @@ def test_a_lost_store_is_filled_again(finished: Workspace) -> None:
     assert jobs.pop("make") == ["the MLflow store sqlite:///results/mlflow.db"]
     assert set(jobs) == {"report"}  # which links to the new runs
     assert finished.planned("tables") == {}
+
+
+def test_an_experiment_deleted_in_mlflow_says_how_to_log_it_again(finished: Workspace) -> None:
+    path = finished.folder / "results" / "mlflow.db"
+    before = path.read_bytes()
+    path.unlink()
+    try:
+        with contextlib.closing(sqlite3.connect(path)) as store:
+            store.execute("CREATE TABLE experiments (name TEXT, lifecycle_stage TEXT)")
+            store.execute("INSERT INTO experiments VALUES ('tiny', 'deleted')")
+            store.commit()
+        line = (
+            "tiny: was deleted in MLflow: log it again: "
+            "snakemake mlflow --config experiment=tiny --forcerun store"
+        )
+        assert said(finished.run("mlflow", "-n")).count(line) == 1
+        with contextlib.closing(sqlite3.connect(path)) as store:
+            store.execute("UPDATE experiments SET lifecycle_stage = 'active'")
+            store.commit()
+        assert line not in said(finished.run("mlflow", "-n"))
+    finally:
+        path.write_bytes(before)
 
 
 def test_another_store_is_filled_too(finished: Workspace) -> None:

@@ -37,6 +37,7 @@ from conpet.errors import UserError
 from conpet.files import write_text
 from conpet.reporting.figures import FIGURES
 from conpet.reporting.tables import TABLES
+from conpet.stores import AGAIN, is_deleted
 from conpet.temporary import sweep
 
 # -I and -S: it needs the standard library alone, and less of its start is before its handlers
@@ -422,6 +423,11 @@ def store_files():
 
 def tracked_files(experiment):
     """Return the marks of an experiment's runs and summary in MLflow, and the store."""
+    if workflow.is_main_process and is_deleted(STORE, experiment):
+        print(
+            f"{experiment}: was deleted in MLflow: log it again: {AGAIN.replace('NAME', experiment)}",
+            file=sys.stderr,
+        )
     tracked = [f"{run}/tracked.json" for run in runs(experiment_of(experiment))]
     tracked.append(f"results/{experiment}/tracked.json")
     return [*tracked, *map(str, store_files().values())]
