@@ -178,5 +178,5 @@ def test_names_that_only_accents_tell_apart_are_refused(suffix: str, tmp_path: P
     if suffix == "jsonl":
         content = f'{{"text": "a", "{NFC}": "b", "{NFD}": "c"}}\n'
     (tmp_path / f"a.{suffix}").write_text(content)
-    with pytest.raises(UserError, match="is twice in the columns|two keys are one name"):
+    with pytest.raises(UserError, match=r"is twice in the columns|two keys are one name"):
         read("table", tmp_path, [RawFile(name=f"a.{suffix}")], {"label": NFC}, Report())
