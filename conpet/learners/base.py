@@ -61,7 +61,7 @@ class Learner(ABC):
         #: the memory after this task, once :meth:`keep` has made it
         self.kept: Memory | None = None
 
-    @classmethod
+    @classmethod  # noqa: B027
     def check(cls, options: Any, settings: Settings, shared: bool) -> None:
         """Raise a UserError where it could not learn so: asked before anything is run.
 
