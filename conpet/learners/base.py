@@ -243,7 +243,7 @@ class Classifier(Learner):
         def prepare(batch: np.ndarray) -> Prepared:
             return Prepared(batch, len(batch), self.inputs(batch))
 
-        return Split(self.backbone, self.stream, prepare, self.loss_of)
+        return Split(self.backbone, self.stream, self.hidden, prepare, self.loss_of)
 
     def before_task(self, plan: Plan) -> None:
         """Do what a method does with the old state before training."""
