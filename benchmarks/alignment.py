@@ -11,8 +11,8 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from benchmarks.library import aligned_of_run
 from benchmarks.report import Report, positive, table
+from benchmarks.runs import aligned_of_run
 from conpet.errors import UserError
 
 

@@ -1,9 +1,16 @@
-"""What a card makes of the suite: random backbones, ours and the plain way (docs/cluster.md).
+"""What the suite makes of a card: random backbones, ours, the plain way and a compiled one.
 
-Tokens a second of training, their share of what the card can do, and the memory of ten experts.
-Weights are random and in bfloat16; adapters, heads and optimiser are float32. The plain way is
-transformers and PEFT as one writes them first: the language model's head computed for every token,
-batches padded to their longest text, PEFT's own LoRA layers. Both take the same batches.
+First a check, a minute on a card, by itself with --check: every learner's steps are recorded, learn
+what plain steps learn, and the same bytes twice. Then tokens per second of training beside the
+card's matrix rate, and inference with one and ten experts (docs/cluster.md). Weights are random and
+in bfloat16; adapters, heads and optimiser are float32. All ways take the same batches:
+
+    recorded   this suite, compute.graphs: auto
+    unrecorded the same, compute.graphs: off
+    plain      transformers and PEFT as one writes them first, the language model's head computed
+    compiled   transformers and PEFT without that head, by torch.compile (takes a minute a shape)
+
+`python -m benchmarks.gpu` needs torch, transformers, peft and pydantic alone.
 """
 
 from __future__ import annotations
@@ -18,29 +25,44 @@ from typing import Any
 
 import torch
 
+from benchmarks.gpu_check import Found, check_all
 from benchmarks.inside import matmul_rate
-from benchmarks.library import Setup, Steps, prepare_process
-from benchmarks.models import SHAPES, save_model
-from benchmarks.plain import Naive
-from benchmarks.report import Report, counts, spread, table
+from benchmarks.library import Recording, Setup, prepare_process
+from benchmarks.models import SHAPES, draw_model, make_config
+from benchmarks.plain import Compiled, Naive
+from benchmarks.report import Report, counts, positive, spread, table
 from benchmarks.texts import CLASSES, TASKS, make_stream
-from benchmarks.timing import alternate, whole
+from benchmarks.timing import Clock, Contender, alternate, whole
 from conpet.temporary import scratch
 
-BATCH = {"minilm": 32, "llama-1.1b": 16}  # 8 for all others
+LARGE = ("llama-7b",)  # of these the unrecorded way is left out: two backbones fit, with the plain
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Add what can be asked for."""
+    shapes = ["minilm", "smollm2-135m", "llama-1.1b", "llama-7b"]
+    parser.add_argument("--check", action="store_true", help="check alone, measure nothing")
+    parser.add_argument("--shapes", nargs="*", choices=list(SHAPES), default=shapes)
     parser.add_argument(
-        "--shapes", nargs="+", choices=list(SHAPES), default=["minilm", "llama-1.1b", "llama-7b"]
-    )
+        "--compiled", nargs="*", choices=list(SHAPES), default=["minilm"],
+        help="shapes that are compiled too (default: minilm)",
+    )  # fmt: skip
+    parser.add_argument("--batch", nargs="+", type=positive, default=[8, 32])
     cuda = torch.cuda.is_available()
     parser.add_argument(
         "--device", choices=["cuda", "cpu"], default="cuda" if cuda else "cpu",
         help="default: the card, where there is one",
     )  # fmt: skip
-    counts(parser, rounds=(5, "rounds that count"), steps=(20, "steps a round"))
+    counts(parser, rounds=(3, "rounds that count"), steps=(16, "steps a round"))
+
+
+def _clock(device: str) -> Clock:
+    def clock() -> float:
+        if device == "cuda":
+            torch.cuda.synchronize()
+        return time.perf_counter()
+
+    return clock
 
 
 def _settled(device: str) -> None:
@@ -51,81 +73,132 @@ def _settled(device: str) -> None:
         torch.cuda.reset_peak_memory_stats()
 
 
-def _embedding(model: torch.nn.Module) -> int:
-    tables = (m for m in model.modules() if isinstance(m, torch.nn.Embedding))
-    return sum(table.weight.numel() for table in tables)
+def _peak(device: str) -> float | None:
+    return torch.cuda.max_memory_allocated() / 2**20 if device == "cuda" else None
 
 
-def measure(shape: str, device: str, rounds: int, steps: int, folder: Path) -> dict[str, Any]:
-    """Measure one shape; its weights are drawn into ``folder``."""
-    snapshot = save_model(shape, folder, torch.bfloat16, device)
-    setup = Setup(snapshot, make_stream("long", snapshot)).but(
-        training={"batch_size": BATCH.get(shape, 8)},
+def set_up(shape: str, device: str, batch: int, steps: int, folder: Path) -> Setup:
+    """Return the texts and settings of a shape; its weights are drawn on the device."""
+    if not (folder / "config.json").is_file():
+        make_config(shape).save_pretrained(folder)
+    return Setup(folder, make_stream("long", folder), load=draw_model).but(
+        training={"batch_size": batch},
         replay={"batches": steps, "train_share": 1.0, "valid_batch_size": 2},
-        compute={"device": device, "precision": "bfloat16"},
+        compute={"device": device, "precision": "bfloat16", "fast": device == "cuda"},
     )
+
+
+def measure(setup: Setup, shape: str, device: str, rounds: int, compiled: bool) -> dict[str, Any]:
+    """Measure the training steps of a shape."""
     prepare_process(setup.settings.compute)
-
-    def clock() -> float:
-        if device == "cuda":
-            torch.cuda.synchronize()
-        return time.perf_counter()
-
+    clock, where = _clock(device), torch.device(device)
     _settled(device)
-    ours = Steps(setup)
-    body = ours.learner.backbone
-    ours.step(ours.batches[0])
-    experts = setup.experts(TASKS, body)
-    experts.predict(ours.batches[0])
-    peak = torch.cuda.max_memory_allocated() / 2**20 if device == "cuda" else None
-    naive = Naive(setup, dtype=torch.bfloat16, device=device)
+    recorded = Recording(setup)
+    recorded.epoch()
+    peak, body = _peak(device), recorded.learner.backbone
+    tokens = sum(int(setup.stream.lengths[batch].sum()) for batch in recorded.batches)
+    ways = [whole("recorded", tokens, recorded.epoch)]
+    if shape not in LARGE:
+        unrecorded = Recording(setup.but(compute={"graphs": "off"}))
+        ways.append(whole("unrecorded", tokens, unrecorded.epoch))
 
-    tokens = sum(int(setup.stream.lengths[batch].sum()) for batch in ours.batches)
-    ways = [whole("ours", tokens, ours.epoch), whole("plain", tokens, naive.epoch)]
+    def draw(auto: str) -> Any:
+        return draw_model(setup.snapshot, torch.bfloat16, where, auto)
+
+    for name, way in (("plain", Naive), ("compiled", Compiled)):
+        if name == "plain" or compiled:
+            made = way(setup, dtype=torch.bfloat16, device=device, draw=draw)
+            ways.append(Contender(name, whole(name, tokens, made.epoch).run))
     rates = alternate(ways, rounds, clock)
-    sizes = (4096, 8192) if device == "cuda" else (512,)
-    best = max(matmul_rate((n, n, n), torch.bfloat16, clock, device) for n in sizes)
+    embeddings = (m for m in body.model.modules() if isinstance(m, torch.nn.Embedding))
     # frozen weights: a pass forward and one back for the activations, two operations a weight each
-    flops = 4 * (body.total_parameters - _embedding(body.model))
+    flops = 4 * (body.total_parameters - sum(e.weight.numel() for e in embeddings))
     return {
-        "shape": shape,
-        "parameters": body.total_parameters,
-        "batch": setup.settings.training.batch_size,
-        "matmul_tflops": best / 1e12,
-        "peak_mb_ten_experts": peak,
-        "mb_ten_models": TASKS * 2 * body.total_parameters / 2**20,
-        "expert_kb": sum(t.nbytes for t in experts.adapters[1].values()) / 1024,
-        "tokens_per_second": rates.as_dict("ours"),
-        "share_of_matmul": rates.median("ours") * flops / best,
-    }
+        "shape": shape, "batch": setup.settings.training.batch_size,
+        "parameters": body.total_parameters, "graphs": recorded.recorded, "why": recorded.why,
+        "peak_mb": peak, "tokens_per_second": rates.as_dict("recorded"),
+        "step_ms": 1000 * tokens / len(recorded.batches) / rates.median("recorded"),
+        "flops_a_second": rates.median("recorded") * flops,
+    }  # fmt: skip
 
 
-def markdown(results: list[dict[str, Any]], device: str) -> str:
-    """Return the table."""
-    columns = (
-        "Model", "Ours (tokens/s)", "Plain (tokens/s)", "Ratio", "Of the matrix rate",
-        "Peak, ten experts (MB)", "Ten models (MB)",
+def inference(setup: Setup, device: str, rounds: int, texts: int) -> dict[str, Any]:
+    """Measure answers by one adapter, and by a selector and ten experts."""
+    _settled(device)
+    indices = setup.stream.of("test", range(1, TASKS + 1))[:texts]
+    one = setup.learner("linear")
+    ten = setup.experts(TASKS, one.backbone)
+    ways = [
+        whole("one adapter", len(indices), lambda: one.predict(indices)),
+        whole("ten experts", len(indices), lambda: ten.predict(indices)),
+    ]
+    return alternate(ways, rounds, _clock(device)).as_dict("one adapter")
+
+
+def markdown(name: str, checked: list[Found], best: float, results: list[dict[str, Any]]) -> str:
+    """Return the tables."""
+    text = f"{name}; {TASKS} tasks of {CLASSES} classes\n\n"
+    columns = ("Learner", "Shape", "Precision", "Recorded", "Differs by", "Same bytes", "Good")
+    text += table(
+        columns,
+        [[f.name, f.shape, f.precision, f.recorded, f"{f.difference:.1e}",
+          f.same, "yes" if f.good else f"NO {f.why}"] for f in checked],
     )  # fmt: skip
+    if not results:
+        return text
+    text += f"\nMatrix products: {best / 1e12:.1f} TFLOP/s in bfloat16\n\n"
     rows = []
     for r in results:
-        rates, peak = r["tokens_per_second"], r["peak_mb_ten_experts"]
-        medians = (f"{rate:.1f}" for rate in rates["samples_per_second"].values())
+        rates, ratios = (
+            r["tokens_per_second"]["samples_per_second"],
+            r["tokens_per_second"]["ratios"],
+        )
         rows.append(
-            [r["shape"], *medians, spread(rates["ratios"]["plain"]),
-             f"{100 * r['share_of_matmul']:.0f} %", "–" if peak is None else f"{peak:.1f}",
-             f"{r['mb_ten_models']:.1f}"]
+            [r["shape"], r["batch"], f"{r['step_ms']:.2f}", f"{rates['recorded']:.0f}",
+             *(spread(ratios[way]) if way in ratios else "–"
+               for way in ("unrecorded", "plain", "compiled")),
+             f"{100 * r['flops_a_second'] / best:.1f} %",
+             *(f"{r['inference'][way]:.0f}" if "inference" in r else "–"
+               for way in ("one adapter", "ten experts"))]
         )  # fmt: skip
-    head = f"{device}; {TASKS} tasks of {CLASSES} classes; bfloat16\n\n"
-    return head + table(columns, rows)
+    about = (
+        "Model", "Batch", "Step (ms)", "Tokens/s", "× unrecorded", "× plain", "× compiled",
+        "Of the matrix rate", "Texts/s, one adapter", "Texts/s, ten experts",
+    )  # fmt: skip
+    return text + table(about, rows)
 
 
 def run(args: argparse.Namespace) -> Report:
-    """Measure the shapes asked for."""
+    """Check, then measure the shapes asked for."""
     name = torch.cuda.get_device_name() if args.device == "cuda" else "CPU, one thread"
-    results = []
-    for shape in args.shapes:
+    with scratch() as folder:
+        checked = check_all(args.device, folder)
+    best, results = 0.0, []
+    if not args.check:
+        clock, sizes = _clock(args.device), (4096, 8192) if args.device == "cuda" else (256,)
+        best = max(matmul_rate((n, n, n), torch.bfloat16, clock, args.device) for n in sizes)
+    for shape in () if args.check else args.shapes:
         with scratch() as folder:
-            found = measure(shape, args.device, args.rounds, args.steps, folder / shape)
-        results.append(found)
-        print(json.dumps(found), file=sys.stderr, flush=True)  # the next may not fit
-    return Report(markdown(results, name), {"device": name, "results": results})
+            for batch in args.batch:
+                setup = set_up(shape, args.device, batch, args.steps, folder)
+                found = measure(setup, shape, args.device, args.rounds, shape in args.compiled)
+                if batch == args.batch[0]:
+                    said = inference(setup, args.device, args.rounds, 40 * args.steps)
+                    found["inference"] = said["samples_per_second"]
+                results.append(found)
+                print(json.dumps(found), file=sys.stderr, flush=True)  # the next may not fit
+    values = {
+        "device": name,
+        "matmul": best,
+        "check": [vars(f) for f in checked],
+        "results": results,
+    }
+    faults = [f"{f.name}, {f.shape}, {f.precision}: not as it should be" for f in checked
+              if not f.good and args.device == "cuda"]  # fmt: skip
+    return Report(markdown(name, checked, best, results), values, faults)
+
+
+if __name__ == "__main__":
+    from benchmarks.alone import main
+
+    main(sys.modules[__name__])

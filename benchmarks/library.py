@@ -16,37 +16,31 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
-from conpet.commands.checks import DataChecks, open_experiment
 from conpet.config.settings import Settings, Training
-from conpet.config.stages import Learn
-from conpet.config.strict import choose, merge
-from conpet.data.stream import Stream, open_stream
-from conpet.errors import UserError
+from conpet.config.strict import merge
+from conpet.data.stream import Stream
 from conpet.files import read_json
 from conpet.heads.softmax import Softmax
 from conpet.learners import learner_class
-from conpet.learners.aligned import Aligned
-from conpet.learners.assembly import assemble
 from conpet.learners.base import LEARNER_FILE, Classifier, Context, Learner, Seeds
 from conpet.learners.experts import Experts
 from conpet.models.allocation import keep_freed_memory
-from conpet.models.backbone import Backbone
+from conpet.models.backbone import Backbone, Loads
 from conpet.models.batches import collate
 from conpet.models.device import choose_device, has_bfloat16
+from conpet.models.loading import load_model
 from conpet.models.process import prepare_process
-from conpet.predicting.outside import read_texts
 from conpet.progress import Progress
 from conpet.replay import replay_class
 from conpet.replay.base import cut
 from conpet.replay.exemplars import Memory, read_memory, write_memory
-from conpet.run import MEMORY_FILE, RunFolder, RunKey
-from conpet.run.states import read_state
+from conpet.run import MEMORY_FILE
 from conpet.temporary import scratch
-from conpet.training import make_optimizer
+from conpet.training import choose_engine, make_optimizer, run_epoch
+from conpet.training.recorded import Recorded
 
 __all__ = [
     "choose_device", "collate", "cut", "has_bfloat16", "make_optimizer", "prepare_process",
-    "read_texts",
 ]  # fmt: skip
 SEED = 100
 TARGETS = {"bert": ["query", "value"], "roberta": ["query", "value"]}
@@ -56,12 +50,16 @@ _GLIBC_DEFAULT = 128 * 1024  # bytes
 
 @dataclass(frozen=True)
 class Setup:
-    """What contenders share: a model's folder, texts, and the settings of a training job."""
+    """What contenders share: a model's folder, texts, and the settings of a training job.
+
+    ``load``: makes the model of the folder, (folder, number type, device).
+    """
 
     snapshot: Path
     stream: Stream
     settings: Settings = field(default_factory=Settings)
     pooling: str = "mask"
+    load: Loads = load_model
 
     def but(self, **sections: dict[str, Any]) -> Setup:
         """Return the same with other settings, as ``compute={"fast": False}``."""
@@ -88,8 +86,9 @@ class Setup:
         """Return a backbone as a training job has it."""
         s = self.settings
         return Backbone(
-            self.snapshot, "random", self.pooling, self.targets, s.tuning, s.compute, SEED
-        )
+            self.snapshot, "random", self.pooling, self.targets, s.tuning, s.compute, SEED,
+            self.load,
+        )  # fmt: skip
 
     def learner(
         self,
@@ -97,16 +96,20 @@ class Setup:
         replay: str = "dynamic",
         memory: Memory | None = None,
         backbone: Backbone | None = None,
+        progress: Progress | None = None,
     ) -> Learner:
         """Return a learner at the stream's last task, nothing loaded, that prints nothing."""
         kind, chosen = learner_class(name), replay_class(replay)
-        progress = Progress("benchmark")
-        progress.quiet = True
+        backbone = backbone or self.backbone()
+        if progress is None:
+            progress = Progress("benchmark")
+            progress.quiet = True
         return kind(
             Context(
-                backbone=backbone or self.backbone(), stream=self.stream, settings=self.settings,
+                backbone=backbone, stream=self.stream, settings=self.settings,
                 replay=chosen(chosen.Options(), self.settings), options=kind.Options(),
                 seed=Seeds(SEED, "benchmark"), memory=memory or Memory.empty(), progress=progress,
+                engine=choose_engine(self.settings.compute, backbone.device),
             )
         )  # fmt: skip
 
@@ -166,6 +169,42 @@ class Steps:
         return torch.cat([hidden.detach().flatten(), *found])
 
 
+class Recording:
+    """Static ConPET's steps as the loop takes them, recorded where the settings say so."""
+
+    def __init__(self, setup: Setup) -> None:
+        learner = setup.learner("linear")
+        assert isinstance(learner, Classifier)
+        self.learner, progress = learner, learner.context.progress
+        self.batches = learner.plan().epochs[0]
+        self.engine, self.why = learner.context.engine, ""
+        training, parameters = training_of(setup), learner.parameters()
+        self._steps: Any = None
+        if self.engine is not None:
+            self._steps = Recorded(
+                self.engine, learner._split, parameters, training, progress, learner.history
+            )
+        else:
+            self._optimizer = make_optimizer(parameters, training)
+
+    @property
+    def recorded(self) -> int:
+        """How many shapes of step were recorded."""
+        return 0 if self.engine is None else self.engine.recorded
+
+    def epoch(self) -> None:
+        """Take the plan's steps once."""
+        if self._steps is not None:
+            self._steps.epoch(self.batches, "benchmark")
+            return
+        history, progress = self.learner.history, self.learner.context.progress
+        parameters = self.learner.parameters()
+        run_epoch(
+            self.batches, self.learner.loss, parameters, self._optimizer, None, history, progress,
+            "benchmark",
+        )  # fmt: skip
+
+
 @contextlib.contextmanager
 def freed_memory_given_back() -> Iterator[None]:
     """Let glibc do as it does by default, for a while."""
@@ -214,21 +253,29 @@ class Earlier:
     selector: Path | None = None
 
 
-def learn(setup: Setup, learner: str, replay: str, earlier: Earlier, out: Path, what: str) -> int:
+def learn(
+    setup: Setup,
+    learner: str,
+    replay: str,
+    earlier: Earlier,
+    out: Path,
+    what: str,
+    progress: Progress | None = None,
+) -> Learner:
     """Learn the stream's last task, by ``what`` (train or train_selector), and keep it in ``out``.
 
-    Returns: the samples that passed the model with a gradient.
+    Returns: the learner.
     """
     kept = earlier.states[-1] / MEMORY_FILE if earlier.states else None
     memory = read_memory(kept, len(setup.stream.label)) if kept and kept.is_file() else None
-    made = setup.learner(learner, replay, memory)
+    made = setup.learner(learner, replay, memory, progress=progress)
     made.load(earlier.states, earlier.selector)
     getattr(made, what)()
     out.mkdir(parents=True)
     made.save(out)
     if made.context.replay.keeps:
         write_memory(out / MEMORY_FILE, made.keep())
-    return made.backbone.passed.trained_samples
+    return made
 
 
 def ask(setup: Setup, learner: str, earlier: Earlier) -> dict[str, float]:
@@ -247,34 +294,3 @@ def ask(setup: Setup, learner: str, earlier: Earlier) -> dict[str, float]:
         "load_seconds": loaded - start,
         "text_milliseconds": 1000 * (time.process_time() - before) / len(indices),
     }
-
-
-# -- a run of the workflow ----------------------------------------------------------------------
-
-
-def aligned_of_run(experiment: str, method: str, task: int) -> Aligned:
-    """Return EA-EMR as a run under results/ has it before ``task``.
-
-    The run is of the experiment's first dataset, model and seed.
-
-    Raises:
-        UserError: the method fits no map, or what was learnt before does not lie there.
-    """
-    known = open_experiment(experiment, Path("config"), DataChecks())
-    dataset, model, seed = next(iter(known.datasets)), next(iter(known.models)), known.seeds[0]
-    choose("method", method, list(known.methods), "METHOD")
-    about: Learn = known.learn(dataset, model, method, task)
-    folder = Path("results", known.name, dataset, model)
-    run = RunFolder(Path("results") / RunKey(known.name, dataset, model, method, seed).path)
-    before = run.state(task - 1)
-    read_state(before)
-    stream = open_stream([folder / f"{p}.safetensors" for p in known.parts(dataset, task)], task)
-    kept = before / MEMORY_FILE
-    memory = read_memory(kept, len(stream.label)) if kept.is_file() else None
-    prepare_process(about.settings.compute)
-    snapshot = Path("results/models", model)
-    learner = assemble(about, (model, snapshot), stream, Seeds(seed, dataset), memory)
-    if not isinstance(learner, Aligned):
-        raise UserError(f"method {method}: fits no map: give one of learner aligned")
-    learner.load([before], None)
-    return learner

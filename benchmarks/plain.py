@@ -12,7 +12,7 @@ a pass of the whole model; in float32, as the reference trains BERT.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -25,15 +25,18 @@ from benchmarks.timing import Clock, Contender, whole
 from conpet.temporary import scratch
 
 
-def _tuned(setup: Setup, auto: str, adapters: int, dtype: torch.dtype, **options: Any) -> Any:
-    """Return a pretrained model of a class of transformers, with so many adapters."""
+def _tuned(
+    setup: Setup, auto: str, adapters: int, dtype: torch.dtype, model: Any = None, **options: Any
+) -> Any:
+    """Return a pretrained model of a class of transformers (or ``model``), with adapters."""
     import transformers
     from peft import LoraConfig, get_peft_model
 
     transformers.logging.set_verbosity_error()
     transformers.utils.logging.disable_progress_bar()
-    make = getattr(transformers, auto)
-    model = make.from_pretrained(setup.snapshot, dtype=dtype, **options)
+    if model is None:
+        make = getattr(transformers, auto)
+        model = make.from_pretrained(setup.snapshot, dtype=dtype, **options)
     model.config.pad_token_id = setup.stream.pad
     model.config.use_cache = False
     config = LoraConfig(
@@ -138,16 +141,22 @@ class Naive:
         adapters: int = 1,
         dtype: torch.dtype = torch.float32,
         device: str = "cpu",
+        draw: Callable[[str], Any] | None = None,
     ) -> None:
-        bert = setup.config["model_type"] in ("bert", "roberta", "xlm-roberta")
-        auto = "AutoModelForMaskedLM" if bert else "AutoModelForCausalLM"
         self.setup, self.device = setup, device
-        self.model = _tuned(setup, auto, adapters, dtype).to(device)
+        auto = self.auto()
+        model = draw(auto) if draw else None
+        self.model = _tuned(setup, auto, adapters, dtype, model).to(device)
         self.head = nn.Linear(self.model.config.hidden_size, setup.stream.seen, device=device)
         tuned = [p for p in self.model.parameters() if p.requires_grad]
         parameters = [*tuned, *self.head.parameters()]
         self.optimizer = make_optimizer(parameters, training_of(setup))
         self.batches = setup.batches()
+
+    def auto(self) -> str:
+        """Return the class of transformers."""
+        bert = self.setup.config["model_type"] in ("bert", "roberta", "xlm-roberta")
+        return "AutoModelForMaskedLM" if bert else "AutoModelForCausalLM"
 
     def scores(self, indices: np.ndarray) -> Tensor:
         """Return the head's scores of samples, (n, classes)."""
@@ -168,6 +177,24 @@ class Naive:
         """Take the steps of a training job."""
         for _ in range(self.setup.settings.training.epochs):
             self.epoch()
+
+
+class Compiled(Naive):
+    """The same without the language-model's head, its model compiled by torch: a stronger peer."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.model = torch.compile(self.model, dynamic=True)
+
+    def auto(self) -> str:
+        """Return the class of transformers."""
+        return "AutoModel"
+
+    def scores(self, indices: np.ndarray) -> Tensor:
+        """Return the head's scores of samples, (n, classes)."""
+        ids, mask, pool = (t.to(self.device) for t in collate(self.setup.stream, indices))
+        states = self.model(input_ids=ids, attention_mask=mask).last_hidden_state
+        return self.head(states[torch.arange(len(ids), device=self.device), pool].float())
 
 
 def naive_static(setup: Setup) -> Contender:

@@ -83,6 +83,11 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
 
 
+def _learnt(*told: Any) -> int:
+    """Learn a task; return the samples that passed the model with a gradient."""
+    return learn(*told).backbone.passed.trained_samples
+
+
 def _forked(work: Callable[..., Any], *args: Any) -> _Used:
     """Run ``work`` in a copy of this process; return what it took, and what it returned (JSON)."""
     with tempfile.TemporaryFile("w+") as file:
@@ -115,7 +120,7 @@ def _task(setup: Setup, method: str, earlier: Earlier, place: Path) -> tuple[Row
     experts, row = learner == "experts", Row(setup.stream.tasks)
 
     def job(found: Earlier, out: Path, what: str) -> None:
-        used = _forked(learn, setup, learner, replay, found, out, what)
+        used = _forked(_learnt, setup, learner, replay, found, out, what)
         row.train_seconds += used.seconds
         row.train_peak_mb = used.peak_mb
         row.samples_passed += used.said

@@ -17,10 +17,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-import pandas as pd
 
 import conpet
-from benchmarks.library import read_texts
+from benchmarks.runs import read_texts
 from conpet.errors import UserError
 from examples.plain_peft import Plain
 
@@ -74,6 +73,8 @@ def command(run: Path, backbone: Path, folder: Path) -> Route:
     words = ["predict", "--run", str(run), "--snapshot", str(backbone), str(given)]
     words += ["--probabilities", "--out", str(answered)]
 
+    import pandas as pd
+
     def ask(texts: list[str]) -> Said:
         pd.DataFrame({"text": texts}).to_csv(given, index=False)
         subprocess.run([sys.executable, "-m", "conpet", *words], check=True)
@@ -87,6 +88,7 @@ def command(run: Path, backbone: Path, folder: Path) -> Route:
 def pyfunc(address: str, classes: list[str]) -> Route:
     """Return `mlflow.pyfunc.load_model` as a route."""
     import mlflow
+    import pandas as pd
 
     model = mlflow.pyfunc.load_model(address)
 

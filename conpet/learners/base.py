@@ -136,9 +136,13 @@ class Learner(ABC):
         untrained: bool = True,
     ) -> None:
         """Run the training loop, with this job's settings where no others are given."""
+        c, engine = self.context, self.context.engine
+        if engine is not None and type(self).hidden is not Learner.hidden:
+            c.progress.say("steps are not recorded, which is slower: `hidden` is this learner's own")
+            engine = None  # a recorded step asks the backbone itself
         fit(
-            plan, loss, accuracy, parameters, training or self.context.training,
-            self.context.progress, self.history, untrained, self.context.engine,
+            plan, loss, accuracy, parameters, training or c.training, c.progress, self.history,
+            untrained, engine,
         )  # fmt: skip
 
     def hidden(self, batch: np.ndarray) -> Tensor:
@@ -252,7 +256,7 @@ class Classifier(Learner):
         def prepare(batch: np.ndarray) -> Prepared:
             return Prepared(batch, len(batch), self.inputs(batch))
 
-        return Split(self.backbone, self.stream, prepare, self.loss_of)
+        return Split(self.backbone, self.stream, self.hidden, prepare, self.loss_of)
 
     def before_task(self, plan: Plan) -> None:
         """Do what a method does with the old state before training."""

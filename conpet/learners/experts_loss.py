@@ -56,4 +56,4 @@ def expert_loss(learner: Experts, trained: np.ndarray, mine: np.ndarray, base: T
         )
         return total / given.size
 
-    return Split(learner.backbone, stream, prepare, loss_of)
+    return Split(learner.backbone, stream, learner.hidden, prepare, loss_of)

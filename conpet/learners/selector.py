@@ -123,7 +123,7 @@ class Selector:
         training = learner.context.training.model_copy(update=clip)
         parameters = [*learner.backbone.parameters(), *head.parameters()]
         untrained = learner.options.selector_untrained
-        loss = Split(learner.backbone, learner.stream, prepare, loss_of)
+        loss = Split(learner.backbone, learner.stream, learner.hidden, prepare, loss_of)
         learner.fit(plan, loss, accuracy, parameters, training, untrained)
         self.adapter = learner.backbone.state()
         self._fit(plan)

@@ -23,7 +23,13 @@ State = dict[tuple[int, str], Tensor]
 
 
 class Engine(ABC):
-    """Records work. What is recorded is left undone: only a replay has an effect."""
+    """Records work. What is recorded is left undone: only a replay has an effect.
+
+    Attributes:
+        recorded: how often it did.
+    """
+
+    recorded = 0
 
     def make_optimizer(
         self, parameters: Sequence[nn.Parameter], training: Training
@@ -53,7 +59,9 @@ class Engine(ABC):
                 for at, tensor in _numbers(optimizer).items():
                     # what came with the first step began as zero
                     tensor.copy_(numbers.get(at, torch.zeros_like(tensor)))
-        return self.capture(work)
+        replay = self.capture(work)
+        self.recorded += 1
+        return replay
 
     @abstractmethod
     def warm_up(self, work: Work) -> None:

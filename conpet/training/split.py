@@ -18,6 +18,7 @@ class Split:
     """The loss of a batch of samples, which can be computed as it comes, or in a recorded step.
 
     Attributes:
+        hidden: sample indices -> their representations (n, width), as they come.
         prepare: batch indices -> what the host makes of them; None where nothing of the batch
             gives a gradient.
         loss: representations (n, width) of the prepared samples, what is given -> the loss. It
@@ -26,6 +27,7 @@ class Split:
 
     backbone: Backbone
     stream: Stream
+    hidden: Callable[[np.ndarray], Tensor]
     prepare: Callable[[np.ndarray], Prepared | None]
     loss: Callable[[Tensor, Given], Tensor]
 
@@ -34,5 +36,5 @@ class Split:
         prepared = self.prepare(batch)
         if prepared is None:
             return None
-        hidden = self.backbone.hidden(self.stream, prepared.samples)
+        hidden = self.hidden(prepared.samples)
         return self.loss(hidden, as_it_comes(prepared, self.backbone.device))

@@ -1,37 +1,83 @@
-"""The card's measurement, on a tiny model and the CPU: that it runs, and what it counts."""
+"""The card's benchmark on tiny models and the CPU: that it runs, and what it tells."""
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from benchmarks.gpu import markdown, measure
+from benchmarks import gpu_check, library
+from benchmarks.__main__ import main
+from benchmarks.gpu_check import check_all
+from conpet.training.engine import Work
+from tests.conftest import ROOT
+from tests.training.standin import Kept, Refusing
 
 pytestmark = pytest.mark.slow
 
 
-@pytest.fixture(scope="module")
-def found(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    return measure("tiny-llama", "cpu", 2, 3, tmp_path_factory.mktemp("gpu"))
+def standing_in(monkeypatch: pytest.MonkeyPatch, engine: type[Kept]) -> None:
+    def choose(compute: Any, device: Any) -> Kept | None:
+        return engine() if compute.graphs == "auto" else None
+
+    monkeypatch.setattr(library, "choose_engine", choose)
 
 
-def test_both_ways_are_measured(found: dict[str, Any]) -> None:
-    rates = found["tokens_per_second"]
-    assert set(rates["samples_per_second"]) == {"ours", "plain"}
-    for name, median in rates["samples_per_second"].items():
-        assert 0 < min(rates["rounds"][name]) <= median <= max(rates["rounds"][name])
-    assert found["share_of_matmul"] > 0
+def test_every_learner_passes_the_check(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    standing_in(monkeypatch, Kept)
+    found = check_all("cpu", tmp_path)
+    assert [one.name for one in found[:-2]] == list(gpu_check.LEARNERS)
+    assert all(one.good for one in found), found
 
 
-def test_what_an_expert_and_ten_models_take(found: dict[str, Any]) -> None:
-    # rank 4 on two maps 32 -> 32 in each of two layers, float32
-    assert found["expert_kb"] == 2 * 2 * 2 * 4 * 32 * 4 / 1024
-    assert found["mb_ten_models"] == 10 * 2 * found["parameters"] / 2**20
+def test_the_check_says_what_is_not_recorded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    standing_in(monkeypatch, Refusing)
+    first, *_ = check_all("cpu", tmp_path, ["linear"])
+    assert not first.good
+    assert "synchronizing" in first.why
 
 
-def test_the_table_has_a_line_a_shape(found: dict[str, Any]) -> None:
-    lines = markdown([found], "CPU").splitlines()
-    assert lines[0].startswith("CPU; 10 tasks")
-    assert lines[-1].startswith("| tiny-llama | ")
-    assert lines[-1].count("|") == lines[-3].count("|")
+class Idle(Kept):
+    """Replays do nothing."""
+
+    def capture(self, work: Work) -> Work:
+        return lambda: None
+
+
+def test_the_check_sees_steps_that_are_not_taken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    standing_in(monkeypatch, Idle)
+    first, *_ = check_all("cpu", tmp_path, ["linear"])
+    assert first.recorded and first.same
+    assert not first.near and not first.good
+
+
+def test_everything_is_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    standing_in(monkeypatch, Kept)
+    monkeypatch.setattr(gpu_check, "LEARNERS", {"linear": "dynamic"})
+    main(["gpu", "--shapes", "tiny-llama", "--compiled", "--batch", "2", "4", "--rounds", "1",
+          "--steps", "2", "--device", "cpu", "--out", str(tmp_path / "gpu")])  # fmt: skip
+    found = json.loads((tmp_path / "gpu.json").read_text())
+    assert [r["batch"] for r in found["results"]] == [2, 4]
+    for result in found["results"]:
+        assert set(result["tokens_per_second"]["ratios"]) == {"unrecorded", "plain"}
+        assert result["graphs"] > 0 and result["step_ms"] > 0
+    assert set(found["results"][0]["inference"]) == {"one adapter", "ten experts"}
+    assert "| tiny-llama | 4 |" in (tmp_path / "gpu.md").read_text()
+
+
+def test_it_needs_little() -> None:
+    script = (
+        "import sys\nimport benchmarks.gpu, benchmarks.alone\n"
+        "needless = {'pandas', 'pyarrow', 'mlflow', 'snakemake', 'ruamel', 'sklearn'}\n"
+        "sys.exit(str(needless & set(sys.modules)) if needless & set(sys.modules) else 0)"
+    )
+    done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, check=False)
+    assert done.returncode == 0

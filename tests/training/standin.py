@@ -15,22 +15,19 @@ class Kept(Engine):
     """Steps are kept as functions of their buffers.
 
     Attributes:
-        recorded: how many steps were.
         replayed: how often one was taken.
         warm: how often work is done before it is recorded.
     """
 
     def __init__(self, warm: int = 2) -> None:
         self.warm = warm
-        self.recorded = self.replayed = 0
+        self.replayed = 0
 
     def warm_up(self, work: Work) -> None:
         for _ in range(self.warm):
             work()
 
     def capture(self, work: Work) -> Work:
-        self.recorded += 1
-
         def replay() -> None:
             self.replayed += 1
             work()

@@ -187,6 +187,21 @@ def test_a_loss_of_ones_own_in_one_stays_with_python(padded: Padded, capsys: Any
     assert "this learner's loss is not in two" in capsys.readouterr().err
 
 
+def test_representations_of_ones_own_stay_with_python(padded: Padded, capsys: Any) -> None:
+    from conpet.learners.linear import Linear
+
+    class Own(Linear):
+        def hidden(self, batch: np.ndarray) -> torch.Tensor:
+            return 2 * super().hidden(batch)
+
+    learner = padded.learner(Own, 1, replay="dynamic")
+    learner.context.progress.quiet = False
+    engine = Kept()
+    trained(learner, engine)
+    assert not engine.recorded
+    assert "`hidden` is this learner's own" in capsys.readouterr().err
+
+
 # -- a fault would be seen ------------------------------------------------------------------------
 
 
