@@ -138,7 +138,9 @@ class Learner(ABC):
         """Run the training loop, with this job's settings where no others are given."""
         c, engine = self.context, self.context.engine
         if engine is not None and type(self).hidden is not Learner.hidden:
-            c.progress.say("steps are not recorded, which is slower: `hidden` is this learner's own")
+            c.progress.say(
+                "steps are not recorded, which is slower: `hidden` is this learner's own"
+            )
             engine = None  # a recorded step asks the backbone itself
         fit(
             plan, loss, accuracy, parameters, training or c.training, c.progress, self.history,
