@@ -169,5 +169,9 @@ def read_card(folder: Path) -> Card:
     """
     path = folder / CARD_FILE
     if not path.is_file():
-        raise UserError(f"{folder}: no packaged learner here ({CARD_FILE}): `conpet package` first")
+        raise UserError(
+            f"{folder}: no packaged learner here ({CARD_FILE}): give the folder of a run, "
+            "results/EXPERIMENT/DATASET/MODEL/METHOD/seedN, and make its learner ready first: "
+            "snakemake models --config experiment=EXPERIMENT"
+        )
     return validate(Card, read_json(path), str(path))

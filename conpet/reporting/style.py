@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -60,19 +60,27 @@ def looks(results: Results) -> dict[str, Look]:
     """
     given = {method: results.method(method).look for method in results.methods}
     shared = Counter(look.model_dump_json() for look in given.values() if look)
+    own = [look for look in given.values() if look and shared[look.model_dump_json()] == 1]
+    taken = {(look.color, look.line) for look in own}
     found: dict[str, Look] = {}
     strangers = 0
     for method, look in given.items():
         if look and shared[look.model_dump_json()] == 1:
             found[method] = look
             continue
-        found[method] = Look(
-            color=_COLORS[strangers % len(_COLORS)],
-            line=_LINES[strangers // len(_COLORS) % len(_LINES)],
-            marker=_MARKERS[strangers % len(_MARKERS)],
-        )
-        strangers += 1
+        found[method], strangers = _by_place(strangers, taken)
     return found
+
+
+def _by_place(place: int, taken: Collection[tuple[str, str]]) -> tuple[Look, int]:
+    """Return the look of a place and the next place; none whose colour and line are taken."""
+    for _ in range(len(_COLORS) * len(_LINES)):
+        color, line = _COLORS[place % len(_COLORS)], _LINES[place // len(_COLORS) % len(_LINES)]
+        look = Look(color=color, line=line, marker=_MARKERS[place % len(_MARKERS)])
+        place += 1
+        if (look.color, look.line) not in taken:
+            break
+    return look, place
 
 
 def task_ticks(last: int) -> list[int]:

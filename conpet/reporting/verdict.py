@@ -44,7 +44,8 @@ def _sentence(results: Results, claim: Claim) -> str:
     if claim.verdict in (HOLDS, FAILS):
         way = "above" if claim.value > 0 else "below"
         return f"{ours} is {size} points {way} {theirs}: seeds and test texts agree."
-    way = "+" if claim.value > 0 else "−"
+    shown = round(100 * claim.value, 1)  # nothing is neither more nor less
+    way = "+" if shown > 0 else "−" if shown < 0 else ""
     why = "one seed says nothing" if claim.seeds < 2 else "seeds or test texts do not agree"
     return f"{ours} and {theirs} are not told apart ({way}{size} points): {why}."
 

@@ -86,7 +86,11 @@ def differences(first: str, second: str) -> list[str]:
 
 def _dumped(path: Path) -> Items:
     found = read_json(path)
-    if not isinstance(found, dict) or not all(isinstance(v, str) for v in found.values()):
+    if (
+        not found
+        or not isinstance(found, dict)
+        or not all(isinstance(v, str) for v in found.values())
+    ):
         raise UserError(f"{path}: not what `conpet dump-store` writes")
     return found
 

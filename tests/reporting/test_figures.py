@@ -82,6 +82,14 @@ def test_variants_of_one_method_are_told_apart_and_others_keep_their_looks(tmp_p
     assert shipped["emr"].look not in found.values()
 
 
+def test_a_method_without_a_look_gets_none_that_another_has(tmp_path: Path) -> None:
+    shipped = about()
+    methods = {"mine": shipped["emr"].model_copy(update={"look": None}), **shipped}
+    found = looks(collect("demo", tmp_path, cells(methods=list(methods)), about=methods))
+    mine = found.pop("mine")
+    assert (mine.color, mine.line) not in {(look.color, look.line) for look in found.values()}
+
+
 def luminance(color: str) -> float:
     """Relative luminance of "#RRGGBB" (WCAG 2)."""
     parts = [int(color[i : i + 2], 16) / 255 for i in (1, 3, 5)]

@@ -115,7 +115,8 @@ def test_what_is_not_there_is_one_line_and_stays_away(
     assert [path.name for path in tmp_path.iterdir()] == ["config"]
 
 
-def test_what_is_no_dump_is_one_line(tmp_path: Path) -> None:
-    (tmp_path / "a.json").write_text("[1]")
+@pytest.mark.parametrize("text", ["[1]", "{}"])
+def test_what_is_no_dump_is_one_line(tmp_path: Path, text: str) -> None:
+    (tmp_path / "a.json").write_text(text)
     with pytest.raises(UserError, match=r"a\.json: not what `conpet dump-store` writes"):
         differences(str(tmp_path / "a.json"), str(tmp_path / "a.json"))
