@@ -172,34 +172,28 @@ def test_what_is_not_recorded_says_why(
     assert why in err
 
 
-def test_a_loss_of_ones_own_in_one_stays_with_python(padded: Padded, capsys: Any) -> None:
+@pytest.mark.parametrize(
+    ("hook", "why"),
+    [
+        ("loss", "this learner's loss is not in two"),
+        ("hidden", "`hidden` is this learner's own"),
+    ],
+)
+def test_what_is_ones_own_stays_with_python(
+    hook: str, why: str, padded: Padded, capsys: Any
+) -> None:
     from conpet.learners.linear import Linear
 
-    class Own(Linear):
-        def loss(self, batch: np.ndarray) -> torch.Tensor:
-            return 2 * super().loss(batch)
+    def doubled(self: Linear, batch: np.ndarray) -> torch.Tensor:
+        value: torch.Tensor = getattr(Linear, hook)(self, batch)
+        return 2 * value
 
-    learner = padded.learner(Own, 1, replay="dynamic")
+    learner = padded.learner(type("Own", (Linear,), {hook: doubled}), 1, replay="dynamic")
     learner.context.progress.quiet = False
     engine = Kept()
     trained(learner, engine)
     assert not engine.recorded
-    assert "this learner's loss is not in two" in capsys.readouterr().err
-
-
-def test_representations_of_ones_own_stay_with_python(padded: Padded, capsys: Any) -> None:
-    from conpet.learners.linear import Linear
-
-    class Own(Linear):
-        def hidden(self, batch: np.ndarray) -> torch.Tensor:
-            return 2 * super().hidden(batch)
-
-    learner = padded.learner(Own, 1, replay="dynamic")
-    learner.context.progress.quiet = False
-    engine = Kept()
-    trained(learner, engine)
-    assert not engine.recorded
-    assert "`hidden` is this learner's own" in capsys.readouterr().err
+    assert why in capsys.readouterr().err
 
 
 # -- a fault would be seen ------------------------------------------------------------------------
