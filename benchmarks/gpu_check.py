@@ -129,11 +129,12 @@ def check_all(device: str, folder: Path, learners: list[str] | None = None) -> l
     rows: list[tuple[str, str, dict[str, Any]]] = [
         (name, "tiny-bert", {}) for name in learners or LEARNERS
     ]
-    rows += [
-        ("linear", "tiny-llama", {}),
-        ("linear", "tiny-bert", {"training": {"clip_norm": 0.1}}),
-    ]
-    if device == "cuda":
+    if "linear" in (learners or LEARNERS):
+        rows += [
+            ("linear", "tiny-llama", {}),
+            ("linear", "tiny-bert", {"training": {"clip_norm": 0.1}}),
+        ]
+    if "linear" in (learners or LEARNERS) and device == "cuda":
         rows += [("linear", shape, {"compute": {"precision": "bfloat16"}})
                  for shape in ("tiny-bert", "tiny-llama")]  # fmt: skip
     found = []

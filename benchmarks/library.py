@@ -24,6 +24,7 @@ from conpet.heads.softmax import Softmax
 from conpet.learners import learner_class
 from conpet.learners.base import LEARNER_FILE, Classifier, Context, Learner, Seeds
 from conpet.learners.experts import Experts
+from conpet.models import backbone as backbone_module
 from conpet.models.allocation import keep_freed_memory
 from conpet.models.backbone import Backbone, Loads
 from conpet.models.batches import collate
@@ -175,9 +176,11 @@ class Recording:
     def __init__(self, setup: Setup) -> None:
         learner = setup.learner("linear")
         assert isinstance(learner, Classifier)
+        self.said: list[str] = []
         self.learner, progress = learner, learner.context.progress
+        progress.say = self.said.append  # type: ignore[method-assign, assignment]
         self.batches = learner.plan().epochs[0]
-        self.engine, self.why = learner.context.engine, ""
+        self.engine = learner.context.engine
         training, parameters = training_of(setup), learner.parameters()
         self._steps: Any = None
         if self.engine is not None:
@@ -186,6 +189,11 @@ class Recording:
             )
         else:
             self._optimizer = make_optimizer(parameters, training)
+
+    @property
+    def why(self) -> str:
+        """Why steps are not recorded."""
+        return "; ".join(line for line in self.said if "slower" in line)
 
     @property
     def recorded(self) -> int:
@@ -203,6 +211,17 @@ class Recording:
             self.batches, self.learner.loss, parameters, self._optimizer, None, history, progress,
             "benchmark",
         )  # fmt: skip
+
+
+@contextlib.contextmanager
+def experts_swapped() -> Iterator[None]:
+    """Let each expert answer by itself, its weights copied into the slot, for a while."""
+    mixes = backbone_module.can_mix
+    backbone_module.can_mix = lambda *_: False
+    try:
+        yield
+    finally:
+        backbone_module.can_mix = mixes
 
 
 @contextlib.contextmanager

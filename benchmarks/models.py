@@ -16,6 +16,7 @@ SHAPES = {
     # TinyLlama's and LLaMA's published sizes
     "llama-1.1b": ("Llama", 2048, 22, 32, 4, 5632, 32000),
     "llama-7b": ("Llama", 4096, 32, 32, 32, 11008, 32000),
+    "llama-7b-thin": ("Llama", 4096, 2, 32, 32, 11008, 32000),  # two of its layers
 }
 
 

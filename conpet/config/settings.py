@@ -51,7 +51,9 @@ class Compute(Strict):
     ``fast``: on a CPU, texts pass without padding, and plain LoRA is computed in one step (on a GPU
     too). ``false`` leaves all to transformers and PEFT: the same up to rounding, and slower.
     ``graphs``: on a GPU, training steps are recorded and replayed (``auto``), or taken one kernel
-    after another (``off``): the same up to rounding, and slower. On a CPU it says nothing.
+    after another (``off``): the same up to rounding, and slower. ``compiled``: recorded, of layers
+    that torch compiles first, which takes up to a minute and pays for models of billions of
+    parameters. On a CPU it says nothing.
     """
 
     device: Literal["auto", "cpu", "cuda"] = "auto"
@@ -59,7 +61,7 @@ class Compute(Strict):
     threads: Annotated[int, Field(ge=1, le=1024)] = 1
     eval_batch_size: Batch = 64
     fast: bool = True
-    graphs: Literal["auto", "off"] = "auto"
+    graphs: Literal["auto", "compiled", "off"] = "auto"
 
 
 class Budget(Strict):

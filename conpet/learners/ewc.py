@@ -19,6 +19,7 @@ from conpet.config.strict import Strict
 from conpet.learners.base import Classifier, Context
 from conpet.replay.base import Plan
 from conpet.training import Given
+from conpet.training.samples import each_sample
 
 
 class Options(Strict):
@@ -33,6 +34,14 @@ class Options(Strict):
     probes: Count = 8
 
 
+def _root(p: Tensor) -> Tensor:
+    """Return R with R Rᵀ = diag p − p pᵀ, for probabilities (classes,)."""
+    if p.is_cuda:  # an eigendecomposition makes the host wait; this root is as good
+        return torch.diag(p.sqrt()) - torch.outer(p, p.sqrt())
+    values, vectors = torch.linalg.eigh(torch.diag(p) - torch.outer(p, p))
+    return vectors * values.clamp(min=0).sqrt()
+
+
 def fisher_diagonal(
     scores: Tensor, parameters: list[nn.Parameter], signs: Tensor | None = None
 ) -> list[Tensor]:
@@ -43,9 +52,7 @@ def fisher_diagonal(
     shape (probes, classes), it is the mean over their rows s of (Jᵀ R s)²: the same on average, by
     as many passes as there are probes.
     """
-    p = F.softmax(scores.detach().double(), dim=0)
-    values, vectors = torch.linalg.eigh(torch.diag(p) - torch.outer(p, p))
-    root = vectors * values.clamp(min=0).sqrt()
+    root = _root(F.softmax(scores.detach().double(), dim=0))
     directions = root.T if signs is None else signs.to(root) @ root.T / len(signs) ** 0.5
     total = [torch.zeros_like(q) for q in parameters]
     for direction in directions.to(scores.dtype):
@@ -128,13 +135,21 @@ class Ewc(Classifier):
             indices = np.sort(rng.choice(indices, self.options.fisher_samples, replace=False))
         named = self._named()
         total = {name: torch.zeros_like(p) for name, p in named.items()}
-        for index in indices:
-            hidden = self.backbone.hidden(self.stream, np.array([index]))
+        probed = seen > probes
+        draws = [rng.choice([-1.0, 1.0], (probes, seen)) for _ in indices]
+        signs = np.stack(draws) if draws else np.zeros((0, probes, seen))
+
+        def add(hidden: Tensor, own: Tensor) -> None:
             scores = self.prior.in_training(self.head(self.represent(hidden)))[0, :seen]
-            signs = torch.from_numpy(rng.choice([-1.0, 1.0], (probes, seen)))
-            found = fisher_diagonal(scores, list(named.values()), signs if seen > probes else None)
+            drawn = own.view(probes, seen) if probed else None
+            found = fisher_diagonal(scores, list(named.values()), drawn)
             for name, value in zip(named, found, strict=True):
                 total[name] += value / len(indices)
+
+        each_sample(
+            self.backbone, self.stream, indices, signs.reshape(len(indices), -1), add,
+            list(total.values()), self.context.engine, self.context.progress,
+        )  # fmt: skip
         return total
 
 

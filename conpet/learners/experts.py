@@ -131,21 +131,24 @@ class Experts(Learner):
         experts. Shape (n, seen), on the CPU.
         """
         scores = torch.full((len(indices), self.stream.seen), UNCHOSEN)
-        for task in tasks:
-            rows = np.flatnonzero((chosen == task).any(axis=1))
-            if not len(rows):
-                continue
-            self.backbone.load_state(self.adapters[task])
-            own = self._own_scores(indices[rows], task)
-            at = torch.from_numpy(rows)
-            scores[at] = self._joined(scores[at], task, own)
+        asking = {task: np.flatnonzero((chosen == task).any(axis=1)) for task in tasks}
+        asking = {task: rows for task, rows in asking.items() if len(rows)}
+        if not asking:
+            return scores
+        experts = np.repeat(list(asking), [len(rows) for rows in asking.values()])
+        features = self.backbone.features_of(
+            self.stream, indices[np.concatenate(list(asking.values()))], experts,
+            {task: self.adapters[task] for task in asking},
+        )  # fmt: skip
+        for task, rows in asking.items():
+            at, own = torch.from_numpy(rows), features[torch.from_numpy(experts == task)]
+            scores[at] = self._joined(scores[at], task, self._own_scores(own, task))
         return scores
 
     @torch.no_grad()
-    def _own_scores(self, indices: np.ndarray, task: int) -> Tensor:
-        """Return what an expert whose adapter is in the backbone says of its classes, (n, own)."""
-        features = self.backbone.features(self.stream, indices).to(self.backbone.device)
-        scores = self.heads[task](features).cpu()
+    def _own_scores(self, features: Tensor, task: int) -> Tensor:
+        """Return what an expert says of its classes, (n, own), by its representations."""
+        scores = self.heads[task](features.to(self.backbone.device)).cpu()
         if not self.options.temperature:
             return scores
         return F.log_softmax(scores / self.temperatures.get(task, 1.0), dim=1)
@@ -212,7 +215,8 @@ class Experts(Learner):
         def accuracy(drawn: np.ndarray) -> float:
             scores = base_valid.clone()
             if len(mine_valid):
-                own = self._own_scores(validated[mine_valid], self.task)
+                features = self.backbone.features(self.stream, validated[mine_valid])
+                own = self._own_scores(features, self.task)
                 rows = torch.from_numpy(mine_valid)
                 scores[rows] = self._joined(scores[rows], self.task, own)
             found = self._answer(word, scores, chosen_valid).argmax(1).numpy()

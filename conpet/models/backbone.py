@@ -16,11 +16,14 @@ from conpet.data.stream import Stream
 from conpet.errors import UserError
 from conpet.models import saving
 from conpet.models.batches import collate
+from conpet.models.compiled import CompiledLayers
 from conpet.models.device import choose_device, choose_number_type
 from conpet.models.fused import fuse
 from conpet.models.loading import load_model
+from conpet.models.mixed import Mixture, can_mix
 from conpet.models.once import Once
 from conpet.models.passed import Passed
+from conpet.models.passes import Passes, row_limit
 from conpet.models.randomness import OwnRandomness
 from conpet.models.static import StaticPass, Unfit
 from conpet.models.tuning import OWN, tune
@@ -89,6 +92,10 @@ class Backbone:
             fuse(self.model)
             if suits(model.config, self.device):
                 self._unpadded = Unpadded(model, narrow=pooling != "mean")
+        self._rows: Passes | None = None
+        #: whether passes without gradient go in long rows, which was measured on cards alone
+        self._compile = compute.graphs == "compiled"
+        self._long = compute.fast and self.device.type == "cuda"
         self.model.to(self.device).eval()
         named = self.model.named_modules()
         self._dropouts = [m for n, m in named if "lora_dropout" in n and isinstance(m, nn.Dropout)]
@@ -191,14 +198,62 @@ class Backbone:
             raise Unfit("batches pass without padding")
         if any(dropout.p for dropout in self._dropouts):
             raise Unfit("lora_dropout draws anew in every step")
-        return StaticPass(self.model, stream, self.device, self.pooling)
+        compiled = CompiledLayers(self.model) if self._compile else None
+        return StaticPass(self.model, stream, self.device, self.pooling, compiled)
 
     def features(self, stream: Stream, indices: np.ndarray) -> Tensor:
         """Return :meth:`hidden` without gradient, in large batches of similar lengths."""
         return (self._once if self.frozen else self._features)(stream, indices)
 
+    def features_of(
+        self, stream: Stream, indices: np.ndarray, experts: np.ndarray, states: dict[int, State]
+    ) -> Tensor:
+        """Return each sample's representation by its own expert, (n, width), on the CPU.
+
+        Texts of all experts pass together where that is known to pay, else one expert's after
+        another's.
+
+        Args:
+            experts: whose each sample is (n,): keys of ``states``.
+        """
+        keys = sorted(states)
+        passes = self._passes(stream) if can_mix(self.model, self._tuned) else None
+        if passes is not None:
+            with Mixture(self.model, [states[key] for key in keys]) as mixture:
+                return passes(indices, mixture, np.searchsorted(keys, experts))
+        result = torch.empty(len(indices), self.width)
+        for key in keys:
+            rows = np.flatnonzero(experts == key)
+            if len(rows):
+                self.load_state(states[key])
+                result[torch.from_numpy(rows)] = self.features(stream, indices[rows])
+        return result
+
+    def _passes(self, stream: Stream) -> Passes | None:
+        """Return what passes a stream in long rows; None where it is to be batches."""
+        if not self._long:
+            return None
+        if self._rows is None or self._rows.stream is not stream:
+            try:
+                static = StaticPass(self.model, stream, self.device, self.pooling)
+            except Unfit:
+                self._long = False
+                return None
+            size = next(self.model.parameters()).element_size()
+            most = row_limit(self.model.config, size)
+            self._rows = Passes(static, stream, most, self._count_row)
+        for dropout in self._dropouts:
+            dropout.train(False)
+        return self._rows
+
+    def _count_row(self, texts: int, tokens: int) -> None:
+        self.passed.add(texts, tokens, trained=False)
+
     @torch.no_grad()
     def _features(self, stream: Stream, indices: np.ndarray) -> Tensor:
+        passes = self._passes(stream)
+        if passes is not None:
+            return passes(indices)
         order = np.argsort(stream.lengths[indices], kind="stable")
         result = torch.empty(len(indices), self.width)
         for start in range(0, len(order), self.eval_batch_size):

@@ -7,6 +7,7 @@ which sum in float32 inside; weights and gradients of the adapter stay float32.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from types import MethodType
 from typing import Any
 
@@ -17,6 +18,8 @@ from torch import Tensor, nn
 from conpet.models.fallback import say_once
 
 ADAPTER = "default"  # PEFT's name for the one adapter that there is
+MIXED = "conpet_mixed"  # where a layer finds several experts' LoRAs, while they are mixed
+_FUSED = "conpet_fused"
 
 
 class _LoraLinear(torch.autograd.Function):
@@ -76,6 +79,10 @@ def _forward(module: Any, x: Tensor, *args: Any, **kwargs: Any) -> Tensor:
     ):
         peft: Tensor = type(module).forward(module, x, *args, **kwargs)
         return peft
+    mixture = getattr(module, MIXED, None)
+    if mixture is not None:
+        mixed: Tensor = module.get_base_layer()(x) + mixture.apply(module, x)
+        return mixed
     base, low, high = module.get_base_layer(), module.lora_A[ADAPTER], module.lora_B[ADAPTER]
     scale = float(module.scaling[ADAPTER])
     fused: Tensor = _LoraLinear.apply(x, base.weight, base.bias, low.weight, high.weight, scale)
@@ -96,4 +103,10 @@ def fuse(model: nn.Module) -> int:
         return 0
     for module in plain:
         module.forward = MethodType(_forward, module)  # bound, so that a deep copy has its own
+        setattr(module, _FUSED, True)
     return len(plain)
+
+
+def fused_layers(model: nn.Module) -> Iterator[tuple[str, Any]]:
+    """Return the layers that compute in one step, by name."""
+    return ((name, m) for name, m in model.named_modules() if hasattr(m, _FUSED))

@@ -1,15 +1,15 @@
 """Passes of few shapes, which wait for nothing: what a CUDA graph can record.
 
 The token ids of the whole stream lie on the device, and a batch is a gather of them: what the host
-says of it are sample numbers. Its texts are padded to one of a few lengths. No position that is
-read sees padding: a bidirectional model is told each text's length, and in a causal one a text's
-end, at or before which it is read, comes before any padding.
+says of it are sample numbers. Its texts are laid end to end in one row, whose length is rounded up
+to one of a few; layers work token by token, and attention is told where each text begins. What the
+row has left over is a text of its own that nobody reads.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import numpy as np
@@ -17,42 +17,31 @@ import torch
 from torch import Tensor, nn
 
 from conpet.data.stream import Stream
+from conpet.models.compiled import CompiledLayers
+from conpet.models.mixed import Mixture
 from conpet.models.unpadded import PARTS
+from conpet.models.varlen import NAME, Texts, has_flash, register
 
-CAUSAL = "conpet_causal"
-_STEP = 16
+_STEP = 64  # tokens that a row's length is a multiple of, at least
+_PART = 8  # a row has at most an eighth of its tokens left over, where that is more
 #: model types whose texts see what comes after, too
 _BIDIRECTIONAL = ("bert", "roberta", "xlm-roberta")
+_OFFSET = ("roberta", "xlm-roberta")  # whose positions begin behind that of padding
 
 
 class Unfit(Exception):
     """There is no pass of fixed shapes here; says why."""
 
 
-def length_bucket(longest: int, most: int) -> int:
-    """Return how long a batch is made whose longest text has so many tokens.
+def row_bucket(tokens: int) -> int:
+    """Return how long a row is made that holds so many tokens.
 
-    16, 32, 48, 64, 96, 128, 192, 256, ...: two lengths an octave. Beyond 32 tokens a batch is less
-    than half again as long as its longest text, and a whole stream comes in a handful of shapes,
-    each of which takes a recording. No more than ``most``, the longest of the stream, for which the
-    model has places.
+    64, 128, ..., 1024, 1152, ...: a multiple of 64, and beyond 1024 tokens eight lengths an octave.
     """
     step = _STEP
-    while longest > 4 * step:
+    while step * 2 * _PART <= tokens:
         step *= 2
-    return min(-(-longest // step) * step, most)
-
-
-def rows_bucket(count: int, size: int) -> int:
-    """Return how many rows a batch of ``count`` texts is given, of at most ``size``.
-
-    All, half or a quarter of them: an expert often passes half of each batch (the new task's), and
-    must not pay for the rest.
-    """
-    for parts in (4, 2):
-        if count <= -(-size // parts):
-            return -(-size // parts)
-    return size
+    return -(-tokens // step) * step
 
 
 class StaticPass:
@@ -61,69 +50,90 @@ class StaticPass:
     Args:
         model: as the backbone computes with it: transformers', maybe with PEFT in it.
         pooling: as the backbone's.
+        compiled: its layers, where they are to be compiled.
 
     Raises:
         Unfit: the architecture is not known to need no more than the above.
     """
 
     def __init__(
-        self, model: nn.Module, stream: Stream, device: torch.device, pooling: str
+        self,
+        model: nn.Module,
+        stream: Stream,
+        device: torch.device,
+        pooling: str,
+        compiled: CompiledLayers | None = None,
     ) -> None:
         config: Any = model.config
         if config.model_type not in PARTS or getattr(config, "sliding_window", None) is not None:
             raise Unfit(f"{config.model_type} is not known to mask nothing but padding")
         self.model, self.pooling, self.pad = model, pooling, stream.pad
         self.causal = config.model_type not in _BIDIRECTIONAL
-        self.longest = int(stream.lengths.max())
-        self._ids = torch.from_numpy(stream.ids.astype(np.int64)).to(device)
-        self._starts = torch.from_numpy(stream.offsets[:-1].astype(np.int64)).to(device)
-        self._lengths = torch.from_numpy(stream.lengths.astype(np.int64)).to(device)
-        self._read = torch.from_numpy(stream.pool.astype(np.int64)).to(device)
+        self.compiled = compiled
+        self.device, self.width = device, int(config.hidden_size)
+        self.longest = int(stream.lengths.max(initial=1))
+        self._first = config.pad_token_id + 1 if config.model_type in _OFFSET else 0
 
-    def __call__(self, samples: Tensor, length: int) -> Tensor:
+        def here(numbers: np.ndarray) -> Tensor:
+            return torch.from_numpy(numbers.astype(np.int64)).to(device)
+
+        self._ids, self._starts = here(stream.ids), here(stream.offsets[:-1])
+        self._lengths, self._read = here(stream.lengths), here(stream.pool)
+        # bfloat16 or float32: that of the layers, as attention sees it
+        self._flash = has_flash(next(model.parameters()).dtype, device)
+        register()
+
+    def __call__(
+        self,
+        samples: Tensor,
+        count: Tensor | int,
+        row: int,
+        mixture: Mixture | None = None,
+        experts: Tensor | None = None,
+    ) -> Tensor:
         """Return the representations of samples (n,), shape (n, width), float32.
 
         Args:
-            length: what they are padded to: none is longer.
+            count: how many of them are passed, the first; what the others are given is any number.
+            row: the length of the row; those that are passed fit in.
+            mixture: LoRAs in place of the slot's, if any.
+            experts: whose each sample is (n,), where there is a mixture.
         """
-        places = torch.arange(length, device=samples.device)[None]
-        inside = places < self._lengths[samples][:, None]
-        taken = (self._starts[samples][:, None] + places).clamp(max=len(self._ids) - 1)
-        ids = torch.where(inside, self._ids[taken], self.pad)
-        mask = None
-        if not self.causal:
-            # four dimensions: transformers takes it as it is, and looks at no value of it
-            mask = inside[:, None, None, :].expand(-1, 1, length, -1)
-        with self._masked():
-            states = self.model(input_ids=ids, attention_mask=mask).last_hidden_state
+        n, device = len(samples), samples.device
+        passed = torch.arange(n, device=device) < count
+        lengths = self._lengths[samples] * passed
+        ends = lengths.cumsum(0)
+        longest = min(row, max(self.longest, row // _PART, _STEP))  # or what is left over
+        texts = Texts.of(ends, row, longest, self.causal, self._flash)
+        begins = torch.cat([ends - lengths, ends[-1:]])  # what is left over begins at the end
+        places = torch.arange(row, device=device)
+        within = places - begins[texts.owner]
+        own = texts.owner.clamp(max=n - 1)  # which text a token is of; the last, if of none
+        if mixture is not None and experts is not None:
+            mixture.choose(experts[own])
+        taken = (self._starts[samples][own] + within).clamp(max=len(self._ids) - 1)
+        ids = torch.where(texts.owner < n, self._ids[taken], self.pad)
+        # there are places for the longest text, and what is left over may be longer
+        positions = within.clamp(max=self.longest - 1) + self._first
+        with self._attending():
+            states = self.model(
+                input_ids=ids[None], position_ids=positions[None], texts=texts
+            ).last_hidden_state[0]
+        # products with 0 and 1 in place of gathers: so are their gradients, and no sum has an order
         if self.pooling == "mean":
-            inside = inside.unsqueeze(-1)
-            total = torch.where(inside, states, 0).sum(1)
-            return (total / inside.sum(1).to(states.dtype)).float()
-        # a sum of one term: its gradient is one too, in no order that could change
-        read = (places == self._read[samples][:, None]).unsqueeze(-1)
-        return torch.where(read, states, 0).sum(1).float()
+            mine = texts.owner[None] == torch.arange(n, device=device)[:, None]
+            return (mine.float() @ states.float()) / lengths.clamp(min=1)[:, None]
+        read = (begins[:n] + self._read[samples])[:, None] == places[None]
+        return (read.to(states.dtype) @ states).float()
 
     @contextmanager
-    def _masked(self) -> Iterator[None]:
-        """Have transformers ask for no mask of a causal model's, and for ours of another's."""
+    def _attending(self) -> Iterator[None]:
+        """Have transformers attend within texts, for as long as a pass lasts."""
         config: Any = self.model.config
         before = config._attn_implementation
-        config._attn_implementation = self._causal_attention() if self.causal else "sdpa"
+        config._attn_implementation = NAME
         try:
-            yield
+            with self.compiled.active() if self.compiled else nullcontext():
+                yield
         finally:
             config._attn_implementation = before
-
-    @staticmethod
-    def _causal_attention() -> str:
-        """Return the name of scaled-dot-product attention that is known to need no mask.
-
-        transformers makes one for every attention that it knows a mask of, and looks at the
-        positions for that, which makes the host wait.
-        """
-        from transformers import AttentionInterface
-        from transformers.integrations.sdpa_attention import sdpa_attention_forward
-
-        AttentionInterface.register(CAUSAL, sdpa_attention_forward)
-        return CAUSAL

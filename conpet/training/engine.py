@@ -7,6 +7,7 @@ written into them before it is replayed.
 
 from __future__ import annotations
 
+import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -59,6 +60,18 @@ class Engine(ABC):
                 for at, tensor in _numbers(optimizer).items():
                     # what came with the first step began as zero
                     tensor.copy_(numbers.get(at, torch.zeros_like(tensor)))
+        replay = self.capture(work)
+        self.recorded += 1
+        return replay
+
+    def record_pass(self, work: Work, fills: Sequence[Tensor]) -> Work:
+        """Return the same where work changes nothing but ``fills``, which are put back."""
+        before = [tensor.clone() for tensor in fills]
+        try:
+            self.warm_up(work)
+        finally:
+            for tensor, value in zip(fills, before, strict=True):
+                tensor.copy_(value)
         replay = self.capture(work)
         self.recorded += 1
         return replay
@@ -116,7 +129,9 @@ class CudaGraphs(Engine):
         try:
             with torch.cuda.stream(self.stream):
                 work()
-                torch.cuda.set_sync_debug_mode("error")
+                with warnings.catch_warnings():
+                    warnings.simplefilter("ignore")  # that it may miss some
+                    torch.cuda.set_sync_debug_mode("error")
                 work()
         finally:
             torch.cuda.set_sync_debug_mode(mode)
@@ -132,6 +147,6 @@ class CudaGraphs(Engine):
 
 def choose_engine(compute: Compute, device: torch.device) -> Engine | None:
     """Return what records steps, or None where each is taken by Python."""
-    if device.type == "cuda" and compute.graphs == "auto":
+    if device.type == "cuda" and compute.graphs != "off":
         return CudaGraphs(device)
     return None

@@ -104,7 +104,7 @@ def packed(prepared: Prepared, rows: int) -> np.ndarray:
 
     First the samples, then each array in the order of its name, filled up to ``rows`` with what
     comes first in it (so that what is computed of them is some number); then ``size``, and how many
-    of each array are its own.
+    of the samples and of each array are its own.
     """
     names = sorted(prepared.arrays)
     arrays = [prepared.samples, *(prepared.arrays[name] for name in names)]
@@ -113,12 +113,12 @@ def packed(prepared: Prepared, rows: int) -> np.ndarray:
         if len(array):
             row[:] = array[0]
             row[: len(array)] = array
-    counts = [prepared.size, *(len(array) for array in arrays[1:])]
+    counts = [prepared.size, *(len(array) for array in arrays)]
     return np.concatenate([filled.reshape(-1), np.array(counts, np.int64)])
 
 
-def unpacked(packed_row: Tensor, rows: int, names: Sequence[str]) -> tuple[Tensor, Given]:
-    """Return what :func:`packed` put into a row: samples (rows,), and what the loss is given.
+def unpacked(packed_row: Tensor, rows: int, names: Sequence[str]) -> tuple[Tensor, Tensor, Given]:
+    """Return what :func:`packed` put in: samples (rows,), how many pass, what the loss is given.
 
     Everything is a view of the row or computed from it: a recorded step reads what the row holds
     when it is replayed.
@@ -129,6 +129,6 @@ def unpacked(packed_row: Tensor, rows: int, names: Sequence[str]) -> tuple[Tenso
     places = torch.arange(rows, device=packed_row.device)
     held = {
         name: Rows(count, (places < count).to(torch.float32))
-        for name, count in zip(names, counts[1:], strict=True)
+        for name, count in zip(names, counts[2:], strict=True)
     }
-    return parts[0], Given(dict(zip(names, parts[1:], strict=True)), counts[0], held)
+    return parts[0], counts[1], Given(dict(zip(names, parts[1:], strict=True)), counts[0], held)

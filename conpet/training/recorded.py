@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from conpet.config.settings import Training
-from conpet.models.static import Unfit, length_bucket, rows_bucket
+from conpet.models.static import Unfit, row_bucket
 from conpet.progress import Progress
 from conpet.replay.base import Batches
 from conpet.training.engine import Engine, Work
@@ -29,10 +29,10 @@ LOOK = 250  # steps between two looks at the losses, each of which waits for the
 
 
 class Shape(NamedTuple):
-    """Of a batch: its texts, and the tokens that each is padded to."""
+    """Of a batch: the texts that there is room for, and the tokens of its row."""
 
-    rows: int
-    length: int
+    texts: int
+    row: int
 
 
 #: a batch without gradient: gradients are zero, and the optimiser goes on
@@ -75,6 +75,7 @@ class Recorded:
         self.parameters, self.clip_norm = parameters, training.clip_norm
         self.progress, self.history = progress, history
         self._steps: dict[Shape, _Step] = {}
+        self._most = 0  # texts of a batch, so far
         self._value = torch.zeros((), device=self.device)
         #: whether any batch had a gradient: before that the optimiser has nothing to go on with
         self._begun = False
@@ -86,8 +87,9 @@ class Recorded:
             UserError: the loss is not a number any more.
         """
         prepared = [self.loss.prepare(batch) for batch in batches]
-        size = max((len(p.samples) for p in prepared if p is not None), default=0)
-        shapes = [self._shape(p, size) for p in prepared]
+        sizes = (len(p.samples) for p in prepared if p is not None)
+        self._most = max(self._most, *sizes, 0)
+        shapes = [self._shape(p) for p in prepared]
         inputs = self._brought(prepared, shapes)
         values = torch.zeros(len(batches), device=self.device)
         total, looked = 0.0, 0
@@ -109,12 +111,11 @@ class Recorded:
             total += value
         return total
 
-    def _shape(self, prepared: Prepared | None, size: int) -> Shape:
+    def _shape(self, prepared: Prepared | None) -> Shape:
         if prepared is None:
             return NOTHING
-        longest = int(self.loss.stream.lengths[prepared.samples].max())
-        length = length_bucket(longest, self.passes.longest)
-        return Shape(rows_bucket(len(prepared.samples), size), length)
+        tokens = int(self.loss.stream.lengths[prepared.samples].sum())
+        return Shape(self._most, row_bucket(tokens))
 
     def _brought(
         self, prepared: Sequence[Prepared | None], shapes: Sequence[Shape]
@@ -124,7 +125,7 @@ class Recorded:
         places = []
         for one, shape in zip(prepared, shapes, strict=True):
             places.append(len(rows[shape]))
-            rows[shape].append(np.zeros(0, np.int64) if one is None else packed(one, shape.rows))
+            rows[shape].append(np.zeros(0, np.int64) if one is None else packed(one, shape.texts))
         brought = {s: torch.from_numpy(np.stack(r)).to(self.device) for s, r in rows.items()}
         return {n: brought[s][places[n]] for n, s in enumerate(shapes)}
 
@@ -148,8 +149,7 @@ class Recorded:
         step.buffer.copy_(inputs)
         step.take()
         if prepared is not None:
-            tokens = shape.rows * shape.length
-            self.loss.backbone.passed.add(len(prepared.samples), tokens, trained=True)
+            self.loss.backbone.passed.add(len(prepared.samples), shape.row, trained=True)
 
     def _go(self, value: Tensor | None) -> None:
         """Go one step down a loss; where there is none the optimiser goes on by itself."""
@@ -171,13 +171,18 @@ class Recorded:
             if shape is NOTHING:
                 self._go(None)
                 return
-            samples, given = unpacked(buffer, shape.rows, names)
-            self._go(self.loss.loss(self.passes(samples, shape.length), given))
+            samples, count, given = unpacked(buffer, shape.texts, names)
+            self._go(self.loss.loss(self.passes(samples, count, shape.row), given))
 
         try:
             self._steps[shape] = _Step(buffer, engine.record(work, self.parameters, self.optimizer))
         except Exception as error:  # whatever a library does that a recording does not allow
             why = " ".join(str(error).split())[:200]
+            if self.passes.compiled is not None:
+                self.progress.say(f"layers are not compiled, which is slower: {why}")
+                self.passes.compiled = None
+                return self._record(engine, shape, inputs, names)
             self.progress.say(f"steps are not recorded, which is slower: {why}")
             self.engine = None
             self._steps.clear()
+        return None

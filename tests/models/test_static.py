@@ -8,32 +8,20 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from conpet.config.settings import Compute, Tuning
 from conpet.data.stream import Stream, open_stream
 from conpet.models.backbone import Backbone
-from conpet.models.static import StaticPass, Unfit, length_bucket, rows_bucket
-from tests.models.architectures import Small
+from conpet.models.static import StaticPass, Unfit, row_bucket
+from tests.models.architectures import ARCHITECTURES, Small
 
 
-def test_lengths_come_in_a_handful() -> None:
-    assert [length_bucket(n, 10_000) for n in (1, 16, 17, 33, 64, 65, 96, 97, 129, 193, 257)] == [
-        16, 16, 32, 48, 64, 96, 96, 128, 192, 256, 384,
+def test_rows_come_in_a_handful_of_lengths() -> None:
+    assert [row_bucket(n) for n in (1, 64, 65, 400, 1024, 1025, 2048, 2049)] == [
+        64, 64, 128, 448, 1024, 1152, 2048, 2304,
     ]  # fmt: skip
-    every = {length_bucket(n, 512) for n in range(1, 513)}
-    assert len(every) == 10
-    assert all(n <= length_bucket(n, 512) < 1.5 * n for n in range(33, 513))
-
-
-def test_no_bucket_is_longer_than_the_longest_text() -> None:
-    assert length_bucket(60, 61) == 61
-    assert length_bucket(61, 61) == 61
-
-
-def test_rows_are_all_half_or_a_quarter() -> None:
-    assert [rows_bucket(n, 8) for n in (1, 2, 3, 4, 5, 8)] == [2, 2, 4, 4, 8, 8]
-    assert rows_bucket(5, 5) == 5
-    assert rows_bucket(1, 1) == 1
+    assert all(n <= row_bucket(n) < 1.125 * n for n in range(512, 5000))
 
 
 @pytest.mark.parametrize("pooling", ["mask", "mean"])
@@ -50,10 +38,11 @@ def test_hidden_states_and_gradients_are_those_of_the_backbone(
         for parameter in made.parameters():
             parameter.add_(0.1)
     stream = open_stream([world.encoded], 2)
-    batch = np.argsort(stream.lengths)[[0, -1, 3, 3]]  # one twice, as a filled batch has
-    samples, length = torch.from_numpy(batch), int(stream.lengths[batch].max()) + 3
+    batch = np.argsort(stream.lengths)[[0, -1, 3, 5]]
+    filled = torch.from_numpy(np.append(batch, [batch[0]] * 2))  # two that do not count
+    row = int(stream.lengths[batch].sum()) + 7
     found = []
-    for hidden in (made.hidden(stream, batch), made.static(stream)(samples, length)):
+    for hidden in (made.hidden(stream, batch), made.static(stream)(filled, 4, row)[:4]):
         (hidden * torch.linspace(-1, 1, made.width)).sum().backward()
         grads = [p.grad.clone() for p in made.parameters() if p.grad is not None]
         made.model.zero_grad()
@@ -61,6 +50,37 @@ def test_hidden_states_and_gradients_are_those_of_the_backbone(
     for one, other in zip(*found, strict=True):
         torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-5)
     assert made.model.config._attn_implementation == "eager"  # put back
+
+
+class Waiting(TorchDispatchMode):
+    """Notes operations whose result the host waits for."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: list[str] = []
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        name = func.overloadpacket.__name__
+        if name in ("_local_scalar_dense", "nonzero", "masked_select", "_unique2", "equal"):
+            self.found.append(name)
+        return func(*args, **(kwargs or {}))
+
+
+@pytest.mark.parametrize("name", ARCHITECTURES)
+def test_the_host_waits_for_nothing(name: str, tmp_path: Path) -> None:
+    """What it waits for on a CPU it waits for on a card, where that cannot be recorded."""
+    world = Small(tmp_path / name, name)
+    made = Backbone(
+        world.snapshot, "m", "mask", world.targets, Tuning(), Compute(device="cpu", fast=False), 1
+    )  # fmt: skip
+    stream = open_stream([world.encoded], 2)
+    static = made.static(stream)
+    with Waiting() as waiting:
+        static(torch.arange(4), torch.tensor(3.0), 256).sum().backward()
+    assert not waiting.found
+    with Waiting() as waiting:
+        assert int(torch.ones(1)) == 1
+    assert waiting.found  # it would have been seen
 
 
 def test_what_is_not_known_to_fit_is_refused(tmp_path: Path) -> None:

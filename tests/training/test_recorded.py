@@ -12,6 +12,7 @@ import torch
 
 from conpet.config.settings import Compute
 from conpet.errors import UserError
+from conpet.learners.ewc import _root
 from conpet.models.fused import fuse
 from conpet.testing.world import World
 from conpet.training import Engine, choose_engine, given
@@ -229,10 +230,10 @@ def test_a_stale_buffer_would_be_seen(
         check_same(*pair(padded, tmp_path, "linear", 1, Kept()))
 
 
-def test_a_text_cut_by_its_bucket_would_be_seen(
+def test_a_text_cut_by_its_row_would_be_seen(
     padded: Padded, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("conpet.training.recorded.length_bucket", lambda longest, most: 5)
+    monkeypatch.setattr("conpet.training.recorded.row_bucket", lambda tokens: tokens // 2)
     with pytest.raises(AssertionError):
         check_same(*pair(padded, tmp_path, "linear", 1, Kept(), pooling="mean"))
 
@@ -269,3 +270,62 @@ def test_on_a_cpu_nothing_is_recorded() -> None:
     cpu, card = torch.device("cpu"), torch.device("cuda")
     assert choose_engine(Compute(), cpu) is None
     assert choose_engine(Compute(graphs="off"), card) is None
+
+
+def compiling(monkeypatch: pytest.MonkeyPatch, backend: Any) -> None:
+    """Have layers compiled as on a card, by a backend that takes no compiler."""
+    compile_ = torch.compile
+    monkeypatch.setattr(torch, "compile", lambda f, **keys: compile_(f, backend=backend, **keys))
+
+
+def test_compiled_layers_learn_the_same(padded: Padded, monkeypatch: pytest.MonkeyPatch) -> None:
+    compiling(monkeypatch, "aot_eager")
+    found = []
+    for graphs in ("auto", "compiled"):
+        learner = padded.learner("linear", 1, replay="dynamic")
+        learner.backbone._compile = graphs == "compiled"
+        found.append(trained(learner, Kept()))
+    check_same(*found)
+    layer = next(m for n, m in found[1].backbone.model.named_modules() if n.endswith("layer.0"))
+    assert "forward" not in vars(layer)  # as it was
+
+
+def test_layers_that_cannot_be_compiled_are_recorded_as_they_are(
+    padded: Padded, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*_: Any) -> Any:
+        raise RuntimeError("no compiler\nhere")
+
+    compiling(monkeypatch, fails)
+    said: list[str] = []
+    learner = padded.learner("linear", 1, replay="dynamic")
+    learner.backbone._compile = True
+    monkeypatch.setattr(learner.context.progress, "say", said.append)
+    engine = Kept()
+    check_same(
+        trained(padded.learner("linear", 1, replay="dynamic"), None), trained(learner, engine)
+    )
+    assert engine.recorded
+    assert next(line for line in said if "slower" in line).startswith("layers are not compiled")
+    assert "no compiler here" in "".join(said)
+
+
+def test_importances_are_recorded_too(padded: Padded) -> None:
+    """Few classes ask for a backward pass each, many for random signs."""
+    for probes in (8, 1):
+        found = []
+        for engine in (None, Kept()):
+            learner = padded.learner("ewc", 2, replay="none", options={"probes": probes})
+            learner.context.engine = engine
+            found.append(learner.fisher(learner.stream.of("train", [2])))
+        assert engine is not None and engine.replayed > engine.recorded > 0
+        for name, value in found[0].items():
+            torch.testing.assert_close(found[1][name], value, rtol=1e-4, atol=1e-7)
+
+
+def test_both_roots_are_roots() -> None:
+    p = torch.tensor([0.5, 0.3, 0.2, 0.0], dtype=torch.float64)
+    closed = torch.diag(p.sqrt()) - torch.outer(p, p.sqrt())
+    wanted = torch.diag(p) - torch.outer(p, p)
+    torch.testing.assert_close(closed @ closed.T, wanted)
+    torch.testing.assert_close(_root(p) @ _root(p).T, wanted)

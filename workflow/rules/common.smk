@@ -257,6 +257,18 @@ def threads(wildcards):
     return chosen(wildcards).settings(*cell).compute.threads
 
 
+def gpu_mb(wildcards, input):
+    """Return what a job takes of a GPU's memory: its context, the model and what is computed.
+
+    It limits nothing unless a profile says how much there is (profiles/gpu).
+    """
+    snapshot = Path(input.snapshot)
+    weights = sum(path.stat().st_size for path in snapshot.glob("*.safetensors"))
+    if not weights:
+        raise FileNotFoundError(snapshot)  # Snakemake asks again once it is there
+    return 1000 + 2 * weights // 2**20
+
+
 # -- one job's inputs -----------------------------------------------------------------------
 
 

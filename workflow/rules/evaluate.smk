@@ -16,6 +16,8 @@ rule evaluate:
     benchmark:
         f"{BENCHMARKS}/evaluate.tsv"
     threads: threads
+    resources:
+        gpu_mb=gpu_mb,
     params:
         settings=settings("evaluate"),
         encoded=given("--encoded", "encoded"),

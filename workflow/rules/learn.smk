@@ -16,6 +16,8 @@ rule train:
         f"{BENCHMARKS}/train.tsv"
     priority: 1
     threads: threads
+    resources:
+        gpu_mb=gpu_mb,
     params:
         settings=settings("learn"),
         encoded=given("--encoded", "encoded"),
@@ -43,6 +45,8 @@ rule select:
         f"{BENCHMARKS}/select.tsv"
     priority: 1
     threads: threads
+    resources:
+        gpu_mb=gpu_mb,
     params:
         settings=settings("learn"),
         encoded=given("--encoded", "encoded"),

@@ -16,6 +16,8 @@ rule package:
     benchmark:
         "results/{experiment}/benchmarks/{dataset}/{model}/{method}/seed{seed}/package.tsv"
     threads: threads
+    resources:
+        gpu_mb=gpu_mb,
     params:
         settings=settings("package"),
         encoded=given("--encoded", "encoded"),

@@ -1,0 +1,76 @@
+"""Passes without gradient on a card: long rows of many texts, and of many experts' texts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from conpet.data.stream import Stream
+from conpet.models.mixed import Mixture
+from conpet.models.static import StaticPass, row_bucket
+
+_BYTES = 2**30  # what a pass's activations may take, about
+_LEAST, _MOST = 1024, 16384  # tokens of a row
+
+
+def row_limit(config: Any, size: int) -> int:
+    """Return how many tokens a row may have: by the model alone, so that equal runs are equal.
+
+    Args:
+        size: bytes of a number.
+    """
+    inner = getattr(config, "intermediate_size", None) or 4 * config.hidden_size
+    return min(_MOST, max(_LEAST, _BYTES // (16 * inner * size)))
+
+
+def rows(lengths: np.ndarray, most: int) -> Iterator[slice]:
+    """Cut texts of these lengths, in their order, into rows of at most so many tokens."""
+    start, tokens = 0, 0
+    for place, length in enumerate(lengths.tolist()):
+        if tokens + length > most and place > start:
+            yield slice(start, place)
+            start, tokens = place, 0
+        tokens += length
+    if start < len(lengths):
+        yield slice(start, len(lengths))
+
+
+class Passes:
+    """Representations of a stream's samples, in long rows.
+
+    Args:
+        count: is told of every row's texts and tokens.
+    """
+
+    def __init__(
+        self, static: StaticPass, stream: Stream, most: int, count: Callable[[int, int], None]
+    ) -> None:
+        self.stream = stream
+        self._static, self._most, self._count = static, most, count
+
+    @torch.no_grad()
+    def __call__(
+        self,
+        indices: np.ndarray,
+        mixture: Mixture | None = None,
+        experts: np.ndarray | None = None,
+    ) -> Tensor:
+        """Return the representations (n, width) of samples, on the CPU.
+
+        Args:
+            experts: whose each sample is (n,), where there is a mixture.
+        """
+        device = self._static.device
+        samples = torch.from_numpy(indices).to(device)
+        owners = None if experts is None else torch.from_numpy(experts).to(device)
+        found = []
+        for cut in rows(self.stream.lengths[indices], self._most):
+            row = row_bucket(int(self.stream.lengths[indices[cut]].sum()))
+            self._count(cut.stop - cut.start, row)
+            chosen = None if owners is None else owners[cut]
+            found.append(self._static(samples[cut], cut.stop - cut.start, row, mixture, chosen))
+        return torch.cat(found).cpu() if found else torch.empty(0, self._static.width)
