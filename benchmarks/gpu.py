@@ -29,9 +29,10 @@ import torch
 from benchmarks.gpu_check import LEARNERS, Found, check_all
 from benchmarks.gpu_profile import profile_steps
 from benchmarks.inside import matmul_rate
-from benchmarks.library import Recording, Setup, experts_swapped, prepare_process
+from benchmarks.library import Setup, prepare_process
 from benchmarks.models import SHAPES, draw_model, make_config
 from benchmarks.plain import Compiled, Naive
+from benchmarks.recording import Recording, experts_swapped
 from benchmarks.report import Report, counts, positive, spread, table
 from benchmarks.texts import CLASSES, TASKS, make_stream
 from benchmarks.timing import Clock, Contender, alternate, whole
@@ -186,8 +187,9 @@ def markdown(name: str, checked: list[Found], best: float, results: list[dict[st
     columns = ("Learner", "Shape", "Precision", "Recorded", "Differs by", "Same bytes", "Good")
     text += table(
         columns,
-        [[f.name, f.shape, f.precision, f.recorded, f"{f.difference:.1e}",
-          f.same, "yes" if f.good else f"NO {f.why}"] for f in checked],
+        [[f.name, f.shape, f.precision, f.recorded,
+          "–" if f.difference is None else f"{f.difference:.1e}", f.same,
+          "yes" if f.good else f"NO {f.why}"] for f in checked],
     )  # fmt: skip
     if not results:
         return text

@@ -44,7 +44,7 @@ class Found:
 
     Attributes:
         recorded: steps that were recorded, of all shapes and stages.
-        difference: between recorded and plain steps.
+        difference: between recorded and plain steps, if all were taken.
         same: whether two recorded trainings gave the same bytes.
         why: what the job said where it did not record.
     """
@@ -53,7 +53,7 @@ class Found:
     shape: str
     precision: str
     recorded: int = 0
-    difference: float = float("nan")
+    difference: float | None = None
     same: bool = False
     seconds: float = 0.0
     why: str = ""

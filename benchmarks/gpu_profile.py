@@ -10,8 +10,8 @@ from torch.profiler import ProfilerActivity, profile
 
 #: kind of work -> words in a kernel's name; the first that fits counts
 KINDS = {
+    "attention": ("flash", "fmha", "attention"),  # their names have `cutlass` in them too
     "matrix products": ("gemm", "nvjet", "cutlass", "gemv", "splitk"),
-    "attention": ("flash", "fmha", "attention"),
     "compiled layers": ("triton",),
     "optimiser": ("adam", "multi_tensor"),
     "norms and sums": ("layer_norm", "reduce", "softmax"),

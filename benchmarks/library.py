@@ -24,7 +24,6 @@ from conpet.heads.softmax import Softmax
 from conpet.learners import learner_class
 from conpet.learners.base import LEARNER_FILE, Classifier, Context, Learner, Seeds
 from conpet.learners.experts import Experts
-from conpet.models import backbone as backbone_module
 from conpet.models.allocation import keep_freed_memory
 from conpet.models.backbone import Backbone, Loads
 from conpet.models.batches import collate
@@ -37,8 +36,7 @@ from conpet.replay.base import cut
 from conpet.replay.exemplars import Memory, read_memory, write_memory
 from conpet.run import MEMORY_FILE
 from conpet.temporary import scratch
-from conpet.training import choose_engine, make_optimizer, run_epoch
-from conpet.training.recorded import Recorded
+from conpet.training import choose_engine, make_optimizer
 
 __all__ = [
     "choose_device", "collate", "cut", "has_bfloat16", "make_optimizer", "prepare_process",
@@ -168,60 +166,6 @@ class Steps:
         found = [p.grad.flatten() for p in learner.parameters() if p.grad is not None]
         self.optimizer.zero_grad()
         return torch.cat([hidden.detach().flatten(), *found])
-
-
-class Recording:
-    """Static ConPET's steps as the loop takes them, recorded where the settings say so."""
-
-    def __init__(self, setup: Setup) -> None:
-        learner = setup.learner("linear")
-        assert isinstance(learner, Classifier)
-        self.said: list[str] = []
-        self.learner, progress = learner, learner.context.progress
-        progress.say = self.said.append  # type: ignore[method-assign, assignment]
-        self.batches = learner.plan().epochs[0]
-        self.engine = learner.context.engine
-        training, parameters = training_of(setup), learner.parameters()
-        self._steps: Any = None
-        if self.engine is not None:
-            self._steps = Recorded(
-                self.engine, learner._split, parameters, training, progress, learner.history
-            )
-        else:
-            self._optimizer = make_optimizer(parameters, training)
-
-    @property
-    def why(self) -> str:
-        """Why steps are not recorded."""
-        return "; ".join(line for line in self.said if "slower" in line)
-
-    @property
-    def recorded(self) -> int:
-        """How many shapes of step were recorded."""
-        return 0 if self.engine is None else self.engine.recorded
-
-    def epoch(self) -> None:
-        """Take the plan's steps once."""
-        if self._steps is not None:
-            self._steps.epoch(self.batches, "benchmark")
-            return
-        history, progress = self.learner.history, self.learner.context.progress
-        parameters = self.learner.parameters()
-        run_epoch(
-            self.batches, self.learner.loss, parameters, self._optimizer, None, history, progress,
-            "benchmark",
-        )  # fmt: skip
-
-
-@contextlib.contextmanager
-def experts_swapped() -> Iterator[None]:
-    """Let each expert answer by itself, its weights copied into the slot, for a while."""
-    mixes = backbone_module.can_mix
-    backbone_module.can_mix = lambda *_: False
-    try:
-        yield
-    finally:
-        backbone_module.can_mix = mixes
 
 
 @contextlib.contextmanager

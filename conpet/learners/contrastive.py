@@ -22,7 +22,7 @@ from conpet.config.strict import Strict
 from conpet.learners.base import Context, Learner, Prediction, kept_tensors
 from conpet.replay.base import Batches, Plan
 from conpet.replay.exemplars import Memory
-from conpet.training import make_optimizer, run_epoch
+from conpet.training import Pieces, make_optimizer, run_epoch
 
 #: projections (n, p), the batch, the bank -> a loss
 Distillation = Callable[[Tensor, np.ndarray, Tensor], Tensor]
@@ -226,10 +226,11 @@ class Contrastive(Learner):
 
         progress = self.context.progress
         progress.start(sum(len(batches) for batches in epochs))
+        pieces = Pieces(loss, parameters, progress)  # all in one: what is kept of it changes
         for number, batches in enumerate(epochs):
             where = f"{'replay' if distils else 'new task'} {number + 1}/{len(epochs)}"
             mean = run_epoch(
-                batches, loss, parameters, optimizer, self.options.clip_norm,
+                batches, pieces, parameters, optimizer, self.options.clip_norm,
                 self.history, progress, where,
             )  # fmt: skip
             epoch = len(self.history.epochs)

@@ -101,6 +101,11 @@ class Backbone:
         self._dropouts = [m for n, m in named if "lora_dropout" in n and isinstance(m, nn.Dropout)]
         self._fresh = self.state()
 
+    @property
+    def draws(self) -> bool:
+        """Whether a pass with gradient draws random numbers: a dropout's."""
+        return any(dropout.p for dropout in self._dropouts)
+
     def parameters(self) -> list[nn.Parameter]:
         """Return the tunable parameters."""
         return [p for p in self.model.parameters() if p.requires_grad]
@@ -196,7 +201,7 @@ class Backbone:
             raise Unfit("nothing of the backbone is trained")
         if self._unpadded is not None:
             raise Unfit("batches pass without padding")
-        if any(dropout.p for dropout in self._dropouts):
+        if self.draws:
             raise Unfit("lora_dropout draws anew in every step")
         compiled = CompiledLayers(self.model) if self._compile else None
         return StaticPass(self.model, stream, self.device, self.pooling, compiled)

@@ -63,7 +63,21 @@ class Passes:
 
         Args:
             experts: whose each sample is (n,), where there is a mixture.
+
+        Raises:
+            torch.OutOfMemoryError: not even the shortest rows fit.
         """
+        while True:
+            try:
+                return self._passed(indices, mixture, experts)
+            except torch.OutOfMemoryError:
+                if self._most <= _LEAST // 4:
+                    raise
+            self._most //= 2
+
+    def _passed(
+        self, indices: np.ndarray, mixture: Mixture | None, experts: np.ndarray | None
+    ) -> Tensor:
         device = self._static.device
         samples = torch.from_numpy(indices).to(device)
         owners = None if experts is None else torch.from_numpy(experts).to(device)

@@ -5,9 +5,10 @@ from conpet.training.given import Given, Prepared, Rows
 from conpet.training.history import History
 from conpet.training.loop import fit, run_epoch
 from conpet.training.optimizer import make_optimizer
+from conpet.training.pieces import Pieces
 from conpet.training.split import Split
 
 __all__ = [
-    "Engine", "Given", "History", "Prepared", "Rows", "Split", "choose_engine", "fit",
+    "Engine", "Given", "History", "Pieces", "Prepared", "Rows", "Split", "choose_engine", "fit",
     "make_optimizer", "run_epoch",
 ]  # fmt: skip

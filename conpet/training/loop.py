@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from conpet.config.settings import Training
 from conpet.models.static import Unfit
@@ -16,12 +16,13 @@ from conpet.replay.base import Batches, Plan
 from conpet.training.engine import Engine
 from conpet.training.history import History
 from conpet.training.optimizer import make_optimizer
+from conpet.training.pieces import Loss, Pieces
 from conpet.training.recorded import Recorded
 
 
 def run_epoch(
     batches: Batches,
-    loss: Callable[[np.ndarray], Tensor | None],
+    loss: Pieces,
     parameters: Sequence[nn.Parameter],
     optimizer: torch.optim.Optimizer,
     clip_norm: float | None,
@@ -31,7 +32,7 @@ def run_epoch(
 ) -> float:
     """Take one optimiser step a batch; return the mean loss.
 
-    ``loss`` may return None where a batch holds nothing that gives a gradient: the step is taken
+    The loss may be None where a batch holds nothing that gives a gradient: the step is taken
     all the same, with a gradient of zero, as momentum and weight decay go on.
 
     Raises:
@@ -40,9 +41,7 @@ def run_epoch(
     total = 0.0
     for batch in batches:
         optimizer.zero_grad(set_to_none=False)
-        value = loss(batch)
-        if value is not None:
-            value.backward()
+        value = loss.backward(batch)
         if clip_norm is not None:
             nn.utils.clip_grad_norm_(parameters, clip_norm)
         optimizer.step()
@@ -54,7 +53,7 @@ def run_epoch(
 
 
 def _epochs(
-    loss: Callable[[np.ndarray], Tensor | None],
+    loss: Loss,
     parameters: Sequence[nn.Parameter],
     training: Training,
     progress: Progress,
@@ -67,11 +66,11 @@ def _epochs(
             return Recorded(engine, loss, parameters, training, progress, history).epoch
         except Unfit as why:
             progress.say(f"steps are not recorded, which is slower: {why}")
-    optimizer = make_optimizer(parameters, training)
+    optimizer, pieces = make_optimizer(parameters, training), Pieces(loss, parameters, progress)
 
     def epoch(batches: Batches, where: str) -> float:
         return run_epoch(
-            batches, loss, parameters, optimizer, training.clip_norm, history, progress, where
+            batches, pieces, parameters, optimizer, training.clip_norm, history, progress, where
         )
 
     return epoch
@@ -79,7 +78,7 @@ def _epochs(
 
 def fit(
     plan: Plan,
-    loss: Callable[[np.ndarray], Tensor | None],
+    loss: Loss,
     accuracy: Callable[[np.ndarray], float],
     parameters: Sequence[nn.Parameter],
     training: Training,

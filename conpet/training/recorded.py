@@ -23,6 +23,7 @@ from conpet.replay.base import Batches
 from conpet.training.engine import Engine, Work
 from conpet.training.given import Prepared, packed, unpacked
 from conpet.training.history import History
+from conpet.training.pieces import Pieces
 from conpet.training.split import Split
 
 LOOK = 250  # steps between two looks at the losses, each of which waits for the device
@@ -74,6 +75,7 @@ class Recorded:
         self.optimizer = engine.make_optimizer(parameters, training)
         self.parameters, self.clip_norm = parameters, training.clip_norm
         self.progress, self.history = progress, history
+        self._pieces = Pieces(loss, parameters, progress)
         self._steps: dict[Shape, _Step] = {}
         self._most = 0  # texts of a batch, so far
         self._value = torch.zeros((), device=self.device)
@@ -143,7 +145,7 @@ class Recorded:
             names = [] if prepared is None else list(prepared.arrays)
             self._record(self.engine, shape, inputs, names)
         if self.engine is None:
-            self._go(None if prepared is None else self.loss(batch))
+            self._go(lambda: self._pieces.backward(batch))
             return
         step = self._steps[shape]
         step.buffer.copy_(inputs)
@@ -151,13 +153,17 @@ class Recorded:
         if prepared is not None:
             self.loss.backbone.passed.add(len(prepared.samples), shape.row, trained=True)
 
-    def _go(self, value: Tensor | None) -> None:
-        """Go one step down a loss; where there is none the optimiser goes on by itself."""
+    def _go(self, backward: Callable[[], Tensor | None]) -> None:
+        """Go one step down a loss; where there is none the optimiser goes on by itself.
+
+        Args:
+            backward: adds the gradient, and returns the loss.
+        """
         self.optimizer.zero_grad(set_to_none=False)
+        value = backward()
         if value is None:
             self._value.zero_()
         else:
-            value.backward()
             self._value.copy_(value.detach())
         if self.clip_norm is not None:
             nn.utils.clip_grad_norm_(self.parameters, self.clip_norm)
@@ -167,12 +173,16 @@ class Recorded:
         """Record the step of a shape, or give recording up and say why."""
         buffer = inputs.clone()
 
-        def work() -> None:
+        def backward() -> Tensor | None:
             if shape is NOTHING:
-                self._go(None)
-                return
+                return None
             samples, count, given = unpacked(buffer, shape.texts, names)
-            self._go(self.loss.loss(self.passes(samples, count, shape.row), given))
+            value = self.loss.loss(self.passes(samples, count, shape.row), given)
+            value.backward()
+            return value
+
+        def work() -> None:
+            self._go(backward)
 
         try:
             self._steps[shape] = _Step(buffer, engine.record(work, self.parameters, self.optimizer))

@@ -50,6 +50,19 @@ class Idle(Kept):
         return lambda: None
 
 
+def test_a_learner_that_fails_is_a_row_of_the_report(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*_: Any) -> None:
+        raise ValueError("no\nsuch kernel")
+
+    monkeypatch.setattr(gpu_check, "_learnt", fails)
+    main(["gpu", "--check", "--learners", "lwf", "--device", "cpu", "--out", str(tmp_path / "gpu")])
+    (row,) = json.loads((tmp_path / "gpu.json").read_text())["check"]
+    assert row["why"] == "ValueError: no such kernel" and row["difference"] is None
+    assert "| lwf | tiny-bert | float32 | 0 | – |" in (tmp_path / "gpu.md").read_text()
+
+
 def test_the_check_sees_steps_that_are_not_taken(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -61,15 +74,17 @@ def test_the_check_sees_steps_that_are_not_taken(
 
 def test_everything_is_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     standing_in(monkeypatch, Kept)
-    monkeypatch.setattr(gpu_check, "LEARNERS", {"linear": "dynamic"})
-    main(["gpu", "--shapes", "tiny-llama", "--compiled", "--batch", "2", "4", "--rounds", "1",
-          "--steps", "2", "--device", "cpu", "--out", str(tmp_path / "gpu")])  # fmt: skip
+    main(["gpu", "--learners", "linear", "--shapes", "tiny-llama", "--compiled",
+          "--batch", "2", "4", "--rounds", "1", "--steps", "2", "--device", "cpu", "--out", str(tmp_path / "gpu")])  # fmt: skip
     found = json.loads((tmp_path / "gpu.json").read_text())
     assert [r["batch"] for r in found["results"]] == [2, 4]
     for result in found["results"]:
         assert set(result["tokens_per_second"]["ratios"]) == {"unrecorded", "plain"}
         assert result["graphs"] > 0 and result["step_ms"] > 0
-    assert set(found["results"][0]["inference"]) == {"one adapter", "ten experts"}
+    asked = found["results"][0]["inference"]
+    assert set(asked) == {"32", "640"}
+    assert set(asked["32"]["ratios"]) == {"swapped", "one adapter"}
+    assert "kernels" not in found["results"][0]["profiles"]  # a card's
     assert "| tiny-llama | 4 |" in (tmp_path / "gpu.md").read_text()
 
 
