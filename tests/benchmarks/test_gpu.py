@@ -74,8 +74,9 @@ def test_the_check_sees_steps_that_are_not_taken(
 
 def test_everything_is_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     standing_in(monkeypatch, Kept)
-    main(["gpu", "--learners", "linear", "--shapes", "tiny-llama", "--compiled",
-          "--batch", "2", "4", "--rounds", "1", "--steps", "2", "--device", "cpu", "--out", str(tmp_path / "gpu")])  # fmt: skip
+    arguments = ["--batch", "2", "4", "--rounds", "1", "--steps", "2", "--device", "cpu"]
+    main(["gpu", "--learners", "linear", "--shapes", "tiny-llama", "--compiled", *arguments,
+          "--out", str(tmp_path / "gpu")])  # fmt: skip
     found = json.loads((tmp_path / "gpu.json").read_text())
     assert [r["batch"] for r in found["results"]] == [2, 4]
     for result in found["results"]:
