@@ -19,12 +19,13 @@ class Head(Strict):
     with a softmax head. ``config`` are the type's own options. ``rows`` of the trained head:
     ``grow`` (they come with their task) or ``fixed`` (all from the start, as the authors have it).
     ``samples`` that a fitted head is fitted on: the ``plan``'s, so many of each class, drawn once,
-    or all of the ``history``.
+    all of the ``history``, or the newest task's beside what is ``kept`` of earlier ones, which
+    follows the drift of the space (``ncm`` and ``lda``).
     """
 
     type: str = "softmax"
     rows: Literal["grow", "fixed"] = "grow"
-    samples: Literal["plan", "history"] | Annotated[int, Field(ge=1, le=1_000_000)] = "plan"
+    samples: Literal["plan", "kept", "history"] | Annotated[int, Field(ge=1, le=1_000_000)] = "plan"
     config: dict[str, Any] = {}
 
     @model_validator(mode="before")

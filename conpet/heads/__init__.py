@@ -38,6 +38,11 @@ def check_head(head: Head) -> None:
     validate(kind.Options, head.config, "head.config")
     if not kind.fitted and head.samples != Head().samples:
         raise UserError(f"head.samples: {head.type} is trained, not fitted: leave samples out")
+    if head.samples == "kept" and not (kind.fitted and kind.moves):
+        raise UserError(
+            f"head.samples: what {head.type} keeps cannot follow the drift of the space: use plan, "
+            "history or a number"
+        )
 
 
 def trained_head(head: Head, width: int, rows: int, seed: int) -> Trained:

@@ -28,6 +28,7 @@ class Trained(nn.Module, ABC):
 
     Options: ClassVar[type[Strict]] = Strict
     fitted: ClassVar[bool] = False
+    moves: ClassVar[bool] = False
     has_bias: ClassVar[bool] = True
 
     def __init__(self, width: int, rows: int, seed: int, options: Any = None) -> None:
@@ -105,6 +106,8 @@ class Fitted(ABC):
     fitted: ClassVar[bool] = True
     #: whether validation samples choose something of it
     validated: ClassVar[bool] = False
+    #: whether what it keeps can follow a linear map of the space (:meth:`move`)
+    moves: ClassVar[bool] = False
 
     def __init__(self, width: int, seed: int, options: Any) -> None:
         self.width = width
@@ -130,6 +133,10 @@ class Fitted(ABC):
                 so that both count; else ``found`` takes their place where it has the class.
             valid: samples to choose by, for a head that is ``validated``.
         """
+
+    def move(self, weight: Array, bias: Array) -> None:
+        """Follow what was at x to x @ weight + bias, where it ``moves``."""
+        raise NotImplementedError
 
     @abstractmethod
     def plain(self, x: Array) -> Array:

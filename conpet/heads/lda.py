@@ -46,6 +46,10 @@ class Lda(ByMeans):
         """Return the scatter matrix, shape (width, width)."""
         return deviations.T @ deviations
 
+    def spread(self, weight: Array) -> Array:
+        """Return the scatter matrix there."""
+        return weight.T @ self.scatter @ weight
+
     def covariance(self) -> Array:
         """Return the shared covariance, shrunk: it can be inverted, whatever there was to fit."""
         scale = np.trace(self.scatter) / self.width

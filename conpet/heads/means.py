@@ -24,6 +24,7 @@ class ByMeans(Fitted):
         freedom: samples behind the scatter, less one for each class.
     """
 
+    moves = True
     scatter: Array
 
     def __init__(self, width: int, seed: int, options: Any) -> None:
@@ -36,6 +37,15 @@ class ByMeans(Fitted):
     @abstractmethod
     def squared(self, deviations: Array) -> Array:
         """Return the sum of the squares of deviations (n, width)."""
+
+    @abstractmethod
+    def spread(self, weight: Array) -> Array:
+        """Return the scatter in the space that ``weight`` (width, width) maps to."""
+
+    def move(self, weight: Array, bias: Array) -> None:
+        """Move means and scatter; the next fit solves."""
+        self.mean = self.mean @ weight + bias
+        self.scatter = self.spread(weight)
 
     @abstractmethod
     def solved(self) -> Array:

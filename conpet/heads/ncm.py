@@ -21,6 +21,10 @@ class Ncm(ByMeans):
         """Return the sum over samples and dimensions, a scalar."""
         return np.asarray(np.square(deviations).sum())
 
+    def spread(self, weight: Array) -> Array:
+        """Return the sum there, of deviations that are alike in all directions."""
+        return np.asarray(self.scatter * np.square(weight).sum() / self.width)
+
     def solved(self) -> Array:
         """Return m_c / s^2."""
         variance = float(self.scatter) / (self.freedom * self.width) if self.freedom else 0.0

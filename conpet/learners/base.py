@@ -271,6 +271,7 @@ class Classifier(Learner):
         plan = self.plan()
         self.prior.learn(plan, self.stream)
         if self.refit.trains:
+            self.refit.before(plan, self.representations)
             self.before_task(plan)
             own = type(self).loss is not Classifier.loss
             loss = self.loss if own else self._split

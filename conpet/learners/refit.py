@@ -11,10 +11,13 @@ from torch import Tensor
 from conpet.errors import UserError
 from conpet.heads import fitted_head
 from conpet.heads.base import Fitted, Measured
+from conpet.heads.drift import drift
 from conpet.learners.context import Context
 from conpet.replay.base import Plan
 
 PREFIX = "fitted."
+#: indices (n,) -> what the head reads of them (n, width)
+Representations = Callable[[np.ndarray], np.ndarray]
 
 
 class Refit:
@@ -22,9 +25,11 @@ class Refit:
 
     Where the representation moves with every task, the head is fitted anew on the samples that
     ``head.samples`` says; a class without one among them keeps its earlier sums, as they were in
-    the space of then. Where nothing old is among them at all, the new sums are added to the old.
-    Where nothing is tuned (any more), they are added too, and that is exact: no sample has to pass
-    the model a second time, whatever ``head.samples`` says.
+    the space of then. With ``head.samples: kept`` all earlier sums follow the space
+    (:mod:`conpet.heads.drift`), and the newest task's samples are added. Where nothing old is among
+    the samples at all, the new sums are added to the old. Where nothing is tuned (any more), they
+    are added too, and that is exact: no sample has to pass the model a second time, whatever
+    ``head.samples`` says.
 
     Attributes:
         alone: whether the fitted head is all there is: nothing is ever trained.
@@ -36,6 +41,8 @@ class Refit:
         width, seed = context.backbone.width, context.seed.of("init")
         self.head: Fitted | None = fitted_head(settings.head, width, seed)
         self.alone = self.head is not None and settings.tuning.type == "none"
+        #: samples whose shift is looked at, and their representations before the training
+        self._shifted: tuple[np.ndarray, np.ndarray] | None = None
 
     @property
     def trains(self) -> bool:
@@ -50,13 +57,20 @@ class Refit:
         """Return the fitted head's scores of representations (n, width), float64, on the CPU."""
         return torch.from_numpy(self._head().scores(represented.cpu().numpy()))
 
-    def fit(self, plan: Plan, representations: Callable[[np.ndarray], np.ndarray]) -> None:
-        """Fit the head, where there is one, after the newest task.
+    def before(self, plan: Plan, representations: Representations) -> None:
+        """Note, before the training, where the samples lie whose shift is to be looked at."""
+        c = self.context
+        if self.head is None or c.settings.head.samples != "kept" or c.task == 1:
+            return
+        asked = np.union1d(plan.trained(), c.stream.of("train", [c.task]))
+        self._shifted = asked, _finite(representations(asked))
 
-        Args:
-            representations: indices (n,) -> what the head reads of them (n, width).
-        """
+    def fit(self, plan: Plan, representations: Representations) -> None:
+        """Fit the head, where there is one, after the newest task."""
         if self.head is None:
+            return
+        if self._shifted is not None:
+            self._follow(self.head, *self._shifted, representations)
             return
         stream, task = self.context.stream, self.context.task
         indices = self.samples(plan)
@@ -65,20 +79,31 @@ class Refit:
         joins = task == 1 or bool((stream.task[indices] == task).all())
 
         def measured(chosen: np.ndarray) -> Measured:
-            x = representations(chosen).astype(np.float64)
-            if not np.isfinite(x).all():
-                raise UserError("representations are not finite: lower training.lr")
+            x = _finite(representations(chosen))
             return Measured(x, stream.label[chosen].astype(np.int64))
 
         chosen = self._validation(plan) if self.head.validated else indices[:0]
         valid = measured(chosen) if len(chosen) else None
         self.head.fit(measured(indices), stream.seen, joins, valid)
 
+    def _follow(
+        self, head: Fitted, asked: np.ndarray, before: np.ndarray, representations: Representations
+    ) -> None:
+        """Have what is kept follow the space, and add the newest task's samples."""
+        stream = self.context.stream
+        after = _finite(representations(asked))
+        head.move(*drift(before, after))
+        own = np.isin(asked, stream.of("train", [self.context.task]))
+        found = Measured(after[own], stream.label[asked[own]].astype(np.int64))
+        head.fit(found, stream.seen, joins=True)
+
     def samples(self, plan: Plan) -> np.ndarray:
         """Return the samples that the head is to be fitted on, sorted."""
         c, wanted = self.context, self.context.settings.head.samples
         if wanted == "plan":
             return plan.trained()
+        if wanted == "kept":
+            return c.stream.of("train", [c.task])
         history = c.stream.of("train", range(1, c.task + 1))
         if wanted == "history":
             return history
@@ -111,3 +136,10 @@ class Refit:
     def _head(self) -> Fitted:
         assert self.head is not None
         return self.head
+
+
+def _finite(representations: np.ndarray) -> np.ndarray:
+    """Return representations in float64, or say that they are no numbers any more."""
+    if not np.isfinite(representations).all():
+        raise UserError("representations are not finite: lower training.lr")
+    return representations.astype(np.float64)

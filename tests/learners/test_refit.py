@@ -43,11 +43,34 @@ def test_what_fine_tuning_forgets_is_the_heads(world: World, tmp_path: Path) -> 
     assert kept[0] > 0.8
 
 
+def test_what_is_kept_follows_the_space(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The means of task 1 are nearly where its texts are now, of which none passed again."""
+    keys = {"head": {"type": "lda", "samples": "kept"}, "training": {"epochs": 6}}
+
+    def apart(name: str) -> float:
+        states = world.run("linear", tmp_path / name, tasks=2, **keys)
+        made: Any = world.newest
+        old = made.stream.of("train", [1])
+        now = made.representations(old)
+        means = np.stack([now[made.stream.label[old] == c].mean(0) for c in (0, 1)])
+        assert right(world, "linear", states, **keys) == [1.0, 1.0]
+        return float(np.linalg.norm(made.refit.head.mean[:2] - means))
+
+    followed = apart("followed")
+    monkeypatch.setattr(
+        "conpet.learners.refit.drift", lambda a, _: (np.eye(a.shape[1]), np.zeros(a.shape[1]))
+    )
+    left = apart("left")
+    assert followed < 0.5 * left
+
+
 def test_a_frozen_backbone_passes_no_old_sample_and_forgets_nothing(
     world: World, tmp_path: Path
 ) -> None:
     answers = {}
-    for samples in ("plan", "history", 5):
+    for samples in ("plan", "history", "kept", 5):
         keys = FROZEN | {"head": {"type": "lda", "samples": samples}}
         for replay in ("none", "dynamic"):
             states = world.run("linear", tmp_path / f"{samples}{replay}", replay=replay, **keys)
