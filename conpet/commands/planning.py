@@ -47,7 +47,7 @@ def estimate(
     from conpet.files import write_json
 
     about = open_experiment(o.required(name, experiment), config_dir)
-    rows, machine = estimate(about, results, mirror)
+    rows, notes, machine = estimate(about, results, mirror)
     head = ["method", "jobs", "samples", "tokens", "TFLOP", "MB kept", "hours", "seconds from"]
     for dataset, model in dict.fromkeys((row["dataset"], row["model"]) for row in rows):
         mine = [row for row in rows if (row["dataset"], row["model"]) == (dataset, model)]
@@ -58,6 +58,8 @@ def estimate(
         ]  # fmt: skip
         print(f"{dataset} with {model}, {mine[0]['seeds']} seed{'s'[: mine[0]['seeds'] > 1]}")
         print("\n".join(f"  {line}" for line in columns([head, *cells], 1)))
+    for note in notes:
+        print(f"note: {note}")
     hours = round(sum(row["hours"] for row in rows), 3)
     print(f"in all {hours:.1f} hours, one job at a time, on {machine} as busy as it is now")
     # where `conpet targets` finds it

@@ -259,7 +259,7 @@ def describe(
     config_dir: o.ConfigDir = o.CONFIG,
 ) -> None:
     """Show a dataset: sizes, lengths, samples, what was dropped."""
-    from conpet.commands.described import MODELS, open_dataset, open_file
+    from conpet.commands.described import MODELS, compared, open_dataset, open_file
     from conpet.commands.description import describe
     from conpet.commands.description_text import as_text
 
@@ -276,13 +276,15 @@ def describe(
             **({"kind": kind} if kind else {}),
         }
         opened = open_file(Path(dataset), about, model or MODELS, config_dir, max_length)
+        whole = None
     elif (kind, tasks, seed, option) != (None, None, None, None):
         raise UserError(
             "--kind, --tasks, --seed, --option: the YAML says them: they go with a data file only"
         )
     else:
         opened = open_dataset(dataset, model, config_dir, max_length)
-    reports = [describe(*pair, results, mirror) for pair in opened]
+        whole = compared(dataset, model, config_dir)
+    reports = [describe(*pair, results, mirror, whole) for pair in opened]
     print("\n".join(as_text(report) for report in reports), end="")
     if json:
         write_json(json, reports[0] if len(reports) == 1 else reports)
