@@ -263,9 +263,9 @@ def gpu_mb(wildcards, input):
     It limits nothing unless a profile says how much there is (profiles/gpu).
     """
     snapshot = Path(input.snapshot)
-    weights = sum(path.stat().st_size for path in snapshot.glob("*.safetensors"))
-    if not weights:
+    if not snapshot.is_dir():
         raise FileNotFoundError(snapshot)  # Snakemake asks again once it is there
+    weights = sum(path.stat().st_size for path in snapshot.glob("*.safetensors"))
     return 1000 + 2 * weights // 2**20
 
 
