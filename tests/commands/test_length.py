@@ -10,8 +10,10 @@ import pytest
 
 from conpet.commands import main
 from conpet.commands.checks import DataChecks, open_experiment
+from conpet.commands.estimation_file import known
 from conpet.commands.length import settings_for, too_long
 from conpet.config.plain_yaml import parse
+from conpet.files import write_json
 from tests.chain import write_yaml
 from tests.commands.test_init import rows
 from tests.conftest import ROOT
@@ -72,3 +74,10 @@ def test_describe_tells_of_the_budget_one_test_text_and_lost_rows(
     assert "have one test sample" in said
     assert "18 of 58 rows (31%) are dropped" in said
     assert "settings.replay.batches trains 80 times" in said
+
+
+@pytest.mark.parametrize(("hours", "shown"), [(0.002, "about 7.2 s on"), (3.5, "about 3 h 30 min")])
+def test_a_list_says_seconds_or_hours(hours: float, shown: str, tmp_path: Path) -> None:
+    write_json(tmp_path / "demo/estimate.json", {"hours": hours, "cpu": "a processor"})
+    about = ROOT / "config/experiments/demo.yaml"
+    assert shown in known(about, ROOT / "config", tmp_path)
