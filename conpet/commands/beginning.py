@@ -95,6 +95,8 @@ def _text(name: str, groups: Sequence[Group], folder: Path) -> str:
         "settings:",
         *(f"  {line}" for line in settings_for(_typical(groups))),
         "  encoding: {max_length: 128}     # tokens; `conpet describe` says how many texts are cut",
+        "  head: grow                      # a class gets its row of the head when its task comes",
+        "# all other settings have defaults: config/README.md",
         "",
     ])  # fmt: skip
 
