@@ -115,7 +115,7 @@ def predict(
     text: Annotated[list[str] | None, Option(help="a text; may be given again")] = None,
     column: Annotated[
         list[str] | None,
-        Option(help="the file's column (default: text, or the fields); again for each field"),
+        Option(help="the file's column (default: as in training, text); again for each field"),
     ] = None,
     option: ReaderOption = None,
     out: Annotated[
@@ -137,6 +137,7 @@ def predict(
     threads: Annotated[int, Option(help="of the processor", min=1)] = 1,
 ) -> None:
     """Classify texts with a trained run; print CSV, or write it whole."""
+    from conpet.data.readers import has_column
     from conpet.data.report import Report
     from conpet.predicting.outside import read_texts
     from conpet.predicting.predictor import load
@@ -157,7 +158,9 @@ def predict(
         run, snapshot=snapshot, mirror=mirror, device=device, precision=precision, threads=threads
     )
     if waits:
-        options |= {"text": predictor.fields} if predictor.fields else {}
+        own = predictor.about.column
+        if predictor.fields or (own and has_column(file or Path(), options, own)):
+            options |= {"text": predictor.fields or own}
         texts = read_texts(file or Path(), options, report)
     for about, note in report.as_dict()["notes"].items():
         print(f"conpet: {about}: {note}", file=sys.stderr)

@@ -31,6 +31,7 @@ from conpet.config.stages import (
     Split,
     Stage,
     Track,
+    text_column,
 )
 from conpet.config.strict import choose, read_yaml, validate, within
 from conpet.errors import UserError
@@ -207,6 +208,7 @@ class Experiment:
         return Package(
             compute=settings.compute, kind=data.kind, template=data.template,
             max_length=settings.encoding.max_length, outside=data.outside, title=chosen.title,
+            column=text_column(*data.reading("base")),
             licence=chosen.licence, source=chosen.source,
         )  # fmt: skip
 
