@@ -437,7 +437,8 @@ def tracked_files(experiment):
     """Return the marks of an experiment's runs and summary in MLflow, and the store."""
     if workflow.is_main_process and is_deleted(STORE, experiment):
         print(
-            f"{experiment}: was deleted in MLflow: log it again: {AGAIN.replace('NAME', experiment)}",
+            f"{experiment}: was deleted in MLflow: log it again:",
+            AGAIN.replace("NAME", _references.get(experiment, experiment)),
             file=sys.stderr,
         )
     tracked = [f"{run}/tracked.json" for run in runs(experiment_of(experiment))]
