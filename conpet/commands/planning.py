@@ -54,7 +54,7 @@ def estimate(
 
     about = open_experiment(o.required(name, experiment), config_dir)
     rows, notes, machine = estimate(about, results, mirror)
-    head = ["method", "jobs", "samples", "tokens", "TFLOP", "MB kept", "time", "measured by"]
+    head = ["method", "jobs", "samples", "tokens", "TFLOP", "MB kept", "time", "time from"]
     for dataset, model in dict.fromkeys((row["dataset"], row["model"]) for row in rows):
         mine = [row for row in rows if (row["dataset"], row["model"]) == (dataset, model)]
         cells = [
