@@ -262,10 +262,9 @@ def gpu_mb(wildcards, input):
 
     It limits nothing unless a profile says how much there is (profiles/gpu).
     """
-    snapshot = Path(input.snapshot)
-    if not snapshot.is_dir():
-        raise FileNotFoundError(snapshot)  # Snakemake asks again once it is there
-    weights = sum(path.stat().st_size for path in snapshot.glob("*.safetensors"))
+    # its name in the error of one that is not there yet has Snakemake ask again once it is
+    with os.scandir(input.snapshot) as files:
+        weights = sum(f.stat().st_size for f in files if f.name.endswith(".safetensors"))
     return 1000 + 2 * weights // 2**20
 
 
