@@ -53,7 +53,7 @@ rule all:
     input:
         lambda wildcards: everything(EXPERIMENT),
     message:
-        "everything of experiment {EXPERIMENT}"
+        "everything of experiment {EXPERIMENT}: results/{EXPERIMENT}"
 
 
 rule demo:
@@ -67,21 +67,21 @@ rule tables:
     input:
         lambda wildcards: table_files(EXPERIMENT),
     message:
-        "tables of experiment {EXPERIMENT}"
+        "tables of experiment {EXPERIMENT}: results/{EXPERIMENT}/tables"
 
 
 rule figures:
     input:
         lambda wildcards: figure_files(EXPERIMENT),
     message:
-        "figures of experiment {EXPERIMENT}"
+        "figures of experiment {EXPERIMENT}: results/{EXPERIMENT}/figures"
 
 
 rule report:
     input:
         f"results/{EXPERIMENT}/report.html",
     message:
-        "report of experiment {EXPERIMENT}"
+        "report of experiment {EXPERIMENT}: results/{EXPERIMENT}/report.html"
 
 
 rule mlflow:
@@ -95,7 +95,7 @@ rule publish:
     input:
         kept_files,
     message:
-        "tables and figures of experiment {EXPERIMENT}, kept for good"
+        "tables and figures of experiment {EXPERIMENT}, kept for good: results/published/{EXPERIMENT}"
 
 
 rule verify:

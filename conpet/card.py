@@ -64,6 +64,7 @@ class Calibration(Strict):
 class Card(Strict):
     """A packaged learner: of which run it is, how to open it, how far it can be believed.
 
+    ``column`` is that which texts were read from, where a table's is not called ``text``.
     ``samples`` is a hash of the validation and test samples that it was measured on. ``files`` are
     the SHA-256s of what lies in the states' folders; none where an older version packaged it.
     ``taught`` are the classes that it was taught since, without training, and by how many texts.
@@ -87,14 +88,15 @@ class Card(Strict):
     backbone: BackbonePin
     states: Annotated[list[StateName], Field(min_length=1)]
     selector: Literal["selector"] | None
+    column: str = ""
     samples: str = ""
     files: dict[str, Sha256] = {}
     calibration: Calibration | None = None
     taught: dict[str, Annotated[int, Field(ge=1)]] = {}
 
     def as_dict(self) -> dict[str, Any]:
-        """Return what model.json says; nothing of what was not taught."""
-        return self.model_dump(exclude=None if self.taught else {"taught"})
+        """Return what model.json says; nothing of a column or of classes taught where none is."""
+        return self.model_dump(exclude={n for n in ("column", "taught") if not getattr(self, n)})
 
     @model_validator(mode="after")
     def _can_be_asked(self) -> Card:

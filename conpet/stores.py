@@ -9,7 +9,8 @@ from urllib.parse import unquote, urlparse
 
 from conpet.errors import UserError
 
-AGAIN = "snakemake mlflow --config experiment=NAME --forcerun store"
+FILL = "snakemake mlflow --config experiment=NAME"
+AGAIN = f"{FILL} --forcerun store"
 _DATABASES = ("postgresql", "mysql", "mssql")
 _GIVE = "give sqlite:///FILE, a database's address or an MLflow server's (http://...)"
 _SQLITE = "sqlite:///"
@@ -54,7 +55,7 @@ def check_store(uri: str, make: bool) -> None:
     if path.is_dir():
         raise UserError(f"store: {uri}: is a folder: give sqlite:///{path / 'mlflow.db'}")
     if not path.is_file() and not make:
-        raise UserError(f"{path}: no such store: fill it first: snakemake mlflow")
+        raise UserError(f"{path}: no such store: fill it first: {FILL}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with closing(sqlite3.connect(path, timeout=60)) as database:
@@ -62,7 +63,7 @@ def check_store(uri: str, make: bool) -> None:
     except (sqlite3.Error, OSError) as error:
         raise UserError(
             f"{path}: cannot be opened ({error}): mend its rights, or delete it and log again: "
-            "snakemake mlflow"
+            f"{FILL}"
         ) from None
 
 

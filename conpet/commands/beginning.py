@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import os
-from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from conpet.commands.beginning_files import Group, grouped, named
 from conpet.commands.checks import DataChecks, open_experiment
+from conpet.commands.length import settings_for
 from conpet.config.partition import Partition
 from conpet.config.plain_yaml import parse
-from conpet.config.raw import RawFile
 from conpet.data import readers
-from conpet.data.guess import Look, as_json, folder_says_split, look, name_without_split, split_of
-from conpet.data.report import Report
+from conpet.data.guess import as_json, folder_says_split
 from conpet.data.shortage import least_rows
 from conpet.errors import UserError
 from conpet.files import write_text
@@ -25,33 +23,6 @@ from conpet.temporary import scratch
 _METHODS = "[finetune, emr, static_emr, dynamic, joint]"
 _MANY = 50  # classes that ten tasks are cut of
 _TO_TRAIN = 2  # samples of a label, of which one serves validation
-
-
-@dataclass(frozen=True)
-class _Group:
-    """Files that belong together: a dataset, or one task of a stream."""
-
-    name: str
-    files: list[Path]
-    look: Look
-    labels: Counter[str]
-    trained: Counter[str]
-
-    @property
-    def has_split(self) -> bool:
-        """Whether the data say what is trained on."""
-        own = self.look.format == "clinc150" or "split" in self.look.options
-        named = {split_of(file) for file in self.files}
-        return own or named >= {"train", "test"}
-
-    @property
-    def called(self) -> set[str]:
-        """The splits that the files' names say."""
-        return {str(split_of(file)) for file in self.files} - {""}
-
-    def split_of(self, file: Path) -> str:
-        """Return the split of a file, where those of all files together are one."""
-        return split_of(file) if self.has_split else ""
 
 
 def begin(
@@ -65,8 +36,8 @@ def begin(
     Raises:
         UserError: a file cannot be read or guessed, or the YAML is there already.
     """
-    groups = _grouped(files)
-    name = name or name_of(_named(groups))
+    groups = grouped(files)
+    name = name or name_of(named(groups))
     out = folder / f"{name}.yaml"
     if out.exists():
         raise UserError(f"{out}: is there already: give --name, or delete it")
@@ -94,7 +65,7 @@ def begin(
     return out, [*said, *_said_of_all(groups)]
 
 
-def _said_of_all(groups: Sequence[_Group]) -> list[str]:
+def _said_of_all(groups: Sequence[Group]) -> list[str]:
     """Return what is guessed of the stream as a whole, for the screen."""
     lines = []
     if len(groups) > 1:
@@ -105,49 +76,7 @@ def _said_of_all(groups: Sequence[_Group]) -> list[str]:
     return [*lines, f"labels with fewer than {need} samples are dropped: {rare}"] if rare else lines
 
 
-def _grouped(files: Sequence[Path]) -> list[_Group]:
-    """Put files of different splits of one thing together, in the order given."""
-    for file in files:
-        if not file.is_file():
-            raise UserError(f"{file}: no such file: give the paths of data files")
-    found: dict[tuple[str, str], list[Path]] = {}
-    for file in files:
-        around = file.absolute().parents[1 if folder_says_split(file) else 0]
-        found.setdefault((str(around), name_without_split(file)), []).append(file)
-    groups = []
-    for (parent, base), members in found.items():
-        looks = [look(file) for file in members]
-        for file, other in zip(members, looks, strict=True):
-            if (other.format, other.options) != (looks[0].format, looks[0].options):
-                raise UserError(f"{file}: reads otherwise than {members[0]}: give them alone")
-        folder = Path(parent).name
-        several = [other for _, other in found].count(base) > 1
-        name = name_of(f"{folder}_{base}" if base and several else base or folder)
-        groups.append(_Group(name, members, looks[0], *_labels(members, looks[0])))
-    return groups
-
-
-def _labels(files: Sequence[Path], about: Look) -> tuple[Counter[str], Counter[str]]:
-    """Return how many samples each label has, in all and to train on."""
-    root = Path(os.path.commonpath([file.absolute().parent for file in files]))
-    raw = [
-        RawFile(name=file.absolute().relative_to(root).as_posix(), split=split_of(file))
-        for file in files
-    ]
-    options = {key: value for key, value in about.options.items() if key}
-    samples = readers.read(about.format, root, raw, options, Report())
-    trained = Counter(sample.label for sample in samples if sample.split in ("train", ""))
-    return Counter(sample.label for sample in samples), trained
-
-
-def _named(groups: Sequence[_Group]) -> str:
-    if len(groups) == 1:
-        return groups[0].name
-    common = Path(os.path.commonpath([f.absolute().parent for g in groups for f in g.files])).name
-    return common or "stream"
-
-
-def _text(name: str, groups: Sequence[_Group], folder: Path) -> str:
+def _text(name: str, groups: Sequence[Group], folder: Path) -> str:
     shown = " ".join(_path(file, folder) for group in groups for file in group.files)
     lines = [
         f"# By `conpet init {shown}`. What is guessed says so: change what is wrong, then",
@@ -164,14 +93,15 @@ def _text(name: str, groups: Sequence[_Group], folder: Path) -> str:
         "# any of config/methods; `make list` shows them", f"methods: {_METHODS}",
         "seeds: [100]                      # three, as [100, 200, 300], tell luck from difference",
         "settings:",
-        "  training: {epochs: 3, batch_size: 8, lr: 1.0e-3}",
-        "  replay: {batches: 200}          # what a task may cost, validation included",
+        *(f"  {line}" for line in settings_for(_typical(groups))),
         "  encoding: {max_length: 128}     # tokens; `conpet describe` says how many texts are cut",
+        "  head: grow                      # a class gets its row of the head when its task comes",
+        "# all other settings have defaults: config/README.md",
         "",
     ])  # fmt: skip
 
 
-def _dataset(group: _Group, folder: Path) -> list[str]:
+def _dataset(group: Group, folder: Path) -> list[str]:
     tasks = group.look.tasks
     lines = [*_reading(group, folder), *_template(group)]
     classes = len(group.labels)
@@ -191,14 +121,14 @@ def _dataset(group: _Group, folder: Path) -> list[str]:
     return [*lines, *_split([group])]
 
 
-def _shared(groups: Sequence[_Group]) -> tuple[bool, bool]:
+def _shared(groups: Sequence[Group]) -> tuple[bool, bool]:
     """Say whether all files have the same labels, and whether some have labels of others."""
     sets = [set(group.labels) for group in groups]
     overlap = any(labels & other for i, labels in enumerate(sets) for other in sets[:i])
     return all(labels == sets[0] for labels in sets), overlap
 
 
-def _stream(groups: Sequence[_Group], folder: Path) -> list[str]:
+def _stream(groups: Sequence[Group], folder: Path) -> list[str]:
     same, overlap = _shared(groups)
     lines = _template(groups[0])
     if same:
@@ -223,7 +153,7 @@ def _stream(groups: Sequence[_Group], folder: Path) -> list[str]:
     return [*lines, *_split(groups)]
 
 
-def _reading(group: _Group, folder: Path) -> list[str]:
+def _reading(group: Group, folder: Path) -> list[str]:
     options = {key: value for key, value in group.look.options.items() if key}
     lines = [f"# {line} (guessed)" for line in group.look.said]
     lines.append(f"format: {group.look.format}")
@@ -232,7 +162,7 @@ def _reading(group: _Group, folder: Path) -> list[str]:
     return [*lines, f"files: [{', '.join(entries)}]"]
 
 
-def _entry(file: Path, group: _Group, folder: Path) -> Any:
+def _entry(file: Path, group: Group, folder: Path) -> Any:
     path, split = _path(file, folder), group.split_of(file)
     if not split:
         return path
@@ -245,7 +175,7 @@ def _path(file: Path, folder: Path) -> str:
     return Path(os.path.relpath(file.absolute(), folder.absolute())).as_posix()
 
 
-def _template(group: _Group) -> list[str]:
+def _template(group: Group) -> list[str]:
     options = group.look.options
     if kind := options.get(""):
         return [f"kind: {kind}"]
@@ -261,7 +191,7 @@ def _template(group: _Group) -> list[str]:
             'template: "The topic is {mask}."']  # fmt: skip
 
 
-def _split(groups: Sequence[_Group]) -> list[str]:
+def _split(groups: Sequence[Group]) -> list[str]:
     own = [group.has_split for group in groups]
     need, rare = _least(groups)
     lines = ["# each class is cut into training, validation and test"]
@@ -275,7 +205,7 @@ def _split(groups: Sequence[_Group]) -> list[str]:
     return [*lines, f"split: {{{', '.join(said)}}}"]
 
 
-def _least(groups: Sequence[_Group]) -> tuple[int, int]:
+def _least(groups: Sequence[Group]) -> tuple[int, int]:
     """Return how many samples a label needs, and how many labels have fewer and are left out.
 
     None is where a file would be left without labels.
@@ -288,6 +218,18 @@ def _least(groups: Sequence[_Group]) -> tuple[int, int]:
         if rare[-1] == len(group.labels):
             return need, 0
     return need, sum(rare)
+
+
+def _typical(groups: Sequence[Group]) -> float:
+    """Return how many samples a task is trained on, on average."""
+    shares = Partition().shares
+    found = sum(
+        sum(group.trained.values()) * (1 if group.has_split else shares[0]) for group in groups
+    )
+    if len(groups) > 1:
+        return found / len(groups)
+    tasks = len(groups[0].look.tasks)
+    return found / (tasks or _task_count(len(groups[0].labels) - _least(groups)[1]))
 
 
 def _tasks(count: int) -> str:

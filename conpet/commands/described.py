@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from conpet.commands.checks import LibraryChecks, open_experiment
+from conpet.commands.checks import DataChecks, LibraryChecks, open_experiment
 from conpet.config import Dataset, Experiment
 from conpet.config.experiment import load_data
 from conpet.config.experiment_file import DataFile, ExperimentFile
@@ -45,6 +45,14 @@ def open_dataset(
     elif path.is_file():
         raise UserError(f"{name}: a data file: say how it reads: --format table, marked, ...")
     return _opened(datasets, models or MODELS, config_dir, where, settings, max_length)
+
+
+def compared(name: str, models: list[str] | None, config_dir: Path) -> Experiment | None:
+    """Return the experiment that a YAML is, where it has methods, and models of its own."""
+    path = Path(name)
+    if models or not is_yaml(path) or not {"datasets", "methods"} <= read_yaml(path).keys():
+        return None
+    return open_experiment(name, config_dir, DataChecks())
 
 
 def _check_whole(

@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 
 from conpet.commands.described_work import Work
+from conpet.commands.description_stream import spread, unknown, unreadable
+from conpet.commands.length import too_long, trained
 from conpet.config import Experiment
 from conpet.config.dataset import NamedOrder
 from conpet.data.classes import scenario
@@ -17,10 +19,9 @@ from conpet.data.duplicates import count_duplicates
 from conpet.data.encoding import SPLITS, read_part
 from conpet.data.readers import has_marks
 from conpet.data.schema import Sample
-from conpet.data.shortage import shortages
+from conpet.data.shortage import barely_tested, mostly_dropped, shortages
 from conpet.data.sources import read_manifest
-from conpet.data.stream import Stream, open_stream
-from conpet.data.template import Vocabulary
+from conpet.data.stream import open_stream
 from conpet.data.tokenizer import longest, open_tokenizer
 from conpet.data.twins import twins
 from conpet.data.unnamed import unnamed_tasks
@@ -29,22 +30,31 @@ from conpet.predicting.outside import read_outside
 from conpet.temporary import scratch
 
 PERCENTILES = (5, 25, 50, 75, 95, 99, 100)
-RENDERED = 5
 _ANY_LENGTH = 1 << 30
 _NAMED = 5
 
 
 def describe(
-    experiment: Experiment, dataset: str, results: Path, mirror: Path | None
+    experiment: Experiment,
+    dataset: str,
+    results: Path,
+    mirror: Path | None,
+    compared: Experiment | None = None,
 ) -> dict[str, Any]:
     """Return all there is to say of a dataset, JSON-able.
 
     Raw files and models are taken from ``results`` where a workflow left them and they are what
     the config says; everything else is made in a folder that is removed again.
+
+    Args:
+        compared: the experiment whose methods would learn it, if there are any.
     """
     with scratch() as folder:
         work = _Description(experiment, dataset, results, mirror, folder)
-        return work.report()
+        report = work.report()
+        if compared is not None:
+            report["warnings"] += too_long(compared, dataset, trained(work))
+        return report
 
 
 class _Description(Work):
@@ -105,6 +115,10 @@ class _Description(Work):
             partition, samples = self.data.partition(part), self.samples[part]
             labels = [sample.label for sample in samples]
             lines += shortages(self.splits[part]["tasks"], labels, partition)
+            lines += filter(None, [barely_tested(self.splits[part]["tasks"], labels)])
+            gone = [found["count"] for found in self.reports[part]["dropped"].values()]
+            rare = self.splits[part].get("rare_classes", {}).values()
+            lines += filter(None, [mostly_dropped(sum(gone), sum(rare), len(samples))])
             own = sum(bool(sample.split) for sample in samples)
             if own and partition.scheme != "official":
                 lines.append(
@@ -200,7 +214,7 @@ class _Description(Work):
 
         lengths = stream.lengths.copy()
         warnings = list(
-            _unreadable(stream, self._all_tasks(), about.max_length, longest(self.snapshot(model)))
+            unreadable(stream, self._all_tasks(), about.max_length, longest(self.snapshot(model)))
         )
         # a text that was cut fills all the room there is
         for index in np.flatnonzero(lengths == about.max_length).tolist():
@@ -213,7 +227,7 @@ class _Description(Work):
             "percentiles": dict(zip(map(str, PERCENTILES), values, strict=True)),
             "cut": int((lengths > about.max_length).sum()),
             "warnings": warnings,
-            "unknown": _unknown(stream, tokenizer, vocab),
+            "unknown": unknown(stream, tokenizer, vocab),
             "dropped": _sum(read_part(path).about["dropped"] for path in paths),
             "rendered": [
                 {
@@ -227,42 +241,13 @@ class _Description(Work):
                         vocab,
                     ),
                 }
-                for i in _spread(stream)
+                for i in spread(stream)
             ],
         }
 
 
-def _unreadable(
-    stream: Stream, tasks: Sequence[dict[str, Any]], wanted: int, most: int
-) -> Iterable[str]:
-    """Yield why training would stop, or miss something, with the texts as they are encoded."""
-    if stream.lengths.max(initial=0) > most:
-        yield (
-            f"a text has {int(stream.lengths.max())} tokens, and it reads {most} at most: training "
-            f"will not start: lower settings.encoding.max_length ({wanted})"
-        )
-    for task, before in enumerate(tasks, start=1):
-        for split in SPLITS if stream.validation else SPLITS[::2]:
-            if before[split] and not len(stream.of(split, [task])):
-                yield (
-                    f"task {task} keeps no {split} sample (Dropped says why): raise "
-                    f"settings.encoding.max_length ({wanted}) or max_cloze_words"
-                )
-
-
 def _listed(tasks: Sequence[int]) -> str:
     return f"tasks {', '.join(map(str, tasks[:-1]))} and {tasks[-1]}"
-
-
-def _unknown(stream: Stream, tokenizer: Any, vocab: Vocabulary) -> dict[str, Any]:
-    """Return how many tokens and texts the vocabulary does not know, as they are encoded."""
-    index = tokenizer.unk_token_id
-    if index is None or index in (*vocab.prefix, *vocab.suffix, *vocab.mask):
-        return {"tokens": 0, "share": 0.0, "texts": 0}  # one that spells everything out
-    found = stream.ids == index
-    texts = np.searchsorted(stream.offsets, np.flatnonzero(found), side="right")
-    share = round(float(found.mean()), 6) if len(found) else 0.0
-    return {"tokens": int(found.sum()), "share": share, "texts": len(np.unique(texts))}
 
 
 def _sum(counts: Iterable[dict[str, int]]) -> dict[str, int]:
@@ -271,14 +256,3 @@ def _sum(counts: Iterable[dict[str, int]]) -> dict[str, int]:
         for reason, count in each.items():
             total[reason] = total.get(reason, 0) + count
     return total
-
-
-def _spread(stream: Stream) -> list[int]:
-    """Return training samples of tasks spread over the stream, several of one where few are."""
-    tasks = np.linspace(1, stream.tasks, RENDERED).round().astype(int).tolist()
-    chosen: list[int] = []
-    for number, task in enumerate(tasks):
-        found = stream.of("train", [task])
-        if len(found):
-            chosen.append(int(found[number * len(found) // RENDERED]))
-    return list(dict.fromkeys(chosen))

@@ -84,7 +84,7 @@ def _dropped(report: dict[str, Any]) -> str:
     if rare := report["rare_classes"]:
         named = ", ".join(list(rare)[:_NAMED]) + (", ..." if len(rare) > _NAMED else "")
         lines.append(
-            f"  {sum(rare.values()):,} of {len(rare)} classes with fewer than split.least: {named}"
+            f"  {sum(rare.values()):,} samples of classes below split.least ({len(rare)}): {named}"
         )
     for name, model in report["models"].items():
         lines += [f"  {n:,} in encoding for {name}: {why}" for why, n in model["dropped"].items()]

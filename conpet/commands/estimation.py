@@ -24,6 +24,7 @@ from torch import Tensor
 
 from conpet.commands.described_work import Work
 from conpet.commands.jobs import as_told, open_encoded
+from conpet.commands.length import too_long, trained
 from conpet.config import Experiment
 from conpet.config.settings import Compute
 from conpet.data.stream import Stream
@@ -113,13 +114,15 @@ class _Cell:
 
 def estimate(
     experiment: Experiment, results: Path, mirror: Path | None
-) -> tuple[list[dict[str, Any]], str]:
-    """Return a row for each method on each dataset and model, and where the seconds are from."""
-    rows = []
+) -> tuple[list[dict[str, Any]], list[str], str]:
+    """Return a row for each method, dataset and model, notes, and where the seconds are from."""
+    rows: list[dict[str, Any]] = []
+    notes: list[str] = []
     start: float | None = None
     for dataset in experiment.datasets:
         with scratch() as folder:
             work = Work(experiment, dataset, results, mirror, folder)
+            notes += too_long(experiment, dataset, trained(work))
             for model in experiment.models:
                 snapshot, encoded = work.snapshot(model), work.encoded(model)
                 cells = [
@@ -141,7 +144,7 @@ def estimate(
                     with computing(timed.compute):
                         speed = measure(timed, start)
                 rows += [_row(*pair, rate, speed) for pair, rate in zip(both, rates, strict=True)]
-    return rows, cpu()
+    return rows, notes, cpu()
 
 
 def count(cell: _Cell) -> Cost:

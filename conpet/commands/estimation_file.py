@@ -10,6 +10,7 @@ from conpet.config.raw import RawFile
 from conpet.config.strict import read_yaml
 from conpet.errors import UserError
 from conpet.files import read_json
+from conpet.reporting.numbers import duration
 
 FILE = "estimate.json"
 
@@ -19,7 +20,7 @@ def known(experiment: Path, config_dir: Path, results: Path) -> str:
     said = []
     path = results / experiment.stem / FILE
     if path.is_file() and isinstance(found := read_json(path), dict) and "hours" in found:
-        said.append(f"about {found['hours']:.1f} h on {found.get('cpu', 'a machine')}")
+        said.append(f"about {duration(3600 * found['hours'])} on {found.get('cpu', 'a machine')}")
     if names := _brought(experiment, config_dir):
         said.append(f"bring {', '.join(names)}")
     return f" ({'; '.join(said)})" if said else ""

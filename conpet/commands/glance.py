@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shlex
 import sys
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ from conpet.reporting.collect import Results
 from conpet.reporting.cost import by_task
 from conpet.reporting.numbers import number, percent, spread, waiting
 from conpet.reporting.predictions import last_predictions
+from conpet.reporting.significance import finished_mean
 from conpet.reporting.table_parts import grid
 from conpet.run.reading import Run
 
@@ -38,27 +40,47 @@ def glance(results: Results) -> list[str]:
     return columns([_HEAD, *rows], 1)
 
 
-def following(results: Results, here: Path) -> Iterator[str]:
-    """Yield what to do next, a command and what it does, as far as what it needs is there.
+def following(results: Results, here: Path, named: str) -> Iterator[str]:
+    """Yield what to do next, a command and what it does: to look at what is there, make the rest.
 
     Args:
         here: the experiment's folder.
+        named: the experiment, as commands are told it: a name or a YAML.
     """
-    conpet = _command()
+    conpet = _command("conpet")
     answering = [run for run in results.runs if (run.folder.root / "model").is_dir()]
-    asked = [(f"{conpet} ui", "all runs in MLflow")] if (here / "tracked.json").is_file() else []
-    if (here / "report.html").is_file():
-        asked.insert(0, (str(here / "report.html"), "tables, figures and every run on one page"))
+    asked = [
+        ("models", "make the learners ready to be asked"),
+        ("report", "make a page of tables, figures and every run"),
+        ("mlflow", "log all runs in MLflow"),
+    ]
+    ready = {}
     if answering:
-        run = answering[0].folder.root
-        text = _example(results, answering[0])
-        asked.insert(0, (f"{conpet} predict --run {run} --text {text}", "ask what was learnt"))
-    asked += [
+        best = max(answering, key=lambda run: _accuracy(results, run))
+        words = f"--run {best.folder.root} --text {_example(results, best)}"
+        what = f"ask what {results.name(best.key.method)} learnt"
+        ready["models"] = (f"{conpet} predict {words}", what)
+    if (page := here / "report.html").is_file():
+        ready["report"] = (str(page), "tables, figures and every run on one page")
+    if (here / "tracked.json").is_file():
+        ready["mlflow"] = (f"{conpet} ui", "all runs in MLflow")
+    make = f"--config experiment={shlex.quote(named)}"
+    commands = [
+        ready.get(target, (f"{_command('snakemake')} {target} {make}", what))
+        for target, what in asked
+    ]
+    commands += [
         (f"{conpet} init YOUR.csv", "a YAML for texts and labels of yours"),
         (f"{conpet} targets", "the experiments that are here, and what can be made of them"),
     ]
-    for command, what in asked:
+    for command, what in commands:
         yield f"{command}\n    {what}"
+
+
+def _accuracy(results: Results, run: Run) -> float:
+    """Return the mean accuracy of a run's method, over its finished seeds; -1 where none has."""
+    found = finished_mean(results.of(*run.key.cell))
+    return -1.0 if math.isnan(found) else found
 
 
 def _example(results: Results, run: Run) -> str:
@@ -75,8 +97,8 @@ def _example(results: Results, run: Run) -> str:
     return shlex.quote(as_text(found[right[0]])) if right and right[0] < len(found) else "TEXT"
 
 
-def _command() -> str:
-    """Return how `conpet` is called from here."""
-    conpet = Path(sys.executable).parent / "conpet"
-    near = conpet.is_relative_to(Path.cwd())
-    return str(conpet.relative_to(Path.cwd())) if near else "conpet"
+def _command(name: str) -> str:
+    """Return how a command of this environment is called from here."""
+    path = Path(sys.executable).parent / name
+    near = path.is_relative_to(Path.cwd())
+    return str(path.relative_to(Path.cwd())) if near else name

@@ -16,10 +16,15 @@ app = typer.Typer()
 @app.command()
 def init(
     files: Annotated[
-        list[Path], Argument(help="texts with labels; files of several sets: a task each")
+        list[Path],
+        Argument(metavar="FILE", help="texts with labels; files of several sets: a task each"),
     ],
-    name: Annotated[str, Option(help="of the experiment (default: as the files)")] = "",
-    out: Annotated[Path, Option(help="folder to write NAME.yaml to", file_okay=False)] = Path(),
+    name: Annotated[
+        str, Option(metavar="NAME", help="of the experiment (default: as the files)")
+    ] = "",
+    out: Annotated[
+        Path, Option(metavar="FOLDER", help="folder to write NAME.yaml to", file_okay=False)
+    ] = Path(),
     config_dir: o.ConfigDir = o.CONFIG,
 ) -> None:
     """Look at files, and write a commented YAML that compares methods on them."""
@@ -39,26 +44,33 @@ def estimate(
     mirror: o.Mirror = None,
     config_dir: o.ConfigDir = o.CONFIG,
 ) -> None:
-    """Say what an experiment will cost: jobs, samples, tokens, TFLOP, bytes, hours here."""
+    """Say what learning an experiment will cost: jobs, samples, tokens, TFLOP, bytes, time here."""
     from conpet.commands.checks import open_experiment
     from conpet.commands.description_text import columns
     from conpet.commands.estimation import estimate
     from conpet.commands.estimation_file import FILE
     from conpet.files import write_json
+    from conpet.reporting.numbers import duration
 
     about = open_experiment(o.required(name, experiment), config_dir)
-    rows, machine = estimate(about, results, mirror)
-    head = ["method", "jobs", "samples", "tokens", "TFLOP", "MB kept", "hours", "seconds from"]
+    rows, notes, machine = estimate(about, results, mirror)
+    head = ["method", "jobs", "samples", "tokens", "TFLOP", "MB kept", "time", "time from"]
     for dataset, model in dict.fromkeys((row["dataset"], row["model"]) for row in rows):
         mine = [row for row in rows if (row["dataset"], row["model"]) == (dataset, model)]
         cells = [
             [r["method"], r["jobs"], r["samples"], r["tokens"], f"{r['tflop']:,.1f}",
-             f"{r['bytes'] / 1e6:,.1f}", f"{r['hours']:.2f}", r["from"]]
+             f"{r['bytes'] / 1e6:,.1f}", duration(3600 * r["hours"]), r["from"]]
             for r in mine
         ]  # fmt: skip
         print(f"{dataset} with {model}, {mine[0]['seeds']} seed{'s'[: mine[0]['seeds'] > 1]}")
         print("\n".join(f"  {line}" for line in columns([head, *cells], 1)))
+    for note in notes:
+        print(f"note: {note}")
     hours = round(sum(row["hours"] for row in rows), 3)
-    print(f"in all {hours:.1f} hours, one job at a time, on {machine} as busy as it is now")
+    jobs = sum(row["jobs"] for row in rows)
+    print(
+        f"in all {duration(3600 * hours)} for {jobs} jobs that learn and test tasks, one by one, "
+        f"on {machine} as busy as it is now; the workflow has more, of seconds each (data, tables)"
+    )
     # where `conpet targets` finds it
     write_json(results / about.name / FILE, {"hours": hours, "cpu": machine, "rows": rows})

@@ -192,9 +192,10 @@ def show(
             f"{here}: nothing of {matrix.name} is learnt yet: "
             f"snakemake --config experiment={wanted}"
         )
-    print("\n".join([matrix.title, "", *glance(found), "", *told(found)]))
+    said = list(told(found))
+    print("\n".join([matrix.title, "", *glance(found), *(["", *said] if said else [])]))
     print("\nNext")
-    for line in following(found, here):
+    for line in following(found, here, wanted):
         print(f"  {line}")
 
 

@@ -98,6 +98,7 @@ def track_summary(
         tracking.Line(
             dataset, model, method, found, matrix.methods[method].title,
             matrix.methods[method].look, {"seeds": matrix.seeds, "tasks": matrix.tasks(dataset)},
+            matrix.tasks(dataset),
         )
         for (dataset, model, method), found in values.items()
     ]  # fmt: skip

@@ -115,7 +115,7 @@ def predict(
     text: Annotated[list[str] | None, Option(help="a text; may be given again")] = None,
     column: Annotated[
         list[str] | None,
-        Option(help="the file's column (default: text, or the fields); again for each field"),
+        Option(help="the file's column (default: as in training, text); again for each field"),
     ] = None,
     option: ReaderOption = None,
     out: Annotated[
@@ -137,6 +137,7 @@ def predict(
     threads: Annotated[int, Option(help="of the processor", min=1)] = 1,
 ) -> None:
     """Classify texts with a trained run; print CSV, or write it whole."""
+    from conpet.data.readers import has_column
     from conpet.data.report import Report
     from conpet.predicting.outside import read_texts
     from conpet.predicting.predictor import load
@@ -157,7 +158,9 @@ def predict(
         run, snapshot=snapshot, mirror=mirror, device=device, precision=precision, threads=threads
     )
     if waits:
-        options |= {"text": predictor.fields} if predictor.fields else {}
+        own = predictor.about.column
+        if predictor.fields or (own and has_column(file or Path(), options, own)):
+            options |= {"text": predictor.fields or own}
         texts = read_texts(file or Path(), options, report)
     for about, note in report.as_dict()["notes"].items():
         print(f"conpet: {about}: {note}", file=sys.stderr)
@@ -259,7 +262,7 @@ def describe(
     config_dir: o.ConfigDir = o.CONFIG,
 ) -> None:
     """Show a dataset: sizes, lengths, samples, what was dropped."""
-    from conpet.commands.described import MODELS, open_dataset, open_file
+    from conpet.commands.described import MODELS, compared, open_dataset, open_file
     from conpet.commands.description import describe
     from conpet.commands.description_text import as_text
 
@@ -276,13 +279,15 @@ def describe(
             **({"kind": kind} if kind else {}),
         }
         opened = open_file(Path(dataset), about, model or MODELS, config_dir, max_length)
+        whole = None
     elif (kind, tasks, seed, option) != (None, None, None, None):
         raise UserError(
             "--kind, --tasks, --seed, --option: the YAML says them: they go with a data file only"
         )
     else:
         opened = open_dataset(dataset, model, config_dir, max_length)
-    reports = [describe(*pair, results, mirror) for pair in opened]
+        whole = compared(dataset, model, config_dir)
+    reports = [describe(*pair, results, mirror, whole) for pair in opened]
     print("\n".join(as_text(report) for report in reports), end="")
     if json:
         write_json(json, reports[0] if len(reports) == 1 else reports)

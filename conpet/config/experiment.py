@@ -12,7 +12,7 @@ from typing import Any
 from conpet.config.checks import Checks
 from conpet.config.class_order import published_order
 from conpet.config.dataset import FileOrder, Source
-from conpet.config.experiment_file import DataFile, ExperimentFile
+from conpet.config.experiment_file import DataFile, ExperimentFile, path_of
 from conpet.config.layers import laid_over
 from conpet.config.loading import check_names, load, load_datasets, load_methods
 from conpet.config.matrix import Matrix
@@ -31,8 +31,9 @@ from conpet.config.stages import (
     Split,
     Stage,
     Track,
+    text_column,
 )
-from conpet.config.strict import choose, is_yaml, read_yaml, validate, within
+from conpet.config.strict import choose, read_yaml, validate, within
 from conpet.errors import UserError
 
 
@@ -207,6 +208,7 @@ class Experiment:
         return Package(
             compute=settings.compute, kind=data.kind, template=data.template,
             max_length=settings.encoding.max_length, outside=data.outside, title=chosen.title,
+            column=text_column(*data.reading("base")),
             licence=chosen.licence, source=chosen.source,
         )  # fmt: skip
 
@@ -269,13 +271,9 @@ def load_experiment(
     Raises:
         UserError: one line that says file, key and what would be right.
     """
-    path = Path(name)
     if not config_dir.is_dir():
         raise UserError(f"{config_dir}: no such folder: run in the project, or give --config-dir")
-    if not is_yaml(path):
-        known = sorted(p.stem for p in (config_dir / "experiments").glob("*.yaml"))
-        choose("experiment", name, known, f"{config_dir}/experiments")
-        path = config_dir / "experiments" / f"{name}.yaml"
+    path = path_of(name, config_dir)
     file = validate(ExperimentFile, read_yaml(path), str(path))
     check_names(path, file.datasets, config_dir)
     return Experiment(path.stem, file, config_dir, str(path), checks or Checks())

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import Field, field_validator
 
 from conpet.config.settings import Count, Seed
-from conpet.config.strict import Strict
+from conpet.config.strict import Strict, choose, is_yaml
+from conpet.errors import UserError
 
 Names = Annotated[list[str], Field(min_length=1)]
 
@@ -57,3 +59,19 @@ class DataFile(ExperimentFile):
     """One without methods: nothing is learnt, which is enough for a look at the data."""
 
     methods: list[str] = []
+
+
+def path_of(name: str, config_dir: Path) -> Path:
+    """Return the file of an experiment, given by its name or as a YAML.
+
+    Raises:
+        UserError: no such name, with the closest, or the YAML of that name that lies here.
+    """
+    if is_yaml(Path(name)):
+        return Path(name)
+    folder = config_dir / "experiments"
+    known = sorted(path.stem for path in folder.glob("*.yaml"))
+    if name not in known and (here := Path(f"{name}.yaml")).is_file():
+        raise UserError(f"{folder}: unknown experiment {name!r}: {here} is here: give {here}")
+    choose("experiment", name, known, str(folder))
+    return folder / f"{name}.yaml"

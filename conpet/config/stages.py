@@ -123,10 +123,22 @@ class Package(Stage):
     kind: Kind
     template: str
     max_length: int
+    #: of a table, the column that texts were read from, where it is another than ``text``
+    column: str = ""
     outside: Outside | None = None
     title: str
     licence: str
     source: ModelSource
+
+
+def text_column(format: str, options: dict[str, Any]) -> str:
+    """Return the column that a table's texts stand in; '' of ``text``, of several, and of others.
+
+    Args:
+        format: of the files; options: its reader's.
+    """
+    column = options.get("text") if format == "table" else None
+    return column if isinstance(column, str) and column != "text" else ""
 
 
 class Track(Stage):

@@ -16,6 +16,7 @@ _NEEDED_FOR = {
 }
 _FEW = [0.6, 0.2, 0.2]
 _NAMED = 5
+_LOST = 0.2  # of the rows: more is hardly meant
 
 
 def untrainable(tasks: Sequence[dict[str, Any]], partition: Partition) -> str:
@@ -64,6 +65,31 @@ def shortages(
                 f"{len(without)} of {len(classes)} classes ({', '.join(without[:_NAMED])}{more}) "
                 f"have no sample for {why}: {remedy(partition)}"
             )
+
+
+def barely_tested(tasks: Sequence[dict[str, Any]], labels: Sequence[str]) -> str:
+    """Say which classes one test sample decides on; nothing where none does."""
+    found = Counter(labels[row] for task in tasks for row in task["test"])
+    alone = sorted(name for name, count in found.items() if count == 1)
+    if not alone:
+        return ""
+    more = ", ..." if len(alone) > _NAMED else ""
+    return (
+        f"{len(alone)} of {len(found)} classes ({', '.join(alone[:_NAMED])}{more}) have one test "
+        "sample: one answer is its whole accuracy: have more samples, or more of them for the test"
+    )
+
+
+def mostly_dropped(unread: int, rare: int, read: int) -> str:
+    """Say that a good part of the rows is not learnt from; nothing where it is small.
+
+    Args:
+        unread: rows dropped in reading; rare: samples of classes below split.least; read: samples.
+    """
+    lost, rows = unread + rare, unread + read
+    if not lost or lost < _LOST * rows:
+        return ""
+    return f"{lost:,} of {rows:,} rows ({lost / rows:.0%}) are dropped: Dropped says why"
 
 
 def cut(rows: int, shares: Sequence[float]) -> tuple[int, int, int]:

@@ -103,6 +103,7 @@ def _describe(
         kind=about.kind,
         template=about.template,
         max_length=min(about.max_length, longest(snapshot)),
+        column=about.column,
         classes=stream.classes,
         samples=measured_on(stream),
         backbone=BackbonePin(

@@ -49,6 +49,12 @@ class Line:
     title: str = ""
     look: Look | None = None
     params: Mapping[str, Any] = field(default_factory=dict)
+    tasks: int = 0
+
+    @property
+    def seconds(self) -> float:
+        """What a run's trainings took, mean over seeds; 0 where that is not known."""
+        return self.values.get("seconds_per_task", 0.0) * self.tasks
 
 
 def read_values(tables: Path) -> dict[Cell, dict[str, float]]:
@@ -101,4 +107,5 @@ def draft_of(line: Line, experiment: str, tags: Mapping[str, Any], time_ms: int)
         params=run_entries.flatten({**identity, **line.params}),
         metrics=[Point(name, value, time_ms, 0) for name, value in line.values.items()],
         start_ms=time_ms,
+        seconds=line.seconds,
     )

@@ -17,6 +17,7 @@ from conpet.files import write_json
 from conpet.quiet_mlflow import import_mlflow
 from conpet.stores import (
     AGAIN,
+    FILL,
     address_of,
     check_store,
     inside,
@@ -102,12 +103,12 @@ def _explain(error: Exception, uri: str) -> str:
     message = str(error).strip()
     first = message.partition("\n")[0]
     if "out-of-date database schema" in message:
-        return "made by another version of MLflow: delete it and log again: snakemake mlflow"
+        return f"made by another version of MLflow: delete it and log again: {FILL}"
     if is_server(uri) and "HTTPConnectionPool" in message:
         return "no MLflow server answers: start it, or give a sqlite:/// address"
     if getattr(error, "error_code", "") in _NOT_THE_STORE:
         return f"{first}: log again: {AGAIN}"
-    return f"{first}: mend the store, or delete it and log again: snakemake mlflow"
+    return f"{first}: mend the store, or delete it and log again: {FILL}"
 
 
 def create_store(uri: str, artifacts: Path, marker: Path) -> None:
@@ -182,7 +183,7 @@ def experiment_id(client: MlflowClient, name: str, uri: str, artifacts: Path) ->
         raise UserError(
             f"{uri}: experiment {name!r} keeps its artifacts in {found.artifact_location}, not in "
             f"{artifacts}: was the project moved? delete {sqlite_path(uri) or uri} and {artifacts} "
-            "and log again: snakemake mlflow"
+            f"and log again: {FILL.replace('NAME', name)}"
         )
     if found.lifecycle_stage == "deleted":
         client.restore_experiment(found.experiment_id)

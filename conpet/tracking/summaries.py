@@ -111,4 +111,5 @@ def _summary_draft(summary: Summary) -> Draft:
         params=run_entries.flatten(summary.params),
         metrics=[Point(name, value, end, 0) for name, value in summary.metrics.items()],
         start_ms=end,
+        seconds=sum(line.seconds * line.values.get("seeds_finished", 1) for line in summary.lines),
     )

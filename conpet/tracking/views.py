@@ -65,16 +65,18 @@ def tags_of(name: str) -> dict[str, str]:
 
 def _run_views() -> dict[str, str]:
     kind = _Kind("run", _METRICS, _PARAMS, _line_charts())
+    cell = ("method", "dataset", "model")
     return {
         **_view(RUNS, "Runs, best first", kind, None),
-        **_view(METHODS, "Methods, mean over seeds", kind, ("method", "dataset", "model")),
+        **_view(METHODS, "Methods, mean over seeds", kind, cell, "average"),
     }
 
 
 def _overview_views() -> dict[str, str]:
     kind = _Kind("overview", _OVERVIEW_METRICS, _OVERVIEW_PARAMS, _bar_charts())
     return {
-        **_view(RUNS, "Methods by dataset, best first", kind, ("dataset",)),
+        # a mean over methods would say nothing: a dataset's own line shows its highest numbers
+        **_view(RUNS, "Methods by dataset, best first", kind, ("dataset",), "max"),
         **_view(METHODS, "All methods, best first", kind, None),
     }
 
@@ -94,7 +96,9 @@ class _Kind(NamedTuple):
     charts: tuple[list[dict[str, Any]], list[dict[str, Any]]]
 
 
-def _view(key: str, name: str, kind: _Kind, groups: tuple[str, ...] | None) -> dict[str, str]:
+def _view(
+    key: str, name: str, kind: _Kind, groups: tuple[str, ...] | None, together: str = ""
+) -> dict[str, str]:
     charts, sections = kind.charts
     metrics = [f"metrics.`{metric}`" for metric in kind.metrics]
     params = [f"params.`{param}`" for param in kind.params]
@@ -114,7 +118,7 @@ def _view(key: str, name: str, kind: _Kind, groups: tuple[str, ...] | None) -> d
         "isAccordionReordered": True,
         "compareRunCharts": charts,
         "compareRunSections": sections,
-        "groupBy": _group(groups),
+        "groupBy": _group(groups, together),
     }
     view = {"name": name, "createdAt": 0, "updatedAt": 0, "state": json.dumps(state)}
     return {f"mlflow.sharedViewState.{key}": json.dumps(view)}
@@ -125,11 +129,11 @@ def _widths(columns: list[str]) -> dict[str, int]:
     return {column: 40 + 7 * len(column.split("`")[1]) for column in columns}
 
 
-def _group(params: tuple[str, ...] | None) -> dict[str, Any] | None:
+def _group(params: tuple[str, ...] | None, together: str) -> dict[str, Any] | None:
     if params is None:
         return None
     keys = [{"mode": "param", "groupByData": param} for param in params]
-    return {"aggregateFunction": "average", "groupByKeys": keys}
+    return {"aggregateFunction": together, "groupByKeys": keys}
 
 
 def _line_charts() -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:

@@ -178,7 +178,7 @@ def test_rows_of_tasks_that_the_order_does_not_name_are_told(
     tmp_path: Path, described: Any
 ) -> None:
     tasks = {"shop": 0, "Shop": 1, "film": 2, "book": 3}
-    rows = [f"a w{c}x{i},c{c},{task}" for task, c in tasks.items() for i in range(10)]
+    rows = [f"a w{c}x{i},c{c},{task}" for task, c in tasks.items() for i in range(20)]
     (tmp_path / "t.csv").write_text("\n".join(["text,label,t", *rows, ""]))
     value: dict[str, Any] = {
         "title": "T", "licence": "none", "kind": "sentence", "format": "table",
@@ -187,10 +187,10 @@ def test_rows_of_tasks_that_the_order_does_not_name_are_told(
     }  # fmt: skip
     write_yaml(tmp_path / "t.yaml", value)
     report, _ = described(tmp_path / "t.yaml")
-    assert report["samples_without_task"] == 20
+    assert report["samples_without_task"] == 40
     assert report["warnings"] == [
-        "left out, as order.names does not have their tasks: 'Shop' (10 rows: did you mean "
-        "'shop'?), 'book' (10 rows)"
+        "left out, as order.names does not have their tasks: 'Shop' (20 rows: did you mean "
+        "'shop'?), 'book' (20 rows)"
     ]
     write_yaml(tmp_path / "t.yaml", {**value, "order": {"names": ["film", "shop", "Shop", "book"]}})
     report, _ = described(tmp_path / "t.yaml")

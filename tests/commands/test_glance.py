@@ -74,19 +74,26 @@ def test_show_names_what_is_there(
 ) -> None:
     monkeypatch.chdir(ROOT)
     there = tmp_path / "results"
-    matrix = cells(methods=("static_emr",), seeds=(100,), n_tasks=4)
-    (run,) = build(there, matrix, per_class=2).runs
+    matrix = cells(methods=("finetune", "static_emr"), seeds=(100,), n_tasks=4)
+    _, run = found = build(there, matrix, per_class=2).runs
 
     def following(*words: Any) -> list[str]:
         main([*words, "--results", str(there)])
         said = capsys.readouterr().out.partition("\nNext\n")[2].splitlines()
         return [line.strip() for line in said[::2]]
 
-    assert [line.split()[1] for line in following("show", "demo")] == ["init", "targets"]
+    make, ours = following("show", "demo")[:3], following("show", "demo")[3:]
+    assert [line.split()[1:] for line in make] == [
+        [target, "--config", "experiment=demo"] for target in ("models", "report", "mlflow")
+    ]
+    assert [line.split()[1] for line in ours] == ["init", "targets"]
+    main(["show", "demo", "--results", str(there)])
+    assert "\n\n\n" not in capsys.readouterr().out
     (there / "demo/report.html").touch()
     write_json(there / "demo/tracked.json", {})
     write_samples(there / "data/demo/base/samples.parquet", [MARIE] * 99)
-    (run.folder.root / "model").mkdir()
+    for ready in found:  # the best is asked
+        (ready.folder.root / "model").mkdir()
     ask, page, ui, *_ = following("show", "--experiment", "demo")
     assert ask.endswith(
         f"predict --run {run.folder.root} --text '<e1>Marie</e1> met Bo in <e2>Rome</e2>'"

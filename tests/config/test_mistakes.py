@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -232,8 +233,14 @@ def test_bytes_that_are_no_text(project: Project) -> None:
     assert project.mistake().startswith(f"{E}: not valid YAML: 'utf-8' codec can't decode")
 
 
-def test_an_experiment_that_is_not_there(project: Project) -> None:
+def test_an_experiment_that_is_not_there(
+    project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
     assert project.mistake("f") == "experiments: unknown experiment 'f': known: e"
+    Path("f.yaml").touch()
+    assert project.mistake("f").endswith("unknown experiment 'f': f.yaml is here: give f.yaml")
+    Path("f.yaml").unlink()
     project.write("experiments/demo.yaml", "")
     assert project.mistake("dmeo").endswith("unknown experiment 'dmeo': did you mean 'demo'?")
     assert "none.yaml: cannot be read: No such file" in project.mistake("none.yaml")

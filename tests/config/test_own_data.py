@@ -12,6 +12,7 @@ from conpet.config import Dataset
 from conpet.config.dataset import Addition, SeedOrder
 from conpet.config.partition import Partition
 from conpet.config.raw import RawFile
+from conpet.config.stages import text_column
 from conpet.config.strict import read_yaml, validate
 from conpet.errors import UserError
 from tests.config.conftest import DELETED, Project
@@ -366,3 +367,20 @@ def test_the_same_dataset_in_a_file_or_in_the_experiment_is_prepared_alike(
     mine = project.load()
     for stage in ("fetch_dataset", "prepare", "split"):
         assert getattr(named, stage)("named", "base") == getattr(mine, stage)("mine", "base")
+
+
+@pytest.mark.parametrize(
+    ("format", "options", "column"),
+    [
+        ("table", {"text": "body"}, "body"),
+        ("table", {"text": "text"}, ""),
+        ("table", {}, ""),
+        ("table", {"text": ["a", "b"]}, ""),
+        ("table", {"header": False, "text": 1}, ""),
+        ("marked", {"text": "body"}, ""),
+    ],
+)
+def test_a_learner_remembers_a_column_that_is_not_the_usual_one(
+    format: str, options: dict[str, object], column: str
+) -> None:
+    assert text_column(format, options) == column

@@ -6,7 +6,14 @@ import pytest
 
 from conpet.config.partition import Partition
 from conpet.data.schema import Sample
-from conpet.data.shortage import cut, least_rows, shortages, untrainable
+from conpet.data.shortage import (
+    barely_tested,
+    cut,
+    least_rows,
+    mostly_dropped,
+    shortages,
+    untrainable,
+)
 from conpet.data.split import split_samples
 
 PER_CLASS = Partition(scheme="per_class")
@@ -84,3 +91,13 @@ def test_how_many_rows_shares_need(shares: list[float], rows: int | None) -> Non
         assert all(lines({"a": n}, Partition(scheme="per_class", shares=shares)) == []
                    for n in range(rows, 200))  # fmt: skip
         assert 0 in cut(rows - 1, shares)
+
+
+def test_one_test_sample_and_rows_that_are_lost_are_told() -> None:
+    tasks = [{"test": [0, 1, 2]}, {"test": [3]}]
+    line = barely_tested(tasks, ["a", "a", "b", "c"])
+    assert line.startswith("2 of 3 classes (b, c) have one test sample")
+    assert barely_tested(tasks[:1], ["a", "a", "a"]) == ""
+    assert mostly_dropped(4, 20, 56) == "24 of 60 rows (40%) are dropped: Dropped says why"
+    assert mostly_dropped(4, 0, 56) == ""
+    assert mostly_dropped(0, 0, 0) == ""

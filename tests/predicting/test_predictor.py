@@ -16,6 +16,7 @@ import pytest
 import conpet
 from conpet.commands import main
 from conpet.errors import UserError
+from conpet.files import read_json, write_json
 from conpet.predicting.predictor import NONE
 from conpet.predicting.texts import as_sample
 from tests.chain import Chain
@@ -173,6 +174,25 @@ def test_the_command_says_the_same(
     main(["predict", "--run", str(run), "--text", texts[3], "--probabilities"])
     (row,) = csv.DictReader(io.StringIO(capsys.readouterr().out))
     assert sum(float(v) for k, v in row.items() if k.startswith("p:")) == pytest.approx(1)
+
+
+def test_the_column_that_it_was_trained_on_is_read_where_the_file_has_it(
+    packaged: Packaged, learnt: Chain, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = tmp_path / "run"
+    shutil.copytree(packaged("dynamic") / "model", run)
+    card = read_json(run / "model.json")
+    assert "column" not in card
+    write_json(run / "model.json", {**card, "column": "body"})
+    texts = [s.text for s in make_samples()[:3]]
+    other = [s.text for s in make_samples()[3:6]]
+    pd.DataFrame({"text": other, "body": texts}).to_csv(tmp_path / "a.csv", index=False)
+    pd.DataFrame({"text": other}).to_csv(tmp_path / "b.csv", index=False)
+    for name, read in (("a.csv", texts), ("b.csv", other)):
+        words = ["--run", str(run), "--snapshot", str(learnt.snapshot), str(tmp_path / name)]
+        main(["predict", *words])
+        rows = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
+        assert [row["text"] for row in rows] == read
 
 
 def _bytes(name: str, data: bytes) -> Any:

@@ -35,8 +35,8 @@ def tables(folder: Path) -> Path:
     return folder
 
 
-def summary(experiment: str, lines: list[Line]) -> Summary:
-    return Summary(experiment, [], [], {}, {}, lines=lines)
+def summary(experiment: str, lines: list[Line], *tables: Path) -> Summary:
+    return Summary(experiment, tables, [], {}, {}, lines=lines)
 
 
 def test_what_tables_say_by_method(tmp_path: Path) -> None:
@@ -66,18 +66,25 @@ def test_a_missing_table_is_one_line(tmp_path: Path) -> None:
 def test_one_page_has_every_experiments_methods(store: Store) -> None:
     values = read_values(tables(store.root / "tables"))
     lines = [
-        Line(*cell, found, f"The {cell[2]}", Look(color="#0072B2"), {"seeds": [1, 2]})
+        Line(*cell, found, f"The {cell[2]}", Look(color="#0072B2"), {"seeds": [1, 2]}, 4)
         for cell, found in values.items()
     ]
     out = store.root / "tracked.json"
     for name, logged in (("one", lines), ("two", lines), ("two", lines[:1])):
-        track_summary(summary(name, logged), store.uri, store.artifacts, out)
+        track_summary(
+            summary(name, logged, store.root / "tables/main.csv"), store.uri, store.artifacts, out
+        )
     held = looked.runs(store.uri, "overview")
     assert sorted(run.data.tags["conpet.run_key"] for run in held) == [
         "one/overview/shop/minilm/emr",
         "one/overview/shop/minilm/joint",
         "two/overview/shop/minilm/emr",
     ]
+    # four tasks of 12.35 seconds; three seeds of them
+    (emr,) = (run for run in held if run.data.tags["conpet.run_key"].startswith("two/"))
+    assert emr.info.end_time - emr.info.start_time == 49400
+    (last,) = (r for r in looked.runs(store.uri, "summary") if r.info.run_name.startswith("two"))
+    assert last.info.end_time - last.info.start_time == 148200
     (emr,) = [r for r in held if r.data.tags["conpet.run_key"] == "one/overview/shop/minilm/emr"]
     assert emr.info.run_name == "shop · The emr"
     assert emr.data.metrics == values["shop", "minilm", "emr"]
@@ -99,3 +106,16 @@ def test_its_views_name_what_lines_have() -> None:
         metrics = [name for name in state["selectedColumns"] if name.startswith("metrics.")]
         assert {name.removeprefix("metrics.").strip("`") for name in metrics} <= set(COLUMNS)
         assert {chart["metricKey"] for chart in state["compareRunCharts"]} <= set(COLUMNS)
+
+
+def test_no_mean_over_methods_is_shown() -> None:
+    """A group of seeds has a mean; one of a dataset's methods its best."""
+
+    def together(experiment: str, view: str) -> object:
+        saved = json.loads(views.tags_of(experiment)[f"mlflow.sharedViewState.{view}"])
+        group = json.loads(saved["state"])["groupBy"]
+        return group and group["aggregateFunction"]
+
+    assert together(views.OVERVIEW, views.RUNS) == "max"
+    assert together(views.OVERVIEW, views.METHODS) is None
+    assert together("demo", views.METHODS) == "average"

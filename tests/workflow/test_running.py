@@ -119,6 +119,14 @@ def test_a_run_is_told_in_lines_that_count(fresh: Workspace) -> None:
     assert "\r" not in done.stdout + done.stderr
 
 
+def test_the_last_line_says_where_the_tables_are(finished: Workspace) -> None:
+    (finished.folder / "results/tiny/tables/main.md").unlink()
+    assert (
+        "] done   tables of experiment tiny: results/tiny/tables ("
+        in said(finished.run("tables"))[-1]
+    )
+
+
 def test_after_kill_9_of_snakemake_the_same_command_ends_the_same(
     fresh: Workspace, finished: Workspace, reaped: list[subprocess.Popen[str]]
 ) -> None:

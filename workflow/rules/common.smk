@@ -262,10 +262,9 @@ def gpu_mb(wildcards, input):
 
     It limits nothing unless a profile says how much there is (profiles/gpu).
     """
-    snapshot = Path(input.snapshot)
-    weights = sum(path.stat().st_size for path in snapshot.glob("*.safetensors"))
-    if not weights:
-        raise FileNotFoundError(snapshot)  # Snakemake asks again once it is there
+    # its name in the error of one that is not there yet has Snakemake ask again once it is
+    with os.scandir(input.snapshot) as files:
+        weights = sum(f.stat().st_size for f in files if f.name.endswith(".safetensors"))
     return 1000 + 2 * weights // 2**20
 
 
@@ -437,7 +436,8 @@ def tracked_files(experiment):
     """Return the marks of an experiment's runs and summary in MLflow, and the store."""
     if workflow.is_main_process and is_deleted(STORE, experiment):
         print(
-            f"{experiment}: was deleted in MLflow: log it again: {AGAIN.replace('NAME', experiment)}",
+            f"{experiment}: was deleted in MLflow: log it again:",
+            AGAIN.replace("NAME", _references.get(experiment, experiment)),
             file=sys.stderr,
         )
     tracked = [f"{run}/tracked.json" for run in runs(experiment_of(experiment))]

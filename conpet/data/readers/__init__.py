@@ -147,6 +147,18 @@ def read(
     return samples
 
 
+def has_column(path: Path, options: dict[str, Any], column: str) -> bool:
+    """Say whether a table, read with such options, has a column of that name."""
+    try:
+        file = validate(RawFile, {"name": path.name}, str(path))
+        checked = cast(table.Options, check_options("table", options))
+        rows = table.read_rows(path.parent, file, checked.form(), [column], Report())
+        first = next(rows, None)
+    except UserError:
+        return False  # whoever reads it says what is wrong
+    return first is not None and column in first.values
+
+
 def read_texts(path: Path, options: dict[str, Any], report: Report) -> list[str | dict[str, str]]:
     """Return the texts of a table, read as for training, or of a .txt, one a line.
 

@@ -1,0 +1,86 @@
+"""Data files that belong together, with their labels: what a first YAML is guessed from."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from conpet.config.raw import RawFile
+from conpet.data import readers
+from conpet.data.guess import Look, folder_says_split, look, name_without_split, split_of
+from conpet.data.report import Report
+from conpet.errors import UserError
+from conpet.names import name_of
+
+
+@dataclass(frozen=True)
+class Group:
+    """Files that belong together: a dataset, or one task of a stream."""
+
+    name: str
+    files: list[Path]
+    look: Look
+    labels: Counter[str]
+    trained: Counter[str]
+
+    @property
+    def has_split(self) -> bool:
+        """Whether the data say what is trained on."""
+        own = self.look.format == "clinc150" or "split" in self.look.options
+        named = {split_of(file) for file in self.files}
+        return own or named >= {"train", "test"}
+
+    @property
+    def called(self) -> set[str]:
+        """The splits that the files' names say."""
+        return {str(split_of(file)) for file in self.files} - {""}
+
+    def split_of(self, file: Path) -> str:
+        """Return the split of a file, where those of all files together are one."""
+        return split_of(file) if self.has_split else ""
+
+
+def grouped(files: Sequence[Path]) -> list[Group]:
+    """Put files of different splits of one thing together, in the order given."""
+    for file in files:
+        if not file.is_file():
+            raise UserError(f"{file}: no such file: give the paths of data files")
+    found: dict[tuple[str, str], list[Path]] = {}
+    for file in files:
+        around = file.absolute().parents[1 if folder_says_split(file) else 0]
+        found.setdefault((str(around), name_without_split(file)), []).append(file)
+    groups = []
+    for (parent, base), members in found.items():
+        looks = [look(file) for file in members]
+        for file, other in zip(members, looks, strict=True):
+            if (other.format, other.options) != (looks[0].format, looks[0].options):
+                raise UserError(f"{file}: reads otherwise than {members[0]}: give them alone")
+        folder = Path(parent).name
+        several = [other for _, other in found].count(base) > 1
+        name = name_of(f"{folder}_{base}" if base and several else base or folder)
+        groups.append(Group(name, members, looks[0], *_labels(members, looks[0])))
+    return groups
+
+
+def _labels(files: Sequence[Path], about: Look) -> tuple[Counter[str], Counter[str]]:
+    """Return how many samples each label has, in all and to train on."""
+    root = Path(os.path.commonpath([file.absolute().parent for file in files]))
+    raw = [
+        RawFile(name=file.absolute().relative_to(root).as_posix(), split=split_of(file))
+        for file in files
+    ]
+    options = {key: value for key, value in about.options.items() if key}
+    samples = readers.read(about.format, root, raw, options, Report())
+    trained = Counter(sample.label for sample in samples if sample.split in ("train", ""))
+    return Counter(sample.label for sample in samples), trained
+
+
+def named(groups: Sequence[Group]) -> str:
+    """Return a name for all of them."""
+    if len(groups) == 1:
+        return groups[0].name
+    common = Path(os.path.commonpath([f.absolute().parent for g in groups for f in g.files])).name
+    return common or "stream"
