@@ -55,5 +55,11 @@ def test_the_two_cluster_profiles_differ_in_gpus_only() -> None:
     assert without == resources("slurm-cpu")
 
 
-def test_one_gpu_is_for_one_job() -> None:
-    assert resources("gpu") == {name: {"gpu": 1} for name in COMPUTING}
+def test_jobs_share_a_gpu_by_its_memory() -> None:
+    asking = {name for name, body in RULES.items() if "gpu_mb=gpu_mb" in body}
+    assert asking == COMPUTING
+    profile = parse((ROOT / "profiles" / "gpu" / "config.yaml").read_text())
+    (there,) = profile["resources"]
+    name, _, amount = there.partition("=")
+    assert name == "gpu_mb" and int(amount) > 0
+    assert "set-resources" not in profile  # the rules say what a job takes
