@@ -245,7 +245,7 @@ class Backbone:
                 self._long = False
                 return None
             size = next(self.model.parameters()).element_size()
-            most = row_limit(self.model.config, size)
+            most = row_limit(self.model.config, size, static.flash)
             self._rows = Passes(static, stream, most, self._count_row)
         for dropout in self._dropouts:
             dropout.train(False)

@@ -15,16 +15,18 @@ from conpet.models.static import StaticPass, row_bucket
 
 _BYTES = 2**30  # what a pass's activations may take, about
 _LEAST, _MOST = 1024, 16384  # tokens of a row
+_MASKED = 2048  # tokens of a row whose attention takes a mask: its cost grows with their square
 
 
-def row_limit(config: Any, size: int) -> int:
+def row_limit(config: Any, size: int, flash: bool) -> int:
     """Return how many tokens a row may have: by the model alone, so that equal runs are equal.
 
     Args:
         size: bytes of a number.
+        flash: whether attention looks within texts alone.
     """
     inner = getattr(config, "intermediate_size", None) or 4 * config.hidden_size
-    return min(_MOST, max(_LEAST, _BYTES // (16 * inner * size)))
+    return min(_MOST if flash else _MASKED, max(_LEAST, _BYTES // (16 * inner * size)))
 
 
 def rows(lengths: np.ndarray, most: int) -> Iterator[slice]:

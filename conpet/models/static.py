@@ -80,7 +80,7 @@ class StaticPass:
         self._ids, self._starts = here(stream.ids), here(stream.offsets[:-1])
         self._lengths, self._read = here(stream.lengths), here(stream.pool)
         # bfloat16 or float32: that of the layers, as attention sees it
-        self._flash = has_flash(next(model.parameters()).dtype, device)
+        self.flash = has_flash(next(model.parameters()).dtype, device)
         register()
 
     def __call__(
@@ -104,7 +104,7 @@ class StaticPass:
         lengths = self._lengths[samples] * passed
         ends = lengths.cumsum(0)
         longest = min(row, max(self.longest, row // _PART, _STEP))  # or what is left over
-        texts = Texts.of(ends, row, longest, self.causal, self._flash)
+        texts = Texts.of(ends, row, longest, self.causal, self.flash)
         begins = torch.cat([ends - lengths, ends[-1:]])  # what is left over begins at the end
         places = torch.arange(row, device=device)
         within = places - begins[texts.owner]

@@ -27,9 +27,10 @@ def test_a_row_is_as_long_as_the_model_is_small() -> None:
     def model(inner: int) -> Any:
         return type("Config", (), {"intermediate_size": inner, "hidden_size": 64})
 
-    assert row_limit(model(1536), 2) == 16384
-    assert row_limit(model(11008), 2) == 3048
-    assert row_limit(model(1_000_000), 2) == 1024
+    assert row_limit(model(1536), 2, flash=True) == 16384
+    assert row_limit(model(11008), 2, flash=True) == 3048
+    assert row_limit(model(1_000_000), 2, flash=True) == 1024
+    assert row_limit(model(1536), 4, flash=False) == 2048  # a mask is as large as its square
 
 
 @pytest.fixture(params=["bert", "llama"])
