@@ -16,6 +16,7 @@ from conpet.data.report import Report
 from conpet.data.twins import twins
 from conpet.errors import UserError
 from conpet.predicting.predictor import load
+from conpet.predicting.teaching import fitted_of
 from conpet.predicting.texts import as_text
 
 
@@ -45,8 +46,10 @@ def teach_file(
     report = Report()
     raw = validate(RawFile, {"name": file.name}, str(file))
     predictor = load(run, snapshot=backbone[0], mirror=backbone[1])
-    if fields := predictor.fields:
-        options = {"text": fields, **options}
+    fitted_of(predictor.learner)  # whatever is wrong with the file: this cannot be mended in it
+    own = predictor.fields or predictor.about.column
+    if own and (predictor.fields or readers.has_column(file, options, str(own))):
+        options = {"text": own, **options}
     samples = readers.read("table", file.parent, [raw], options, report)
     start = time.process_time()
     with warnings.catch_warnings(action="ignore"):  # told below, with the places

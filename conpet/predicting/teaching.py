@@ -44,7 +44,7 @@ def teach(predictor: Predictor, texts: Sequence[str], labels: Sequence[str]) -> 
         UserError: the learner's head is trained, so that this needs training; a text or a label
             is none.
     """
-    learner, head = _fitted(predictor.learner)
+    learner, head = fitted_of(predictor.learner)
     texts, labels = listed(texts, "texts"), listed(labels, "labels")
     if len(texts) != len(labels) or not len(texts):
         raise UserError(f"teach: {len(texts)} texts and {len(labels)} labels: give one a text")
@@ -86,7 +86,12 @@ def _warn(classes: list[str], texts: list[Any], labels: list[str]) -> None:
         )
 
 
-def _fitted(learner: Learner) -> tuple[Classifier, Fitted]:
+def fitted_of(learner: Learner) -> tuple[Classifier, Fitted]:
+    """Return a learner that can be taught, and its head.
+
+    Raises:
+        UserError: its head is trained.
+    """
     head = learner.refit.head if isinstance(learner, Classifier) else None
     if head is None:
         raise UserError(
@@ -105,7 +110,7 @@ def save(predictor: Predictor, out: Path) -> None:
     """
     from safetensors.torch import save_file
 
-    learner, _ = _fitted(predictor.learner)
+    learner, _ = fitted_of(predictor.learner)
     if out.exists() or out.is_symlink():  # whose it is, nobody here knows
         raise UserError(f"{out}: is there already: give another name")
     if around := next((p for p in out.parents if p.exists() and not p.is_dir()), None):

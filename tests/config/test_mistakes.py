@@ -49,7 +49,7 @@ MISTAKES: list[tuple[str, str, Any, str]] = [
     (E, "settings.head", 5, f"{E}: settings: head: expected {{type, rows, samples, config}}, foun"),
     (E, "settings.head", {"typ": "lda"}, "settings: head.typ: unknown key: did you mean 'type'?"),
     (E, "settings.head", {"samples": 9}, "head.samples: softmax is trained, not fitted: leave sam"),
-    (E, "settings.head", {"type": "lda", "samples": "all"}, "expected 'plan', 'kept' or 'history' or "),
+    (E, "settings.head", {"type": "lda", "samples": "all"}, "expected 'plan', 'kept' or 'history'"),
     (
         E,
         "settings.head",

@@ -99,6 +99,26 @@ def test_what_teaching_takes_that_is_doubtful_is_told(
     assert not (tmp_path / "again").exists()
 
 
+def test_the_column_is_that_of_the_training(
+    run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    known = conpet.load(run)
+    known.about = known.about.model_copy(update={"column": "words"})
+    monkeypatch.setattr("conpet.commands.teaching.load", lambda *_, **__: known)
+    file = tmp_path / "new.csv"
+    file.write_text("words,label\n" + "".join(f"{t},seventh\n" for t in NEW))
+    Chain.__call__(None, "teach", "--run", run, file, "--out", tmp_path / "more")  # type: ignore[arg-type]
+    assert "taught 5 texts" in capsys.readouterr().out
+
+
+def test_a_trained_head_is_told_before_the_file_is_read(packaged: Packaged, tmp_path: Path) -> None:
+    file = tmp_path / "new.csv"
+    file.write_text("a,b\n1,2\n")
+    words = ("teach", "--run", packaged("finetune"), file, "--out", tmp_path / "more")
+    with pytest.raises(SystemExit, match="head is trained: a new class needs training"):
+        Chain.__call__(None, *words)  # type: ignore[arg-type]
+
+
 def test_texts_of_a_known_class_join_its_own(run: Path) -> None:
     made = conpet.load(run)
     head = made.learner.refit.head  # type: ignore[attr-defined]
