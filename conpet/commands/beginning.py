@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 from conpet.commands.beginning_files import Group, grouped, named
@@ -93,7 +94,7 @@ def _text(name: str, groups: Sequence[Group], folder: Path) -> str:
         "# any of config/methods; `make list` shows them", f"methods: {_METHODS}",
         "seeds: [100]                      # three, as [100, 200, 300], tell luck from difference",
         "settings:",
-        *(f"  {line}" for line in settings_for(_typical(groups))),
+        *(f"  {line}" for line in settings_for(_typical(groups), _of_class(groups))),
         "  encoding: {max_length: 128}     # tokens; `conpet describe` says how many texts are cut",
         "  head: grow                      # a class gets its row of the head when its task comes",
         "# all other settings have defaults: config/README.md",
@@ -230,6 +231,15 @@ def _typical(groups: Sequence[Group]) -> float:
         return found / len(groups)
     tasks = len(groups[0].look.tasks)
     return found / (tasks or _task_count(len(groups[0].labels) - _least(groups)[1]))
+
+
+def _of_class(groups: Sequence[Group]) -> float:
+    """Return how many samples a class is trained on, the one in the middle."""
+    found = [
+        count * (1 if group.has_split else Partition().shares[0])
+        for group in groups for count in group.trained.values()
+    ]  # fmt: skip
+    return median(found or [0])
 
 
 def _tasks(count: int) -> str:

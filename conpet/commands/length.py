@@ -16,15 +16,17 @@ from conpet.replay import replay_class
 
 STEPS = 100  # of a task: fewer learn little at this learning rate
 _EPOCHS = (3, 30)
+_KEPT = (2, 20)
 _MOST_BATCHES = 1_000_000
 _TIMES = 5  # as many samples as plain fine-tuning: a note is due
 
 
-def settings_for(samples: float) -> list[str]:
-    """Return YAML lines, the keys ``training`` and ``replay``, for tasks of so many samples.
+def settings_for(samples: float, of_class: float) -> list[str]:
+    """Return YAML lines, the keys ``training``, ``replay`` and ``memory``, for data of that size.
 
     Args:
         samples: that a typical task is trained on.
+        of_class: the same of a class.
     """
     about = Settings()
     size, samples = about.training.batch_size, max(1, samples)
@@ -37,6 +39,9 @@ def settings_for(samples: float) -> list[str]:
         "# what an epoch of replay may cost: batches for the new samples once, as many old ones,",
         f"# and {1 - about.replay.train_share:.0%} of all of them for validation (guessed)",
         f"replay: {{batches: {_batches(samples, about)}}}",
+        "# exemplars that memory keeps of a class: a tenth of its samples, "
+        f"{_KEPT[0]} to {_KEPT[1]} (guessed)",
+        f"memory: {{per_class: {min(max(round(of_class / 10), _KEPT[0]), _KEPT[1])}}}",
     ]
 
 

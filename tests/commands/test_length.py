@@ -26,9 +26,15 @@ CONFIG = ["--config-dir", str(ROOT / "config")]
     ("samples", "epochs", "batches"), [(16, 30, 5), (160, 5, 50), (3000, 3, 938), (0, 30, 2)]
 )
 def test_a_budget_by_the_size_of_the_data(samples: int, epochs: int, batches: int) -> None:
-    found = parse("\n".join(settings_for(samples)))
+    found = parse("\n".join(settings_for(samples, 8)))
     assert found["training"]["epochs"] == epochs
     assert found["replay"] == {"batches": batches}
+
+
+@pytest.mark.parametrize(("of_class", "kept"), [(0, 2), (16, 2), (80, 8), (5000, 20)])
+def test_a_memory_is_a_part_of_the_history(of_class: int, kept: int) -> None:
+    found = parse("\n".join(settings_for(100, of_class)))
+    assert found["memory"] == {"per_class": kept}
 
 
 def begun(folder: Path) -> Path:
