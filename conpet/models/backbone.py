@@ -93,8 +93,8 @@ class Backbone:
             if suits(model.config, self.device):
                 self._unpadded = Unpadded(model, narrow=pooling != "mean")
         self._rows: Passes | None = None
-        #: whether passes without gradient go in long rows, which was measured on cards alone
         self._compile = compute.graphs == "compiled"
+        #: whether passes without gradient go in long rows, which was measured on cards alone
         self._long = compute.fast and self.device.type == "cuda"
         self.model.to(self.device).eval()
         named = self.model.named_modules()
