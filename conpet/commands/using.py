@@ -164,13 +164,18 @@ def predict(
         texts = read_texts(file or Path(), options, report)
     for about, note in report.as_dict()["notes"].items():
         print(f"conpet: {about}: {note}", file=sys.stderr)
-    if not predictor.about.files:
-        said = "an older version packaged it, so that its files cannot be checked"
-        print(f"conpet: {run}: {said}: package the run again", file=sys.stderr)
+    _tell_of_older(run, predictor.about.files)
     _check_columns(file, texts, predictor.fields)
     wanted = threshold if threshold is not None else refuse
     frame = predictor.predict(texts, wanted).frame(probabilities)
     _write_answers(frame, texts, out)
+
+
+def _tell_of_older(run: str, files: object) -> None:
+    """Say so where a package keeps no hashes of its files."""
+    if not files:
+        said = "an older version packaged it, so that its files cannot be checked"
+        print(f"conpet: {run}: {said}: package the run again", file=sys.stderr)
 
 
 def _write_answers(frame: pd.DataFrame, texts: Sequence[Any], out: Path | None) -> None:
