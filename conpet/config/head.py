@@ -9,6 +9,8 @@ from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, mod
 from conpet.config.strict import Strict, merge
 
 ROWS = ("grow", "fixed")
+#: the types that are trained with the task; all others are fitted after it
+TRAINED = ("softmax", "cosine")
 
 
 class Head(Strict):

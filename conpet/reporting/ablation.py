@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 
+from conpet.config.head import TRAINED, Head
 from conpet.reporting.collect import Results
 from conpet.reporting.numbers import DASH, percent, points, spread, waiting
 from conpet.reporting.table import Table
@@ -32,7 +33,7 @@ def flatten(settings: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
     for key, value in settings.items():
         if not prefix and key in _LABELS:
             continue
-        if isinstance(value, Mapping) and value:
+        if isinstance(value, Mapping):
             flat |= flatten(value, f"{prefix}{key}.")
         elif isinstance(value, str):
             flat[f"{prefix}{key}"] = value
@@ -44,12 +45,23 @@ def flatten(settings: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
 def settings_of(results: Results, method: str) -> dict[str, str]:
     """Return a method's settings: from the configuration, else from what a run has recorded."""
     if results.settings.get(method):
-        return flatten(results.settings[method])
+        return flatten(_head_in_full(results.settings[method]))
     for run in results.runs:
         state = run.tasks[0].learner.state if run.key.method == method else None
         if state:
-            return flatten({"learner": state.get("learner", ""), **(state.get("settings") or {})})
+            said = {"learner": state.get("learner", ""), **(state.get("settings") or {})}
+            return flatten(_head_in_full(said))
     return {}
+
+
+def _head_in_full(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return settings whose head has the same keys however it was written."""
+    if "head" not in settings:
+        return dict(settings)
+    head = Head.model_validate(settings["head"])
+    full = {"type": head.type, "rows": head.rows, "config": head.config}
+    fitted = {} if head.type in TRAINED else {"samples": head.samples}
+    return {**settings, "head": full | fitted}
 
 
 def differing(results: Results) -> dict[str, dict[str, str]]:

@@ -115,7 +115,7 @@ def _claims(results: Results, dataset: str, model: str) -> Iterator[Claim]:
         yield difference(results, dataset, model, method, baseline)
     for method, trained in surpassed(results, dataset, model):
         if (method, trained) not in named:
-            yield difference(results, dataset, model, method, trained, what=" (trains nothing)")
+            yield difference(results, dataset, model, method, trained, what=_tag(results, method))
     for rivals in _families(results, methods):
         method = best(results, dataset, model, rivals)
         for baseline, ahead in results.method(method).ahead.items():
@@ -124,6 +124,11 @@ def _claims(results: Results, dataset: str, model: str) -> Iterator[Claim]:
     for method in methods:
         if results.method(method).flat_cost:
             yield _growth(results, dataset, model, method)
+
+
+def _tag(results: Results, method: str) -> str:
+    # most titles of such methods say it themselves
+    return "" if "(no training)" in results.name(method) else " (trains nothing)"
 
 
 def _families(results: Results, methods: Sequence[str]) -> list[list[str]]:
@@ -186,7 +191,8 @@ def _ratio(ours: list[Run], theirs: list[Run], name: str) -> float:
 def claims(results: Results) -> Table:
     """Each claim, what was measured, and whether it holds."""
     found = found_claims(results)
-    free = [_UNTRAINED] if any("(trains nothing)" in claim.claim for claim in found) else []
+    places = dict.fromkeys((claim.dataset, claim.model) for claim in found)
+    free = [_UNTRAINED] if any(next(surpassed(results, *p), None) for p in places) else []
     several = len(results.datasets) > 1, len(results.models) > 1
     names = [name for name, there in zip(("Dataset", "Model"), several, strict=True) if there]
     columns = [("", name) for name in (*names, "Claim")]

@@ -76,10 +76,11 @@ def _verdict(results: Results, dataset: str, model: str) -> Verdict | None:
         return None
     claim = difference(results, dataset, model, order[0], order[1]) if len(order) > 1 else None
     first = results.name(order[0])
+    apart = ", the upper bound apart" if bounds else ""
     way = (
-        f"{first} is the most accurate method"
+        f"{first} is the most accurate method{apart}"
         if claim and claim.verdict == HOLDS
-        else f"{first} has the highest mean accuracy"
+        else f"{first} has the highest mean accuracy{apart}"
     )
     more = [_sentence(results, claim)] if claim and claim.verdict else []
     more += [

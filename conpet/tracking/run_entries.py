@@ -77,8 +77,11 @@ def _shortened(text: str, limit: int) -> str:
 
 
 def run_name(key: RunKey, title: str = "") -> str:
-    """Return what a run is called in lists, its method by the title that tables give it."""
-    return f"{key.dataset} · {title or key.method} · seed {key.seed} · {key.model}"
+    """Return what a run is called in lists, its method by the title that tables give it.
+
+    What tells runs of one list apart comes first: MLflow cuts long names.
+    """
+    return f"{title or key.method} · seed {key.seed} · {key.dataset} · {key.model}"
 
 
 def run_params(run: Run, params: Mapping[str, Any]) -> dict[str, str]:

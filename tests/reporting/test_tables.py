@@ -15,7 +15,7 @@ import pytest
 
 from conpet.files import read_json, sha256, write_json
 from conpet.reporting.collect import Results, collect, short_titles
-from conpet.reporting.numbers import number, percent, spread
+from conpet.reporting.numbers import DASH, number, percent, spread
 from conpet.reporting.table_parts import rank
 from conpet.reporting.tables import TABLES, Table, tables_for, terminal, write_table
 from tests.reporting.synthetic import cells
@@ -202,6 +202,15 @@ def test_ablation_takes_settings_from_the_configuration(results: Results) -> Non
     made = table("ablation", Results(**{**vars(results), "settings": settings}))
     assert made.columns[1] == ("Setting", "r")
     assert list(made.data["tuning.config.r"]) == ["0", "1", "2", "3", "4"]
+
+
+def test_ablation_shows_a_head_the_same_way_however_it_was_written(results: Results) -> None:
+    written = ["grow", "softmax", "lda", {"type": "lda", "samples": "kept"}, "ncm"]
+    settings = {m: {"head": h} for m, h in zip(results.methods, written, strict=True)}
+    made = table("ablation", Results(**{**vars(results), "settings": settings}))
+    assert made.columns[1:3] == [("Setting", "type"), ("Setting", "samples")]
+    assert list(made.data["head.type"]) == ["softmax", "softmax", "lda", "lda", "ncm"]
+    assert list(made.data["head.samples"]) == [DASH, DASH, "plan", "kept", "plan"]
 
 
 def test_ablations_are_shown_where_methods_are_variants(results: Results) -> None:

@@ -35,6 +35,7 @@ def test_the_best_is_the_highest_that_is_no_bound(results: Results) -> None:
     assert means == sorted(means, reverse=True)
     best = results.name(order[0])
     assert verdict.headline.startswith(best)
+    assert ", the upper bound apart: " in verdict.headline
     assert _mean(results, order[0]) in verdict.headline
     assert verdict.headline.endswith("(mean ± sd over 3 seeds).")
     assert verdict.more[-1].startswith("Joint (upper bound), trained on the whole history")

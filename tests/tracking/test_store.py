@@ -38,7 +38,7 @@ def test_parent_and_children(store: Store) -> None:
     parent = looked.client(store.uri).get_run(tracked["run_id"])
     children = looked.runs(store.uri, "task")
     assert count_active(store.uri) == 4
-    assert parent.info.run_name == "demo · dynamic · seed 100 · minilm"
+    assert parent.info.run_name == "dynamic · seed 100 · demo · minilm"
     assert parent.info.status == "FINISHED"
     assert {run.info.run_id for run in children} == set(tracked["children"])
     assert all(run.data.tags["mlflow.parentRunId"] == tracked["run_id"] for run in children)
