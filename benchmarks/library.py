@@ -22,7 +22,8 @@ from conpet.data.stream import Stream
 from conpet.files import read_json
 from conpet.heads.softmax import Softmax
 from conpet.learners import learner_class
-from conpet.learners.base import LEARNER_FILE, Classifier, Context, Learner, Seeds
+from conpet.learners.base import LEARNER_FILE, Context, Learner, Seeds
+from conpet.learners.classifier import Classifier
 from conpet.learners.experts import Experts
 from conpet.models.allocation import keep_freed_memory
 from conpet.models.backbone import Backbone, Loads

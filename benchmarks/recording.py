@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from benchmarks.library import Setup, training_of
-from conpet.learners.base import Classifier
+from conpet.learners.classifier import Classifier
 from conpet.models import backbone as backbone_module
 from conpet.training import Pieces, make_optimizer, run_epoch
 from conpet.training.recorded import Recorded

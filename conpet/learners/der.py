@@ -15,7 +15,8 @@ from torch import Tensor
 
 from conpet.config.strict import Strict
 from conpet.errors import UserError
-from conpet.learners.base import Classifier, Context
+from conpet.learners.classifier import Classifier
+from conpet.learners.context import Context
 from conpet.training import Given
 
 Weight = Annotated[float, Field(ge=0, le=1e6)]

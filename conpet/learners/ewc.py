@@ -16,7 +16,8 @@ from torch import Tensor, nn
 
 from conpet.config.settings import Count
 from conpet.config.strict import Strict
-from conpet.learners.base import Classifier, Context
+from conpet.learners.classifier import Classifier
+from conpet.learners.context import Context
 from conpet.replay.base import Plan
 from conpet.training import Given
 from conpet.training.samples import each_sample

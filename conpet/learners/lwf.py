@@ -15,7 +15,8 @@ from pydantic import Field
 from torch import Tensor
 
 from conpet.config.strict import Strict
-from conpet.learners.base import Classifier, Context
+from conpet.learners.classifier import Classifier
+from conpet.learners.context import Context
 from conpet.replay.base import Plan
 from conpet.training import Given
 

@@ -17,7 +17,8 @@ from torch import Tensor, nn
 
 from conpet.config.settings import Settings
 from conpet.config.strict import Strict
-from conpet.learners.base import Classifier, Context
+from conpet.learners.classifier import Classifier
+from conpet.learners.context import Context
 from conpet.models.stack import Stack, check_plain
 from conpet.replay.base import Plan
 from conpet.training import Given

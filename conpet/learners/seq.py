@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from conpet.learners.base import Classifier
+from conpet.learners.classifier import Classifier
 
 
 class Seq(Classifier):

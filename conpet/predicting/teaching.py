@@ -21,7 +21,8 @@ from conpet.data.twins import twins
 from conpet.errors import UserError
 from conpet.files import atomic_folder, write_json
 from conpet.heads.base import Fitted, Measured
-from conpet.learners.base import LEARNER_FILE, Classifier, Learner
+from conpet.learners.base import LEARNER_FILE, Learner
+from conpet.learners.classifier import Classifier
 from conpet.models.process import computing
 from conpet.predicting.predictor import Predictor
 from conpet.predicting.texts import listed
