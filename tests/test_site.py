@@ -91,6 +91,9 @@ def test_the_site_is_made_without_a_warning(tmp_path: Path) -> None:
     assert methods.count("<math") > 50
     keys = (out / "docs/api.html").read_text(encoding="utf-8")
     assert all(key in keys for key in ("batch_size", "expert_share", "lora_targets"))
+    # what makes the theme's pages whole for keyboards and screen readers
+    assert 'src="_static/site.js' in (out / "index.html").read_text(encoding="utf-8")
+    assert (out / "_static/site.js").is_file()
     pages = "".join(path.read_text(encoding="utf-8") for path in out.rglob("*.html"))
     fetched = re.findall(r'<(?:script|link|img|iframe)[^>]*(?:src|href)="(?:https?:)?//', pages)
     assert fetched == []  # a reader needs no network

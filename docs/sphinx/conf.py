@@ -62,6 +62,7 @@ html_theme = "furo"
 html_title = "ConPET suite"
 html_static_path = ["static"]
 html_css_files = ["site.css"]
+html_js_files = ["site.js"]
 html_copy_source = False
 html_show_sphinx = False
 html_theme_options = {"top_of_page_buttons": []}
