@@ -60,7 +60,9 @@ def test_the_main_table(place: int, experiment: str) -> None:
     assert len(shown) == 27
 
 
-@pytest.mark.parametrize(("experiment", "count"), [("demo_all", 8), ("clinc150", 11), ("fewrel_val", 12)])
+@pytest.mark.parametrize(
+    ("experiment", "count"), [("demo_all", 8), ("clinc150", 11), ("fewrel_val", 12)]
+)
 def test_the_finding(experiment: str, count: int) -> None:
     text = (ROOT / "docs/finding.md").read_text(encoding="utf-8")
     table = published(experiment)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import shlex
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from conpet.commands.description_text import columns
@@ -60,7 +60,8 @@ def following(results: Results, here: Path, named: str) -> Iterator[str]:
         words = f"--run {best.folder.root} --text {_example(results, best)}"
         what = f"ask what {results.name(best.key.method)} learnt"
         ready["models"] = (f"{conpet} predict {words}", what)
-    if (page := here / "report.html").is_file():
+    page = here / "report.html"
+    if page.is_file() and not _older(page, results.metrics_files()):
         ready["report"] = (str(page), "tables, figures and every run on one page")
     if (here / "tracked.json").is_file():
         ready["mlflow"] = (f"{conpet} ui", "all runs in MLflow")
@@ -75,6 +76,12 @@ def following(results: Results, here: Path, named: str) -> Iterator[str]:
     ]
     for command, what in commands:
         yield f"{command}\n    {what}"
+
+
+def _older(page: Path, files: Iterable[Path]) -> bool:
+    """Say whether a page is older than one of the files that it was made from."""
+    made = page.stat().st_mtime
+    return any(file.stat().st_mtime > made for file in files if file.is_file())
 
 
 def _accuracy(results: Results, run: Run) -> float:

@@ -94,9 +94,9 @@ def independent(value: float, low: float) -> str:
     """Say whether growth (a slope and its interval's lower end) is none; '' without a slope."""
     if math.isnan(value):
         return ""
-    if value <= 0 or low <= 0:
-        return HOLDS
-    return OPEN if math.isnan(low) else FAILS
+    if math.isnan(low):
+        return OPEN
+    return HOLDS if value <= 0 or low <= 0 else FAILS
 
 
 def found_claims(results: Results) -> list[Claim]:

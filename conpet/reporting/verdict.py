@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from conpet.reporting.claims import FAILS, HOLDS, Claim, difference, found_claims
 from conpet.reporting.collect import Results
 from conpet.reporting.numbers import percent, spread
-from conpet.reporting.significance import finished_mean
+from conpet.reporting.significance import finished_mean, pairs
 from conpet.reporting.table_parts import unfinished
 
 
@@ -32,8 +32,9 @@ def told(results: Results, found: Iterable[Claim] | None = None) -> Iterator[str
     """
     several = len(results.datasets) > 1
     for claim in found_claims(results) if found is None else found:
-        plain = f"{results.name(claim.method)} above {results.name(claim.baseline)}"
-        if claim.claim == plain and claim.verdict:
+        compared = pairs(results, claim.dataset, claim.model)
+        named = (claim.method, claim.baseline) in compared and not claim.above
+        if named and claim.verdict:
             where = f"{results.name(claim.dataset)}: " if several else ""
             yield where + _sentence(results, claim)
 
@@ -46,8 +47,25 @@ def _sentence(results: Results, claim: Claim) -> str:
         return f"{ours} is {size} points {way} {theirs}: seeds and test texts agree."
     shown = round(100 * claim.value, 1)  # nothing is neither more nor less
     way = "+" if shown > 0 else "−" if shown < 0 else ""
-    why = "one seed says nothing" if claim.seeds < 2 else "seeds or test texts do not agree"
-    return f"{ours} and {theirs} are not told apart ({way}{size} points): {why}."
+    return f"{ours} and {theirs} are not told apart ({way}{size} points): {_why(claim)}."
+
+
+def _why(claim: Claim) -> str:
+    """Return what does not tell the two methods of a claim apart."""
+    if claim.seeds < 2:
+        return "one seed says nothing"
+    seeds, texts = _side(claim.seeds_low, claim.seeds_high), _side(claim.low, claim.high)
+    if seeds and texts:
+        return "seeds say one thing, test texts another"
+    if seeds or texts:
+        tell, not_tell = ("seeds", "test texts") if seeds else ("test texts", "seeds")
+        return f"the {tell} tell, the {not_tell} do not"
+    return "neither seeds nor test texts tell"
+
+
+def _side(low: float, high: float) -> int:
+    """Return the side of zero that an interval is on: 1, -1, or 0 where it holds zero."""
+    return (low > 0) - (high < 0)
 
 
 def verdicts(results: Results) -> list[Verdict]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -99,6 +100,9 @@ def test_show_names_what_is_there(
         f"predict --run {run.folder.root} --text '<e1>Marie</e1> met Bo in <e2>Rome</e2>'"
     )
     assert page == str(there / "demo/report.html")
+    os.utime(there / "demo/report.html", (1.0, 1.0))  # made before the results that are there now
+    assert "report" in following("show", "--experiment", "demo")[1]
+    assert "report.html" not in following("show", "--experiment", "demo")[1]
     assert ui.split()[1] == "ui"
     with pytest.raises(SystemExit, match="demo and --experiment demo: give one of them"):
         main(["show", "demo", "--experiment", "demo"])

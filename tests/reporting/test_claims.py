@@ -33,7 +33,7 @@ def test_every_verdict() -> None:
     assert independent(3.0, -1.0) == HOLDS
     assert independent(-3.0, -4.0) == HOLDS
     assert independent(3.0, 1.0) == FAILS
-    assert independent(3.0, math.nan) == OPEN
+    assert independent(3.0, math.nan) == independent(0.0, math.nan) == OPEN
 
 
 def test_seeds_and_samples_must_agree() -> None:

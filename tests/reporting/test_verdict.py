@@ -78,6 +78,27 @@ def test_what_has_not_run_has_no_verdict(tmp_path: Path) -> None:
     assert pending(results) == "1 of 2 runs is pending: EMR on demo (seed 100)."
 
 
+@pytest.mark.parametrize(
+    ("seeds", "texts", "said"),
+    [
+        ((-1, 2), (1, 3), "the test texts tell, the seeds do not."),
+        ((1, 2), (-1, 3), "the seeds tell, the test texts do not."),
+        ((-1, 2), (-1, 3), "neither seeds nor test texts tell."),
+        ((1, 2), (-3, -1), "seeds say one thing, test texts another."),
+    ],
+)
+def test_what_does_not_tell_is_named(
+    results: Results, seeds: tuple[float, float], texts: tuple[float, float], said: str
+) -> None:
+    claim = replace(
+        next(c for c in found_claims(results) if (c.method, c.baseline) == ("static_emr", "emr")),
+        verdict=OPEN, seeds_low=seeds[0], seeds_high=seeds[1], low=texts[0], high=texts[1],
+    )  # fmt: skip
+    (sentence,) = told(results, [claim])
+    assert sentence.endswith(said)
+    assert list(told(results, [replace(claim, baseline="finetune")])) == []
+
+
 def test_claims_measured_once_say_the_same(results: Results) -> None:
     assert list(told(results, found_claims(results))) == list(told(results))
     assert list(told(results, [])) == []
