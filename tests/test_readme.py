@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import pandas as pd
 import pytest
 
 from conpet.config.strict import read_yaml
-from conpet.reporting.claims import verdict
+from conpet.reporting.claims import Claim, verdict
+from conpet.reporting.collect import Results
 from conpet.reporting.numbers import percent
 from conpet.reporting.told_apart import t_interval
+from conpet.reporting.verdict import sentence
 from tests.conftest import ROOT
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -114,6 +118,16 @@ def test_the_demo() -> None:
         cells.append(percent(told["forgetting_mean"], told["forgetting_std"]))
         (line,) = [text for text in shown if text.startswith(f"{TITLES[str(method)]}  ")]
         assert [cell in line for cell in cells] == [True, True], line
+
+
+def test_the_demos_sentences_are_those_of_its_claims() -> None:
+    rows = pd.read_csv(ROOT / "results/published/demo/tables/claims.csv").to_dict("records")
+    claims = [Claim(**{str(key): value for key, value in row.items()}) for row in rows]
+    names = cast(Results, SimpleNamespace(name=TITLES.__getitem__))
+    shown = re.findall(r"^    (\S.* points\b.*\.)$", README, re.MULTILINE)
+    assert len(shown) == 4
+    compared = [c for c in claims if c.unit == "points" and not c.above]
+    assert [line for line in shown if line not in [sentence(names, c) for c in compared]] == []
 
 
 def test_every_document_is_linked() -> None:

@@ -36,10 +36,11 @@ def told(results: Results, found: Iterable[Claim] | None = None) -> Iterator[str
         named = (claim.method, claim.baseline) in compared and not claim.above
         if named and claim.verdict:
             where = f"{results.name(claim.dataset)}: " if several else ""
-            yield where + _sentence(results, claim)
+            yield where + sentence(results, claim)
 
 
-def _sentence(results: Results, claim: Claim) -> str:
+def sentence(results: Results, claim: Claim) -> str:
+    """Return what was found of two methods, and what tells or does not tell it."""
     ours, theirs = results.name(claim.method), results.name(claim.baseline)
     size = percent(abs(claim.value), claim.std, 1)
     if claim.verdict in (HOLDS, FAILS):
@@ -100,7 +101,7 @@ def _verdict(results: Results, dataset: str, model: str) -> Verdict | None:
         if claim and claim.verdict == HOLDS
         else f"{first} has the highest mean accuracy{apart}"
     )
-    more = [_sentence(results, claim)] if claim and claim.verdict else []
+    more = [sentence(results, claim)] if claim and claim.verdict else []
     more += [
         f"{results.name(bound)}, {_why_bound(results, bound)}, comes to "
         f"{reached(results, dataset, model, bound)}."
