@@ -55,7 +55,9 @@ def test_a_mistake_in_the_config_is_one_line_before_any_job(
     [
         ("all", {"experiment": "tny"}, "did you mean 'tiny'"),
         ("results/tiny/tiny/minilm/simple/seed7/task04/metrics.json", {}, "has 1 to 3"),
-        ("tabels", {}, "No rule to produce tabels"),
+        ("tabels", {}, "unknown target 'tabels': did you mean 'tables'?"),
+        ("xyz", {}, "unknown target 'xyz': known: all, demo, figures"),
+        ("results/xyz", {}, "No rule to produce results/xyz: not a file of the layout"),
         ("verify", {"tolerance": "abc"}, "--config tolerance=abc: give a number, 0 or more"),
         ("verify", {"tolerance": "-1"}, "--config tolerance=-1: give a number, 0 or more"),
     ],

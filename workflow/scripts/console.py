@@ -16,6 +16,9 @@ import time
 from datetime import timedelta
 from typing import Any
 
+from conpet.config.strict import choose
+from conpet.errors import UserError
+
 # said before every run; what is said while jobs run, their own lines say better
 _CHATTER = (
     "Assuming unrestricted shared filesystem",
@@ -136,7 +139,7 @@ class Console(logging.Handler):
         if record.exception in _SHOWN_BY_JOB_ERROR:
             return ""
         if record.exception == "MissingRuleException":
-            return f"{text.splitlines()[-1].partition(' (')[0]}: a target or a file of the layout?"
+            return _unknown(text.splitlines()[-1].partition(" (")[0])
         if "At least one job did not complete" in text:
             names = "" if self.stopped else "; ".join(self.failed.values())
             ended = f"failed: {names}" if names else "stopped"
@@ -149,6 +152,20 @@ class Console(logging.Handler):
         self.stopped = self.stopped or asked
         aside = self.total and record.levelno < logging.WARNING and not asked
         return "" if aside or text.startswith(_CHATTER) else text
+
+
+def _unknown(text: str) -> str:
+    """Return a line on what no rule makes: a target's name, or a path."""
+    from conpet.commands.publishing import TARGETS  # after a mistake only: it takes a second
+
+    name = text.removeprefix("No rule to produce ")
+    if "/" in name:
+        return f"{text}: not a file of the layout (results/README.md)"
+    try:
+        choose("target", name, list(TARGETS), "snakemake")
+    except UserError as error:
+        return str(error)
+    return text
 
 
 def install(logger: logging.Logger) -> None:
