@@ -137,9 +137,9 @@ def predict(
     threads: Annotated[int, Option(help="of the processor", min=1)] = 1,
 ) -> None:
     """Classify texts with a trained run; print CSV, or write it whole."""
+    from conpet.commands.columns import read_texts
     from conpet.data.readers import has_column
     from conpet.data.report import Report
-    from conpet.predicting.outside import read_texts
     from conpet.predicting.predictor import load
 
     if bool(text) == bool(file):
