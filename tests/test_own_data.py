@@ -87,8 +87,7 @@ def test_a_csv_that_is_not_there_is_one_line(tmp_path: Path) -> None:
     )
     path = tmp_path / "mine.yaml"
     assert mistake("describe", path, *keys[:2], "--model", "tiny") == (
-        f"conpet: error: {path}: datasets.topics: files: topics.csv: no such file: "
-        "correct the path"
+        f"conpet: error: {path}: datasets.topics: files: topics.csv: no such file: correct the path"
     )
 
 

@@ -1,4 +1,4 @@
-"""Columns that a table has not: which options of the command line name those that it has."""
+"""Columns of a table as the command line names them, and what to type where they are others."""
 
 from __future__ import annotations
 
@@ -35,6 +35,31 @@ def read_texts(path: Path, options: dict[str, Any], report: Report) -> list[str 
     """
     with named_as_typed(path, ["text"]):
         return outside.read_texts(path, options, report)
+
+
+def asks_for_fields(file: Path | None, options: dict[str, Any]) -> bool:
+    """Say whether the learner must be asked which columns of a file it reads."""
+    table = file is not None and file.is_file() and file.suffix.lower() != ".txt"
+    return table and not options.keys() & {"text", "header", "lines"}
+
+
+def check_columns(file: Path | None, texts: list[Any], fields: list[str]) -> None:
+    """Refuse a file whose columns are not the fields that a learner reads.
+
+    Raises:
+        UserError: they are not, with what to type.
+    """
+    found = list(texts[0]) if texts and isinstance(texts[0], dict) else []
+    if file is None or sorted(found) == sorted(fields) or (not found and not fields):
+        return
+    if not fields:
+        raise UserError(f"{file}: columns {', '.join(found)}: this learner reads one column")
+    like = json.dumps(dict.fromkeys(fields, "COLUMN"))
+    said = f"columns {', '.join(found)} are" if found else "one column is"
+    raise UserError(
+        f"{file}: {said} not the fields {', '.join(fields)}: give a --column each where they are "
+        f"called so, else --option 'text={like}'"
+    )
 
 
 def _guess(file: Path, keys: Sequence[str]) -> list[tuple[str, Any]]:

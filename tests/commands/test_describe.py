@@ -19,7 +19,6 @@ from conpet.data.sources import fetch_files
 from conpet.data.stream import open_stream
 from conpet.files import read_json, sha256
 from tests.chain import Chain, write_yaml
-from tests.conftest import ROOT
 
 
 @pytest.fixture(scope="module")
@@ -324,14 +323,3 @@ def test_real_relations(mirror: Path, described: Any) -> None:
     counts = [c for task in report["tasks"] for c in task["classes"].values()]
     assert counts == [{"train": 560, "valid": 70, "test": 70}] * 16
     assert [found["task"] for found in report["models"]["tiny"]["rendered"]] == [1, 3, 4, 6, 8]
-
-
-def test_the_name_of_an_experiment_of_ones_own(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    Path("results/mine").mkdir(parents=True)
-    with pytest.raises(SystemExit) as stopped:
-        main(["describe", "mine", "--config-dir", str(ROOT / "config")])
-    said = "describe: unknown dataset 'mine': results/mine is there, made from a file of yours"
-    assert said in str(stopped.value.code)
