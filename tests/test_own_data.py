@@ -83,7 +83,11 @@ def test_a_csv_that_is_not_there_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "mine.yaml").write_text(MINE)
     keys = ["--config-dir", config, "--experiment", tmp_path / "mine.yaml", "--dataset", "topics"]
     assert mistake("fetch-dataset", *keys, "--part", "base", "--out", tmp_path / "raw") == (
-        "conpet: error: topics.csv: topics.csv: no such file: correct the path in the config"
+        "conpet: error: datasets.topics: files: topics.csv: no such file: correct the path"
+    )
+    path = tmp_path / "mine.yaml"
+    assert mistake("describe", path, *keys[:2], "--model", "tiny") == (
+        f"conpet: error: {path}: datasets.topics: files: topics.csv: no such file: correct the path"
     )
 
 

@@ -21,6 +21,8 @@ from tests.tiny import make_snapshot
 pytestmark = pytest.mark.slow
 
 PAGE = (ROOT / "docs" / "your-data.md").read_text(encoding="utf-8")
+# what an experiment of `conpet init` has beside the methods of the examples
+BEGUN = (*(f"methods/{name}" for name in ("lda", "emr", "static_plus", "joint")), "models/minilm")
 QUICK = """models: [tiny]
 settings:
   training: {epochs: 1, batch_size: 4, lr: 0.01}
@@ -354,7 +356,7 @@ def test_init_writes_what_describe_takes(
     names: list[str], holds: list[str], place: Place, capsys: pytest.CaptureFixture[str]
 ) -> None:
     config = ["--config-dir", str(place.config)]
-    for name in ("methods/emr", "methods/joint", "models/minilm"):
+    for name in BEGUN:
         (place.config / f"{name}.yaml").write_bytes((ROOT / f"config/{name}.yaml").read_bytes())
     files = [str(place.folder / name) for name in names]
     out = place.folder / "begun.yaml"
@@ -376,7 +378,7 @@ def test_init_in_a_folder_whose_name_is_no_text_to_yaml(
     (tmp_path / folder).mkdir()
     for name in ("train.csv", "test.csv"):
         (tmp_path / folder / name).write_bytes((place.folder / name).read_bytes())
-    for name in ("methods/emr", "methods/joint", "models/minilm"):
+    for name in BEGUN:
         (place.config / f"{name}.yaml").write_bytes((ROOT / f"config/{name}.yaml").read_bytes())
     files = [str(tmp_path / folder / name) for name in ("train.csv", "test.csv")]
     main(["init", *files, "--out", str(tmp_path), "--config-dir", str(place.config)])
@@ -398,7 +400,7 @@ def test_init_names_the_file_that_it_would_have_written(place: Place, tmp_path: 
 def test_init_says_what_files_of_several_folders_become(
     place: Place, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    for name in ("methods/emr", "methods/joint", "models/minilm"):
+    for name in BEGUN:
         (place.config / f"{name}.yaml").write_bytes((ROOT / f"config/{name}.yaml").read_bytes())
     files = [str(tmp_path / folder / "data.csv") for folder in ("tr", "te")]
     for file, count in zip(files, (8, 4), strict=True):
@@ -423,7 +425,7 @@ def test_init_says_what_files_of_several_folders_become(
 def test_init_passes_over_a_split_that_is_none(
     place: Place, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    for name in ("methods/emr", "methods/joint", "models/minilm"):
+    for name in BEGUN:
         (place.config / f"{name}.yaml").write_bytes((ROOT / f"config/{name}.yaml").read_bytes())
     rows = [[text(c, i), f"topic{c}", ("train", "eval")[i % 2]] for c in range(2) for i in range(8)]
     write_rows(tmp_path / "a.csv", ["text", "label", "set"], rows)
@@ -438,7 +440,7 @@ def test_init_tells_files_whose_names_are_no_whole_split(
 ) -> None:
     for name in ("train", "dev"):
         (tmp_path / f"{name}.csv").write_bytes((place.folder / "train.csv").read_bytes())
-    for name in ("methods/emr", "methods/joint", "models/minilm"):
+    for name in BEGUN:
         (place.config / f"{name}.yaml").write_bytes((ROOT / f"config/{name}.yaml").read_bytes())
     files = [str(tmp_path / "train.csv"), str(tmp_path / "dev.csv")]
     main(["init", *files, "--name", "mixed", "--out", str(tmp_path), "--config-dir",

@@ -21,7 +21,7 @@ from conpet.files import write_text
 from conpet.names import name_of
 from conpet.temporary import scratch
 
-_METHODS = "[finetune, emr, static_emr, dynamic, joint]"
+_METHODS = "[lda, finetune, emr, static_emr, static_plus, dynamic, joint]"
 _MANY = 50  # classes that ten tasks are cut of
 _TO_TRAIN = 2  # samples of a label, of which one serves validation
 

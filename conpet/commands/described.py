@@ -8,7 +8,7 @@ from typing import Any
 from conpet.commands.checks import DataChecks, LibraryChecks, open_experiment
 from conpet.config import Dataset, Experiment
 from conpet.config.experiment import load_data
-from conpet.config.experiment_file import DataFile, ExperimentFile
+from conpet.config.experiment_file import DataFile, ExperimentFile, own_file
 from conpet.config.strict import is_yaml, read_yaml, validate
 from conpet.data import readers
 from conpet.errors import UserError
@@ -44,6 +44,8 @@ def open_dataset(
             datasets = {path.stem: {"split": {"scheme": "official"}, **value}}
     elif path.is_file():
         raise UserError(f"{name}: a data file: say how it reads: --format table, marked, ...")
+    elif not (config_dir / "datasets" / f"{name}.yaml").is_file() and (meant := own_file(name)):
+        raise UserError(f"describe: unknown dataset {name!r}: {meant}")
     return _opened(datasets, models or MODELS, config_dir, where, settings, max_length)
 
 

@@ -45,7 +45,8 @@ class Work:
         if source.generator is None and _is_current(found, source.sources(), self.mirror):
             return found
         about = self.experiment.fetch_dataset(self.name, part)
-        steps.fetch_dataset(about, self.name, self.folder / place, self.mirror)
+        where = self.experiment.places[self.name]
+        steps.fetch_dataset(about, self.name, self.folder / place, self.mirror, where)
         return self.folder / place
 
     def _split(self, part: str) -> None:

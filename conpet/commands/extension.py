@@ -11,6 +11,7 @@ from typing import Any
 from ruamel.yaml.scalarstring import SingleQuotedScalarString
 
 from conpet.commands.checks import DataChecks, open_experiment
+from conpet.commands.columns import named_as_typed
 from conpet.config.dataset import Dataset, Source
 from conpet.config.loading import additions_file, load_datasets
 from conpet.config.partition import Partition
@@ -70,7 +71,8 @@ def extend(
     raw = validate(RawFile, {"name": file.name}, str(file))
     if options is None and form == data.format:
         options = _as_before(data.options, file, raw) if form == "table" else {}
-    samples = readers.read(form, file.parent, [raw], options or {}, report)
+    with named_as_typed(file):
+        samples = readers.read(form, file.parent, [raw], options or {}, report)
     classes = list(dict.fromkeys(s.label for s in samples))
     taken = _taken(data, results / "data" / dataset)
     if not shared and not data.shared:

@@ -7,6 +7,7 @@ import warnings
 from pathlib import Path
 from typing import Any
 
+from conpet.commands.columns import named_as_typed
 from conpet.commands.description_text import repeated_lines
 from conpet.config.raw import RawFile
 from conpet.config.strict import validate
@@ -50,7 +51,8 @@ def teach_file(
     own = predictor.fields or predictor.about.column
     if own and (predictor.fields or readers.has_column(file, options, str(own))):
         options = {"text": own, **options}
-    samples = readers.read("table", file.parent, [raw], options, report)
+    with named_as_typed(file):
+        samples = readers.read("table", file.parent, [raw], options, report)
     start = time.process_time()
     with warnings.catch_warnings(action="ignore"):  # told below, with the places
         new = predictor.teach([as_text(s) for s in samples], [s.label for s in samples])

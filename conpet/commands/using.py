@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -51,27 +52,6 @@ def _check_options(file: Path | None, options: dict[str, Any]) -> None:
             raise UserError("--option: there is no table here: leave it out")
     elif unheeded := [name for name in ("label", "split", "id") if name in options]:
         raise UserError(f"--option {unheeded[0]}: texts alone are read: leave it out")
-
-
-def _asks_for_fields(file: Path | None, options: dict[str, Any]) -> bool:
-    """Say whether the learner must be asked which columns of a file it reads."""
-    table = file is not None and file.is_file() and file.suffix.lower() != ".txt"
-    return table and not options.keys() & {"text", "header", "lines"}
-
-
-def _check_columns(file: Path | None, texts: list[Any], fields: list[str]) -> None:
-    """Refuse a file whose columns are not the fields that a learner reads."""
-    found = list(texts[0]) if texts and isinstance(texts[0], dict) else []
-    if file is None or sorted(found) == sorted(fields) or (not found and not fields):
-        return
-    if not fields:
-        raise UserError(f"{file}: columns {', '.join(found)}: this learner reads one column")
-    like = json.dumps(dict.fromkeys(fields, "COLUMN"))
-    said = f"columns {', '.join(found)} are" if found else "one column is"
-    raise UserError(
-        f"{file}: {said} not the fields {', '.join(fields)}: give a --column each where they are "
-        f"called so, else --option 'text={like}'"
-    )
 
 
 @app.command()
@@ -137,9 +117,9 @@ def predict(
     threads: Annotated[int, Option(help="of the processor", min=1)] = 1,
 ) -> None:
     """Classify texts with a trained run; print CSV, or write it whole."""
+    from conpet.commands.columns import asks_for_fields, check_columns, read_texts
     from conpet.data.readers import has_column
     from conpet.data.report import Report
-    from conpet.predicting.outside import read_texts
     from conpet.predicting.predictor import load
 
     if bool(text) == bool(file):
@@ -152,7 +132,7 @@ def predict(
     named = {"text": column if len(column) > 1 else column[0]} if column else {}
     options = {**named, **_reader_options(option)}
     _check_options(file, options)
-    waits = _asks_for_fields(file, options)
+    waits = asks_for_fields(file, options)
     texts = [*(text or ())] if text or waits else read_texts(file or Path(), options, report)
     predictor = load(
         run, snapshot=snapshot, mirror=mirror, device=device, precision=precision, threads=threads
@@ -165,7 +145,7 @@ def predict(
     for about, note in report.as_dict()["notes"].items():
         print(f"conpet: {about}: {note}", file=sys.stderr)
     _tell_of_older(run, predictor.about.files)
-    _check_columns(file, texts, predictor.fields)
+    check_columns(file, texts, predictor.fields)
     wanted = threshold if threshold is not None else refuse
     frame = predictor.predict(texts, wanted).frame(probabilities)
     _write_answers(frame, texts, out)
@@ -267,6 +247,7 @@ def describe(
     config_dir: o.ConfigDir = o.CONFIG,
 ) -> None:
     """Show a dataset: sizes, lengths, samples, what was dropped."""
+    from conpet.commands.columns import named_as_typed
     from conpet.commands.described import MODELS, compared, open_dataset, open_file
     from conpet.commands.description import describe
     from conpet.commands.description_text import as_text
@@ -292,7 +273,8 @@ def describe(
     else:
         opened = open_dataset(dataset, model, config_dir, max_length)
         whole = compared(dataset, model, config_dir)
-    reports = [describe(*pair, results, mirror, whole) for pair in opened]
+    with named_as_typed(Path(dataset)) if format else nullcontext():
+        reports = [describe(*pair, results, mirror, whole) for pair in opened]
     print("\n".join(as_text(report) for report in reports), end="")
     if json:
         write_json(json, reports[0] if len(reports) == 1 else reports)

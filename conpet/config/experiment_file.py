@@ -10,6 +10,7 @@ from pydantic import Field, field_validator
 from conpet.config.settings import Count, Seed
 from conpet.config.strict import Strict, choose, is_yaml
 from conpet.errors import UserError
+from conpet.names import name_of
 
 Names = Annotated[list[str], Field(min_length=1)]
 
@@ -65,13 +66,24 @@ def path_of(name: str, config_dir: Path) -> Path:
     """Return the file of an experiment, given by its name or as a YAML.
 
     Raises:
-        UserError: no such name, with the closest, or the YAML of that name that lies here.
+        UserError: no such name, with the closest, or the YAML of that name that was meant.
     """
     if is_yaml(Path(name)):
         return Path(name)
     folder = config_dir / "experiments"
     known = sorted(path.stem for path in folder.glob("*.yaml"))
-    if name not in known and (here := Path(f"{name}.yaml")).is_file():
-        raise UserError(f"{folder}: unknown experiment {name!r}: {here} is here: give {here}")
+    if name not in known and (meant := own_file(name)):
+        raise UserError(f"{folder}: unknown experiment {name!r}: {meant}")
     choose("experiment", name, known, str(folder))
     return folder / f"{name}.yaml"
+
+
+def own_file(name: str) -> str:
+    """Say which file of one's own to give in place of its name; nothing where none is known of."""
+    if (here := Path(f"{name}.yaml")).is_file():
+        return f"{here} is here: give {here}"
+    if name_of(name) == name and (made := Path("results") / name).is_dir():
+        return (
+            f"{made} is there, made from a file of yours: give that file's path (.../{name}.yaml)"
+        )
+    return ""

@@ -51,7 +51,9 @@ class _Manifest(BaseModel):
     files: list[FetchedFile]
 
 
-def fetch_files(files: Sequence[RawFile], out: Path, dataset: str, mirror: Path | None) -> None:
+def fetch_files(
+    files: Sequence[RawFile], out: Path, dataset: str, mirror: Path | None, where: str = ""
+) -> None:
     """Bring all raw files of ``dataset`` into the new folder ``out``, with a manifest.json.
 
     A file is taken from ``mirror`` if it lies there (``mirror/dataset/name``, ``mirror/name``, the
@@ -59,11 +61,15 @@ def fetch_files(files: Sequence[RawFile], out: Path, dataset: str, mirror: Path 
     otherwise from its address. A zip archive in the mirror is called ``DATASET.zip`` or as its
     address ends. An address that is a local path does without the mirror.
 
+    Args:
+        where: what lists the files, for messages; ``datasets.DATASET`` by default.
+
     Raises:
         UserError: a file is missing, cannot be downloaded, or is not the bytes its sha256 says;
             then ``out`` is left as it was.
     """
     _check_list(files, dataset)
+    _check_local(files, where or f"datasets.{dataset}")
     _check_reachable(files, dataset, mirror)
     with (
         atomic_folder(out) as folder,
@@ -138,6 +144,12 @@ def _check_list(files: Sequence[RawFile], dataset: str) -> None:
             raise UserError(f"{file.name}: {file.url}: a download needs a sha256: add it")
 
 
+def _check_local(files: Sequence[RawFile], where: str) -> None:
+    for file in files:
+        if (local := file.local_path()) and not local.is_file():
+            raise UserError(f"{where}: files: {local}: no such file: correct the path")
+
+
 def _check_reachable(files: Sequence[RawFile], dataset: str, mirror: Path | None) -> None:
     missing = [
         _archive_names(file, dataset)[0] if file.member else file.name
@@ -190,8 +202,6 @@ def _obtain(file: RawFile, target: Path, dataset: str, mirror: Path | None) -> s
         raise UserError(f"{file.name}: neither in the mirror nor downloadable")
     local = file.local_path()
     if local is not None:
-        if not local.is_file():
-            raise UserError(f"{file.name}: {local}: no such file: correct the path in the config")
         return _copy(file, local, target, file.url)
     _download(file.url, target, f"{dataset}: {file.name}")
     _verify(file, target, file.url)

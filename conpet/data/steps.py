@@ -36,10 +36,16 @@ from conpet.files import atomic_folder, read_json, sha256, write_json
 _NAMED = 12  # labels in a message
 
 
-def fetch_dataset(about: FetchDataset, dataset: str, out: Path, mirror: Path | None) -> None:
-    """Fetch or generate a part's raw files, verified, with a manifest beside them."""
+def fetch_dataset(
+    about: FetchDataset, dataset: str, out: Path, mirror: Path | None, where: str = ""
+) -> None:
+    """Fetch or generate a part's raw files, verified, with a manifest beside them.
+
+    Args:
+        where: what lists the files, for messages.
+    """
     if about.generator is None:
-        fetch_files(about.files, out, dataset, mirror)
+        fetch_files(about.files, out, dataset, mirror, where)
         return
     from conpet.data import generator
 

@@ -99,8 +99,11 @@ def _unbroken(sentence: str) -> str:
 def _values(results: Results, about: About) -> dict[str, Any]:
     """Return what the template names."""
     claims, best = found_claims(results), verdicts(results)
-    tables = {name: _table(results, name) for name in tables_for(results)}
-    figures = {name: _figure(results, name, claims) for name in FIGURES}
+    made = {name: _table(results, name) for name in tables_for(results)}
+    tables = {name: table for name, table in made.items() if table.table.rows}
+    # an empty frame answers no question
+    shown = {"selector": "selector" in tables, "claims": bool(claims)}
+    figures = {name: _figure(results, name, claims) for name in FIGURES if shown.get(name, True)}
     rules = read_rules(results.root / results.experiment / FILE)
     return {
         "title": results.caption,

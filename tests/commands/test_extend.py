@@ -245,6 +245,12 @@ def test_rows_that_are_left_out_are_told(chain: Chain, capsys: pytest.CaptureFix
     [
         (["none.csv"], None, "none.csv: no such file"),
         (["a.csv"], b"body,label\nx,y\n", "a.csv: line 1: column 'text' is not among the columns"),
+        (
+            ["a.csv"],
+            b"message,category\nx,y\nz,y\n",
+            "cut at each comma): give --option text=message --option label=category, or --option "
+            "header=false where line 1 is a sample",
+        ),
         (["a.csv"], b"text,label\ncaf\xe9,late0\n", "a.csv: line 2: not UTF-8"),
         (["a.csv"], b"text,label\n", "a.csv: no sample left (0 dropped)"),
         (["a.csv"], b"text,label\n,late0\n", "a.csv: no sample left (1 dropped)"),

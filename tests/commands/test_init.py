@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from conpet.commands import main
+from conpet.commands.checks import open_experiment
 from conpet.config.strict import read_yaml
 from tests.conftest import ROOT
 
@@ -42,6 +43,12 @@ def test_files_that_become_tasks_are_told(
     assert len(data["tasks"]) == 2  # type: ignore[arg-type]
     told = "each is a task, in the order given, with shared labels"
     assert told in capsys.readouterr().out
+
+
+def test_what_is_trained_is_compared_with_what_is_not(tmp_path: Path) -> None:
+    init(tmp_path, ("one/texts.csv", 8), ("two/texts.csv", 8))  # shared labels: not for all methods
+    methods = open_experiment(str(tmp_path / "out" / "begun.yaml"), ROOT / "config").methods
+    assert {"lda", "finetune", "static_emr", "static_plus", "joint"} <= methods.keys()
 
 
 @pytest.mark.parametrize(

@@ -241,6 +241,11 @@ def test_an_experiment_that_is_not_there(
     Path("f.yaml").touch()
     assert project.mistake("f").endswith("unknown experiment 'f': f.yaml is here: give f.yaml")
     Path("f.yaml").unlink()
+    Path("results/f").mkdir(parents=True)
+    Path("results/data").mkdir()  # no experiment's
+    told = "'f': results/f is there, made from a file of yours: give that file's path (.../f.yaml)"
+    assert project.mistake("f").endswith(told)
+    assert project.mistake("data").endswith("unknown experiment 'data': known: e")
     project.write("experiments/demo.yaml", "")
     assert project.mistake("dmeo").endswith("unknown experiment 'dmeo': did you mean 'demo'?")
     assert "none.yaml: cannot be read: No such file" in project.mistake("none.yaml")

@@ -99,6 +99,19 @@ def test_what_teaching_takes_that_is_doubtful_is_told(
     assert not (tmp_path / "again").exists()
 
 
+def test_other_columns_are_named_as_they_are_typed(run: Path, tmp_path: Path) -> None:
+    file = tmp_path / "new.csv"
+    file.write_text("message,category\n" + "".join(f"{t},seventh\n" for t in NEW))
+    typed = "--option text=message --option label=category"
+    words = ("teach", "--run", run, file, "--out", tmp_path / "more")
+    with pytest.raises(SystemExit, match=f"give {typed}, or --option header=false where"):
+        Chain.__call__(None, *words)  # type: ignore[arg-type]
+    Chain.__call__(None, *words, *typed.split())  # type: ignore[arg-type]
+    assert conpet.load(tmp_path / "more").classes[-1] == "seventh"
+    with pytest.raises(SystemExit, match="give --option text=message, or"):
+        Chain.__call__(None, "predict", "--run", run, file)  # type: ignore[arg-type]
+
+
 def test_the_column_is_that_of_the_training(
     run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -283,6 +283,14 @@ def test_nothing_run_yet(tmp_path: Path) -> None:
     assert "No method to be ranked has finished a run yet." in page
 
 
+def test_what_has_nothing_in_it_is_left_out(tmp_path: Path) -> None:
+    alone = build(tmp_path, cells(methods=("finetune",), n_tasks=2), per_class=4)
+    shown = Page(write_page(alone, tmp_path / "report.html").read_text()).ids
+    assert {"figure-heatmap", "table-main", "table-cost"} <= {*shown}
+    empty = {"figure-selector", "figure-claims", "table-significance", "table-claims"}
+    assert not empty & {*shown}
+
+
 def test_commit_outside_git(tmp_path: Path) -> None:
     assert commit(tmp_path) == ""
 

@@ -26,6 +26,7 @@ from conpet.data.readers import (
 )
 from conpet.data.readers._common import Options, Record, as_mentions, build
 from conpet.data.readers._files import at_line, read_lines
+from conpet.data.readers._rows import ColumnError
 from conpet.data.readers.marked import has_marks, parse_marked
 from conpet.data.report import Report
 from conpet.data.schema import Sample
@@ -33,6 +34,7 @@ from conpet.errors import UserError
 
 __all__ = [
     "FORMATS",
+    "ColumnError",
     "as_mentions",
     "check_options",
     "fields_of",
@@ -134,6 +136,8 @@ def read(
     checked = check_options(format, options)
     try:
         samples = build(_READERS[format].records(raw, files, checked, report), report)
+    except ColumnError:
+        raise
     except UserError as error:
         # names out of a file (a column, a relation) may hold line breaks
         raise UserError(" ".join(str(error).splitlines())) from None

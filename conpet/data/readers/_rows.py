@@ -32,6 +32,19 @@ _LOOKED_AT = 5  # rows that must agree on a delimiter where no header says it
 csv.field_size_limit(2**31 - 1)  # else a long document is "larger than field limit (131072)"
 
 
+class ColumnError(UserError):
+    """A table has not the columns that are asked for.
+
+    ``found`` says so without a remedy, ``header`` whether line 1 was read as a header.
+    """
+
+    def __init__(self, found: str, header: bool) -> None:
+        # names out of a file may hold line breaks
+        self.found, self.header = " ".join(found.splitlines()), header
+        more = ", or options: {header: false} where line 1 is a sample" if header else ""
+        super().__init__(f"{self.found}: name the right one{more}")
+
+
 @dataclass(frozen=True)
 class Form:
     """How a .csv, .tsv or .txt is written; no delimiter: by the suffix, or as the file shows it."""
@@ -235,10 +248,8 @@ def _check_columns(
         shown = ", ".join(
             value if len(value) <= _SHOWN else f"{value[:_SHOWN]}..." for value in found
         )
-        more = ", or options: {header: false} where line 1 is a sample" if header else ""
-        raise UserError(
-            f"{at_line(file, 1)}: column {name!r} is {what} the columns ({shown}{cut}): "
-            f"name the right one{more}"
+        raise ColumnError(
+            f"{at_line(file, 1)}: column {name!r} is {what} the columns ({shown}{cut})", header
         )
 
 

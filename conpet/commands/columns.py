@@ -1,0 +1,76 @@
+"""Columns of a table as the command line names them, and what to type where they are others."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from conpet.data import readers
+from conpet.data.guess import look
+from conpet.data.report import Report
+from conpet.errors import UserError
+from conpet.predicting import outside
+
+
+@contextmanager
+def named_as_typed(file: Path, keys: Sequence[str] = ("text", "label")) -> Iterator[None]:
+    """Say what to type, where a reader would have the right columns named in a YAML."""
+    try:
+        yield
+    except readers.ColumnError as error:
+        typed = " ".join(f"--option {_option(key, value)}" for key, value in _guess(file, keys))
+        more = ", or --option header=false where line 1 is a sample" if error.header else ""
+        raise UserError(f"{error.found}: give {typed}{more}") from None
+
+
+def read_texts(path: Path, options: dict[str, Any], report: Report) -> list[str | dict[str, str]]:
+    """Return the texts of a file that someone asks about.
+
+    Raises:
+        UserError: what ``conpet.predicting.outside.read_texts`` refuses.
+    """
+    with named_as_typed(path, ["text"]):
+        return outside.read_texts(path, options, report)
+
+
+def asks_for_fields(file: Path | None, options: dict[str, Any]) -> bool:
+    """Say whether the learner must be asked which columns of a file it reads."""
+    table = file is not None and file.is_file() and file.suffix.lower() != ".txt"
+    return table and not options.keys() & {"text", "header", "lines"}
+
+
+def check_columns(file: Path | None, texts: list[Any], fields: list[str]) -> None:
+    """Refuse a file whose columns are not the fields that a learner reads.
+
+    Raises:
+        UserError: they are not, with what to type.
+    """
+    found = list(texts[0]) if texts and isinstance(texts[0], dict) else []
+    if file is None or sorted(found) == sorted(fields) or (not found and not fields):
+        return
+    if not fields:
+        raise UserError(f"{file}: columns {', '.join(found)}: this learner reads one column")
+    like = json.dumps(dict.fromkeys(fields, "COLUMN"))
+    said = f"columns {', '.join(found)} are" if found else "one column is"
+    raise UserError(
+        f"{file}: {said} not the fields {', '.join(fields)}: give a --column each where they are "
+        f"called so, else --option 'text={like}'"
+    )
+
+
+def _guess(file: Path, keys: Sequence[str]) -> list[tuple[str, Any]]:
+    try:
+        found = look(file).options
+    except UserError:
+        found = {}
+    if found.get("header") is False:  # its columns have numbers then, and no names
+        found = {}
+    return [(key, found.get(key, "COLUMN")) for key in keys]
+
+
+def _option(key: str, value: Any) -> str:
+    return shlex.quote(f"{key}={value if isinstance(value, str) else json.dumps(value)}")
