@@ -51,7 +51,9 @@ def test_what_init_writes_trains_no_method_far_longer(tmp_path: Path) -> None:
     path.write_text(re.sub("batches: .*}", "batches: 200}", path.read_text()))
     experiment = open_experiment(str(path), ROOT / "config", DataChecks())
     (line,) = too_long(experiment, "begun", [16, 16])
-    assert line.startswith("static_emr, dynamic: settings.replay.batches trains 80 times")
+    assert line.startswith(
+        "static_emr, static_plus, dynamic: settings.replay.batches trains 80 times"
+    )
     assert line.endswith("batches: 5 trains twice the samples")
     assert list(too_long(experiment, "begun", [16])) == []  # nothing old comes back
 
