@@ -7,13 +7,16 @@ import shlex
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from conpet.data import readers
 from conpet.data.guess import look
 from conpet.data.report import Report
 from conpet.errors import UserError
 from conpet.predicting import outside
+
+if TYPE_CHECKING:
+    from conpet.predicting.predictor import Predictor
 
 
 @contextmanager
@@ -41,6 +44,14 @@ def asks_for_fields(file: Path | None, options: dict[str, Any]) -> bool:
     """Say whether the learner must be asked which columns of a file it reads."""
     table = file is not None and file.is_file() and file.suffix.lower() != ".txt"
     return table and not options.keys() & {"text", "header", "lines"}
+
+
+def trained_columns(predictor: Predictor, file: Path, options: dict[str, Any]) -> dict[str, Any]:
+    """Return the reader's option ``text`` as in training, where the file can be read so."""
+    own = predictor.about.column
+    if predictor.fields or (own and readers.has_column(file, options, own)):
+        return {"text": predictor.fields or own}
+    return {}
 
 
 def check_columns(file: Path | None, texts: list[Any], fields: list[str]) -> None:

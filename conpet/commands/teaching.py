@@ -7,7 +7,7 @@ import warnings
 from pathlib import Path
 from typing import Any
 
-from conpet.commands.columns import named_as_typed
+from conpet.commands.columns import named_as_typed, trained_columns
 from conpet.commands.description_text import repeated_lines
 from conpet.config.raw import RawFile
 from conpet.config.strict import validate
@@ -48,9 +48,7 @@ def teach_file(
     raw = validate(RawFile, {"name": file.name}, str(file))
     predictor = load(run, snapshot=backbone[0], mirror=backbone[1])
     fitted_of(predictor.learner)  # whatever is wrong with the file: this cannot be mended in it
-    own = predictor.fields or predictor.about.column
-    if own and (predictor.fields or readers.has_column(file, options, str(own))):
-        options = {"text": own, **options}
+    options = trained_columns(predictor, file, options) | options
     with named_as_typed(file):
         samples = readers.read("table", file.parent, [raw], options, report)
     start = time.process_time()

@@ -117,8 +117,12 @@ def predict(
     threads: Annotated[int, Option(help="of the processor", min=1)] = 1,
 ) -> None:
     """Classify texts with a trained run; print CSV, or write it whole."""
-    from conpet.commands.columns import asks_for_fields, check_columns, read_texts
-    from conpet.data.readers import has_column
+    from conpet.commands.columns import (
+        asks_for_fields,
+        check_columns,
+        read_texts,
+        trained_columns,
+    )  # fmt: skip
     from conpet.data.report import Report
     from conpet.predicting.predictor import load
 
@@ -138,10 +142,8 @@ def predict(
         run, snapshot=snapshot, mirror=mirror, device=device, precision=precision, threads=threads
     )
     if waits:
-        own = predictor.about.column
-        if predictor.fields or (own and has_column(file or Path(), options, own)):
-            options |= {"text": predictor.fields or own}
-        texts = read_texts(file or Path(), options, report)
+        known = trained_columns(predictor, file or Path(), options)
+        texts = read_texts(file or Path(), options | known, report)
     for about, note in report.as_dict()["notes"].items():
         print(f"conpet: {about}: {note}", file=sys.stderr)
     _tell_of_older(run, predictor.about.files)
