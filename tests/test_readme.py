@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 from pathlib import Path
 from types import SimpleNamespace
-from typing import cast
+from typing import Any, cast
 
 import pandas as pd
 import pytest
+import typer
 
+from conpet.commands import app
 from conpet.config.strict import read_yaml
 from conpet.reporting.claims import Claim, verdict
 from conpet.reporting.collect import Results
@@ -143,3 +145,12 @@ def test_every_document_is_linked() -> None:
 def test_no_link_leads_nowhere(page: Path) -> None:
     for link in re.findall(r"\]\(([^)#]+)\)", page.read_text(encoding="utf-8")):
         assert "://" in link or (page.parent / link).exists(), link
+
+
+def test_what_stands_beside_the_arrows_are_commands() -> None:
+    """The picture of the data's way names each step as a user would call it."""
+    picture = (ROOT / "docs/pictures/workflow.svg").read_text(encoding="utf-8")
+    named = re.findall(r'class="rule"[^>]*>([^<]+)<', picture)
+    assert len(named) == 5
+    top: Any = typer.main.get_command(app)
+    assert [name for name in named if name not in top.commands] == []
