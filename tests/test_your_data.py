@@ -219,7 +219,6 @@ def test_shared_labels_from_files_to_answers(place: Place, monkeypatch: pytest.M
         # where all tasks have all classes, to be given the task helps a single head nothing
         if method != "dynamic":
             assert metrics["task_incremental_accuracy"] == metrics["whole_accuracy"]
-    monkeypatch.setattr(estimation, "_start_seconds", lambda: 1.0)
     monkeypatch.setattr(estimation, "TIMED_SECONDS", 0.0)
     check_estimate(place, path, found, ["finetune", "dynamic"])
     before = path.read_text()
@@ -298,7 +297,6 @@ def test_pairs_from_files_to_answers(place: Place) -> None:
 def test_an_estimate_follows_the_plan_of_each_seed(
     place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(estimation, "_start_seconds", lambda: 1.0)
     monkeypatch.setattr(estimation, "TIMED_SECONDS", 0.0)
     found = {}
     for seeds in ("[100]", "[200]", "[100, 200]"):

@@ -7,11 +7,8 @@ learner does. A seed draws its own plans, so each is followed.
 
 from __future__ import annotations
 
-import functools
 import math
 import shutil
-import subprocess
-import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,15 +16,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from conpet.commands.described_work import Work
+from conpet.commands.dry import DryBackbone
 from conpet.commands.jobs import as_told, open_encoded
 from conpet.commands.length import too_long, trained
 from conpet.config import Experiment
 from conpet.config.settings import Compute
-from conpet.data.stream import Stream
 from conpet.learners import learner_class
 from conpet.learners.assembly import assemble, needed_states
 from conpet.learners.base import Learner, Seeds
@@ -43,21 +38,6 @@ from conpet.temporary import scratch
 
 TIMED_SECONDS = 4.0
 _TIMED_BATCHES = 4
-_IMPORTS = "import conpet.learners.assembly, transformers.models.bert.modeling_bert, peft"
-
-
-@functools.cache
-def _noise(width: int) -> np.ndarray:
-    return np.random.default_rng(0).standard_normal((997, width), np.float32)
-
-
-class DryBackbone(Backbone):
-    """A backbone that counts, and answers noise that depends on the sample alone."""
-
-    def _hidden(self, stream: Stream, indices: np.ndarray) -> Tensor:
-        table = _noise(self.width)
-        touched = sum((p.flatten()[0] for p in self.parameters()), torch.zeros(()))
-        return torch.from_numpy(table[indices % len(table)]) + 0.0 * touched
 
 
 @dataclass(frozen=True)
@@ -118,7 +98,6 @@ def estimate(
     """Return a row for each method, dataset and model, notes, and where the seconds are from."""
     rows: list[dict[str, Any]] = []
     notes: list[str] = []
-    start: float | None = None
     for dataset in experiment.datasets:
         with scratch() as folder:
             work = Work(experiment, dataset, results, mirror, folder)
@@ -140,9 +119,8 @@ def estimate(
                 if None in rates:
                     # one that tunes tells both speeds
                     timed = next((c for c, cost in both if cost.passed.trained_tokens), cells[0])
-                    start = _start_seconds() if start is None else start
                     with computing(timed.compute):
-                        speed = measure(timed, start)
+                        speed = measure(timed)
                 rows += [_row(*pair, rate, speed) for pair, rate in zip(both, rates, strict=True)]
     return rows, notes, cpu()
 
@@ -201,9 +179,14 @@ def _add(total: Passed, more: Passed) -> None:
     total.add(more.forward_samples, more.forward_tokens, trained=False)
 
 
-def measure(cell: _Cell, start: float) -> Speed:
-    """Time a few batches of the cell's first plan, with gradient and without."""
+def measure(cell: _Cell) -> Speed:
+    """Time a job's beginning, and a few batches of the cell's first plan: with gradient, without.
+
+    Jobs are forked from a process that has imported torch: one begins by reading the model.
+    """
+    begun = time.perf_counter()
     learner = cell.learner(1, Backbone)
+    start = time.perf_counter() - begun
     backbone, stream = learner.backbone, learner.stream
     batches = [batch for epoch in learner.plan().epochs for batch in epoch]
 
@@ -232,13 +215,6 @@ def measure(cell: _Cell, start: float) -> Speed:
     )
 
 
-def _start_seconds() -> float:
-    """Return how long a job takes until it begins: Python and its libraries."""
-    begun = time.perf_counter()
-    subprocess.run([sys.executable, "-c", _IMPORTS], check=True)
-    return time.perf_counter() - begun
-
-
 def _row(cell: _Cell, cost: Cost, rate: float | None, speed: Speed | None) -> dict[str, Any]:
     dataset, model, method = cell.keys
     passed = cost.passed
@@ -251,7 +227,7 @@ def _row(cell: _Cell, cost: Cost, rate: float | None, speed: Speed | None) -> di
         "dataset": dataset, "model": model, "method": method, "seeds": len(cell.experiment.seeds),
         "jobs": cost.jobs, "samples": passed.trained_samples, "tokens": passed.trained_tokens,
         "forward_tokens": passed.forward_tokens, "tflop": round(_flop(cell, passed) / 1e12, 1),
-        "bytes": cost.stored, "hours": round(seconds / 3600, 3), "from": source,
+        "bytes": cost.stored, "hours": round(seconds / 3600, 5), "from": source,
     }  # fmt: skip
 
 

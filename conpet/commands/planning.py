@@ -66,7 +66,7 @@ def estimate(
         print("\n".join(f"  {line}" for line in columns([head, *cells], 1)))
     for note in notes:
         print(f"note: {note}")
-    hours = round(sum(row["hours"] for row in rows), 3)
+    hours = round(sum(row["hours"] for row in rows), 5)
     jobs = sum(row["jobs"] for row in rows)
     print(
         f"in all {duration(3600 * hours)} for {jobs} jobs that learn and test tasks, one by one, "
