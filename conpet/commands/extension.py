@@ -23,7 +23,7 @@ from conpet.data.duplicates import drop_duplicates, identity, near_identity
 from conpet.data.readers import table
 from conpet.data.report import Report
 from conpet.data.schema import Sample
-from conpet.data.shortage import remedy, shortages, untrainable
+from conpet.data.shortage import least_rows, remedy, shortages, untrainable
 from conpet.data.split import split_samples
 from conpet.data.steps import earlier
 from conpet.data.twins import twins
@@ -191,19 +191,26 @@ def _check_size(
     samples: Sequence[Sample], classes: list[str], partition: Partition, report: Report
 ) -> None:
     """Refuse classes that no method can learn; what else lacks samples goes to the report."""
-    (task,) = split_samples(samples, classes, partition)["tasks"]
     labels = [sample.label for sample in samples]
-    learnt = {labels[row] for row in task["train"]}
-    if few := [name for name in classes if name not in learnt]:
+    shares = partition.shares if partition.validation else (1 - partition.shares[2], 0.0)
+    least = (least_rows(shares, [0]) or 1) if partition.scheme == "per_class" else 1
+    few = [name for name in classes if 0 < labels.count(name) < least]
+    if not few:
+        (task,) = split_samples(samples, classes, partition)["tasks"]
+        learnt = {labels[row] for row in task["train"]}
+        few = [name for name in classes if name not in learnt]
+    if few:
         size = labels.count(few[0])
         raise UserError(
             f"class {few[0]}: {size} sample{'s'[: size != 1]}, none to train on: "
-            + remedy(partition)
+            + remedy(partition, cut_already=True)
         )
     if untrainable([task], partition):
-        raise UserError(f"no validation sample in the new task: {remedy(partition)}")
+        raise UserError(
+            f"no validation sample in the new task: {remedy(partition, cut_already=True)}"
+        )
     if not task["test"]:
-        raise UserError(f"no test sample in the new task: {remedy(partition)}")
+        raise UserError(f"no test sample in the new task: {remedy(partition, cut_already=True)}")
     for number, line in enumerate(shortages([task], labels, partition), start=1):
         report.note(f"shortage {number}", line)
 

@@ -102,6 +102,14 @@ def parse(text: str) -> Any:
         problem = f"nested deeper than {MAX_DEPTH} levels" if deep else error.problem
         mark = error.problem_mark
         where = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
-        raise UserError(f"{where}not valid YAML: {problem}") from None
+        begun = error.context_mark
+        # what is not closed is found out further down than where it has to be mended
+        opened = begun is not None and mark is not None and begun.line < mark.line
+        since = (
+            f", in what begins at line {begun.line + 1}, column {begun.column + 1}"
+            if opened
+            else ""
+        )
+        raise UserError(f"{where}not valid YAML: {problem}{since}") from None
     except (YAMLError, ValueError, KeyError) as error:
         raise UserError(f"not valid YAML: {' '.join(str(error).split())}") from None

@@ -101,8 +101,12 @@ def cut(rows: int, shares: Sequence[float]) -> tuple[int, int, int]:
     return a, b - a, rows - b
 
 
-def remedy(partition: Partition) -> str:
-    """Say what a user can do about a class that lacks samples in a split."""
+def remedy(partition: Partition, cut_already: bool = False) -> str:
+    """Say what a user can do about a class that lacks samples in a split.
+
+    Args:
+        cut_already: other tasks are cut by the same shares, which another share would cut anew.
+    """
     if partition.scheme == "official":
         return "see the split that its files say, or say split: {scheme: per_class}"
     if partition.scheme == "pooled":
@@ -116,7 +120,7 @@ def remedy(partition: Partition) -> str:
     if partition.most is not None and partition.most < need:
         return f"say split.most: {need} or more"
     few = (least_rows(_FEW) if partition.validation else None) or need
-    other = f", or say split.shares {_FEW}: then {few}" if need > few else ""
+    other = f", or say split.shares {_FEW}: then {few}" if need > few and not cut_already else ""
     return f"give each class {need} samples or more{other}"
 
 

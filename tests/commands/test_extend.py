@@ -257,7 +257,11 @@ def test_rows_that_are_left_out_are_told(chain: Chain, capsys: pytest.CaptureFix
         (["a.csv"], b"", "a.csv: line 1: the file is empty"),
         (["a.csv", "--format", "tables"], ROWS.encode(), "format 'tables': unknown"),
         (["a.csv", "--option", "txt=body"], ROWS.encode(), "option txt"),
-        (["a.csv"], b"text,label\na,b\n", "a.csv: task 1 (b): no training sample: give each"),
+        (
+            ["a.csv"],
+            b"text,label\na,b\n",
+            "a.csv: class b: 1 sample, none to train on: give each class 6 samples or more",
+        ),
         (
             ["a.csv"],
             f"{ROWS}x,one\n".encode(),
@@ -274,4 +278,5 @@ def test_a_file_that_cannot_be_read_changes_nothing(
         (chain.folder / "a.csv").write_bytes(content)
     message = stopped(chain, str(chain.folder / words[0]), *words[1:])
     assert line in message
+    assert "split.shares" not in message  # other tasks are cut by them already
     assert "\n" not in message

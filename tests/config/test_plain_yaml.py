@@ -90,6 +90,12 @@ def test_an_anchor_may_be_given_again(recwarn: pytest.WarningsRecorder) -> None:
         ("a: !!omap [x: 1]", "line 1, column 4: not valid YAML: could not determine a constructor"),
         ("a: !!binary aGk=", "line 1, column 4: not valid YAML: could not determine a constructor"),
         ("a: !!bool x", "not valid YAML: 'x'"),
+        (
+            "a: 1\nb: [c,\nd: 1\ne: 2",
+            "line 4, column 2: not valid YAML: expected ',' or ']', but got "
+            "':', in what begins at line 2, column 4",
+        ),
+        ("a: [b", "line 1, column 6: not valid YAML: expected ',' or ']', but got '<stream end>'"),
         ("a: 1\n---\nb: 2", "line 2, column 1: not valid YAML: but found another document"),
         ("a: " + "9" * 5000, "not valid YAML: Exceeds the limit"),
     ],
