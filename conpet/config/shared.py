@@ -34,7 +34,7 @@ def refuse_other_data(
     if found is not None and _samples(found) != _samples(data):
         raise UserError(
             f"{place}: {shared} is of other data of that name, which {other} writes out: give one "
-            "of the two another name"
+            f"of the two another name{f', or delete {shared}' if shared.is_dir() else ''}"
         )
 
 

@@ -62,7 +62,8 @@ def test_other_data_under_a_name_that_is_taken_are_one_line(fresh: Workspace) ->
     done = fresh.run("tables", experiment="other/theirs.yaml")
     assert (done.returncode, said(done)) == (1, [
         "conpet: error: other/theirs.yaml: datasets.topics: results/data/topics is of other data "
-        "of that name, which elsewhere/mine.yaml writes out: give one of the two another name"
+        "of that name, which elsewhere/mine.yaml writes out: give one of the two another name, "
+        "or delete results/data/topics"
     ])  # fmt: skip
     assert fresh.bytes() == before
     # the same data in another experiment are the same data
@@ -72,3 +73,14 @@ def test_other_data_under_a_name_that_is_taken_are_one_line(fresh: Workspace) ->
     (other / "theirs.yaml").write_text(MINE)
     (table.parent / "mine.yaml").write_text(MINE.replace("topics:", "mine:"))
     assert fresh.planned("tables", experiment="other/theirs.yaml")["prepare"]
+
+
+def test_a_try_that_read_nothing_takes_no_name(fresh: Workspace) -> None:
+    own(fresh)
+    other = fresh.folder / "elsewhere/theirs.yaml"
+    other.write_text(MINE.replace("topics.csv", "theirs.csv"))
+    (fresh.folder / "elsewhere/theirs.csv").write_text("text,label\nz,y\n")
+    assert fresh.run(TASKS, experiment="elsewhere/mine.yaml").returncode == 0
+    assert fresh.run("tables", experiment="elsewhere/theirs.yaml").returncode == 1
+    (fresh.folder / "results/data/topics/base/samples.parquet").unlink()
+    assert fresh.planned("tables", experiment="elsewhere/theirs.yaml")["prepare"]

@@ -37,6 +37,8 @@ def check(experiment: Experiment, results: Path) -> None:
         mark = folder / MARK
         kept: Any = read_json(mark) if mark.is_file() else {}
         other = str(kept.get("experiment", "")) if isinstance(kept, dict) else ""
+        if not any(folder.glob("*/samples.parquet")):
+            continue  # a try that read nothing takes no name
         refuse_other_data(
             experiment.datasets[name], experiment.places[name], folder, other,
             lambda other=other, name=name: open_experiment(
