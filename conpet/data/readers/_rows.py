@@ -215,7 +215,7 @@ def _shown(spanning: list[tuple[int, list[str]]]) -> str:
     lines = len(cell.splitlines())
     return (
         f"{len(spanning)}, the first at line {number} with {lines} lines ({cell[:_SHOWN]!r}): "
-        "where quotes are letters, say options: {quotes: false}"
+        "where quotes are letters, say quotes: false in options (--option quotes=false)"
     )
 
 

@@ -126,7 +126,7 @@ def test_rows_that_stray_quotes_join_are_counted_and_shown(tmp_path: Path) -> No
     assert len(samples) == 112
     note = report.as_dict()["notes"]["a.tsv: rows that span lines"]
     assert note.startswith("1, the first at line 16 with 9 lines ('text 16\\tlabel1\\ntext 17")
-    assert note.endswith("where quotes are letters, say options: {quotes: false}")
+    assert note.endswith("say quotes: false in options (--option quotes=false)")
     samples, report = read_files(tmp_path, "table", {"a.tsv": STRAY}, quotes=False)
     assert len(samples) == 120
     assert samples[14].text == '"text 16'
