@@ -65,6 +65,7 @@ class Card(Strict):
     """A packaged learner: of which run it is, how to open it, how far it can be believed.
 
     ``column`` is that which texts were read from, where a table's is not called ``text``.
+    ``weights`` are the backbone's, as it was learnt on.
     ``samples`` is a hash of the validation and test samples that it was measured on. ``files`` are
     the SHA-256s of what lies in the states' folders; none where an older version packaged it.
     ``taught`` are the classes that it was taught since, without training, and by how many texts.
@@ -89,14 +90,16 @@ class Card(Strict):
     states: Annotated[list[StateName], Field(min_length=1)]
     selector: Literal["selector"] | None
     column: str = ""
+    weights: Literal["whole", "4bit"] = "whole"
     samples: str = ""
     files: dict[str, Sha256] = {}
     calibration: Calibration | None = None
     taught: dict[str, Annotated[int, Field(ge=1)]] = {}
 
     def as_dict(self) -> dict[str, Any]:
-        """Return what model.json says; nothing of a column or of classes taught where none is."""
-        return self.model_dump(exclude={n for n in ("column", "taught") if not getattr(self, n)})
+        """Return what model.json says; of what most learners have alike only where they differ."""
+        plain = {"column": "", "weights": "whole", "taught": {}}
+        return self.model_dump(exclude={n for n, v in plain.items() if getattr(self, n) == v})
 
     @model_validator(mode="after")
     def _can_be_asked(self) -> Card:
@@ -107,7 +110,8 @@ class Card(Strict):
         return self
 
     def learn(self, compute: Compute) -> Learn:
-        """Return what its learner is put together from, to compute as said."""
+        """Return what its learner is put together from, to compute as said on its own weights."""
+        compute = compute.model_copy(update={"weights": self.weights})
         return Learn(
             learner=self.learner, options=self.options, replay="none",
             pooling=self.backbone.pooling, lora_targets=self.backbone.lora_targets,

@@ -18,7 +18,7 @@ from packaging.version import Version
 
 from conpet.config.strict import read_yaml
 from tests.conftest import ROOT
-from tests.oldest import oldest
+from tests.oldest import ASKED_FOR, RANGE, oldest
 
 # conda's names for the same packages
 CONDA = {
@@ -37,9 +37,10 @@ def normal(name: str) -> str:
 
 
 def wanted() -> dict[str, Requirement]:
-    """Return the direct dependencies of the core and of all extras."""
+    """Return the direct dependencies of the core and of all extras that nobody has to ask for."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    extras = project["optional-dependencies"].values()
+    optional = project["optional-dependencies"].items()
+    extras = [lines for extra, lines in optional if extra not in ASKED_FOR]
     lines = [*project["dependencies"], *(line for extra in extras for line in extra)]
     return {normal(Requirement(line).name): Requirement(line) for line in lines}
 
@@ -70,6 +71,14 @@ def test_every_dependency_ends_before_a_major_version() -> None:
         (upper,) = (s.version for s in requirement.specifier if s.operator == "<")
         assert upper.isdigit(), f"{requirement}: the next major version is one number"
         assert Version(locked()[name]).major < int(upper)
+
+
+def test_what_must_be_asked_for_has_a_range_too() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    for extra in ASKED_FOR:
+        for line in project["optional-dependencies"][extra]:
+            assert RANGE.fullmatch(line), line
+            assert normal(Requirement(line).name) not in locked(), line
 
 
 def test_conda_has_the_same_packages_at_the_same_versions() -> None:

@@ -18,6 +18,7 @@ from conpet.models import saving
 from conpet.models.batches import collate
 from conpet.models.compiled import CompiledLayers
 from conpet.models.device import choose_device, choose_number_type
+from conpet.models.four_bits import count, keep_gradients, load_four_bits
 from conpet.models.fused import fuse
 from conpet.models.loading import load_model
 from conpet.models.mixed import Mixture, can_mix
@@ -61,7 +62,7 @@ class Backbone:
         tuning: Tuning,
         compute: Compute,
         seed: int,
-        load: Loads = load_model,
+        load: Loads | None = None,
     ) -> None:
         self.device = choose_device(compute)
         self.name = name
@@ -73,10 +74,12 @@ class Backbone:
         # tuned weights themselves need float32's resolution
         coarse = self.frozen or not self._own
         dtype = choose_number_type(compute, self.device) if coarse else torch.float32
+        if load is None:
+            load = load_four_bits if compute.weights == "4bit" else load_model
         model = load(snapshot, dtype, self.device)
         self.width: int = model.config.hidden_size
         self.precision = str(model.dtype).removeprefix("torch.")
-        self.total_parameters = sum(p.numel() for p in model.parameters())
+        self.total_parameters = count(model)
         self._randomness = OwnRandomness(seed, self.device)
         with self._randomness.drawing():
             self.model = tune(model, name, tuning, targets)
@@ -97,6 +100,8 @@ class Backbone:
         #: whether passes without gradient go in long rows, which was measured on cards alone
         self._long = compute.fast and self.device.type == "cuda"
         self.model.to(self.device).eval()
+        if compute.weights == "4bit":
+            keep_gradients(self.model)
         named = self.model.named_modules()
         self._dropouts = [m for n, m in named if "lora_dropout" in n and isinstance(m, nn.Dropout)]
         self._fresh = self.state()

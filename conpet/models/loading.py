@@ -15,13 +15,14 @@ from conpet.errors import UserError, reason
 _SHOWN = 2  # weights that a message names of each kind
 
 
-def load_model(snapshot: Path, dtype: torch.dtype, device: torch.device) -> Any:
-    """Return transformers' model without its language-model head, nothing tunable, on the CPU.
+def load_model(snapshot: Path, dtype: torch.dtype, device: torch.device, **more: Any) -> Any:
+    """Return transformers' model without its language-model head, nothing tunable, on its device.
 
     Args:
         snapshot: folder with config, weights (safetensors) and tokenizer.
         dtype: of its weights.
-        device: where it will compute.
+        device: where it will compute; the weights are read straight to it.
+        more: what transformers' ``from_pretrained`` is told beside.
 
     Raises:
         UserError: there is no model, none that reads texts, or the weights are not its own.
@@ -30,7 +31,10 @@ def load_model(snapshot: Path, dtype: torch.dtype, device: torch.device) -> Any:
         raise UserError(f"{snapshot}: no model here: run `conpet fetch-model` first")
     # eager attention is the faster one for short texts on a CPU; see models/unpadded.py too
     attention = "sdpa" if device.type == "cuda" else "eager"
-    model = _load(snapshot, str(snapshot), dtype=dtype, attn_implementation=attention)
+    model = _load(
+        snapshot, str(snapshot), dtype=dtype, attn_implementation=attention,
+        device_map={"": device}, **more,
+    )  # fmt: skip
     if hasattr(model.config, "use_cache"):
         model.config.use_cache = False
     return model.requires_grad_(False)

@@ -104,6 +104,7 @@ def _describe(
         template=about.template,
         max_length=min(about.max_length, longest(snapshot)),
         column=about.column,
+        weights=learnt.settings.compute.weights,
         classes=stream.classes,
         samples=measured_on(stream),
         backbone=BackbonePin(

@@ -18,7 +18,7 @@ SETTINGS = {
     "encoding": {"max_length": 128, "max_cloze_words": 50},
     "compute": {
         "device": "auto", "precision": "float32", "threads": 1, "eval_batch_size": 64, "fast": True,
-        "graphs": "auto",
+        "graphs": "auto", "weights": "whole",
     },
     "head": "grow", "prior": "none", "target": "uniform",
 }  # fmt: skip
