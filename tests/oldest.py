@@ -12,7 +12,7 @@ import tomllib
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-#: extras that nobody gets unasked: PEFT imports bitsandbytes wherever it is, which each job waits for
+#: extras that nobody gets unasked: PEFT imports bitsandbytes wherever it is, and each job waits
 ASKED_FOR = ("4bit",)
 RANGE = re.compile(r"(?P<name>[\w.-]+)>=(?P<oldest>[\w.]+),<[\w.]+")
 
