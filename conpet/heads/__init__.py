@@ -34,11 +34,13 @@ def head_class(name: str, where: str = "head") -> type[Trained] | type[Fitted]:
 
 def check_head(head: Head) -> None:
     """Raise a UserError unless there is such a head with such options."""
+    from conpet.heads.base import Moving
+
     kind = head_class(head.type)
     validate(kind.Options, head.config, "head.config")
     if not kind.fitted and head.samples != Head().samples:
         raise UserError(f"head.samples: {head.type} is trained, not fitted: leave samples out")
-    if head.samples == "kept" and not (kind.fitted and kind.moves):
+    if head.samples == "kept" and not issubclass(kind, Moving):
         raise UserError(
             f"head.samples: what {head.type} keeps cannot follow the drift of the space: use plan, "
             "history or a number"

@@ -28,7 +28,6 @@ class Trained(nn.Module, ABC):
 
     Options: ClassVar[type[Strict]] = Strict
     fitted: ClassVar[bool] = False
-    moves: ClassVar[bool] = False
     has_bias: ClassVar[bool] = True
 
     def __init__(self, width: int, rows: int, seed: int, options: Any = None) -> None:
@@ -106,8 +105,6 @@ class Fitted(ABC):
     fitted: ClassVar[bool] = True
     #: whether validation samples choose something of it
     validated: ClassVar[bool] = False
-    #: whether what it keeps can follow a linear map of the space (:meth:`move`)
-    moves: ClassVar[bool] = False
 
     def __init__(self, width: int, seed: int, options: Any) -> None:
         self.width = width
@@ -133,10 +130,6 @@ class Fitted(ABC):
                 so that both count; else ``found`` takes their place where it has the class.
             valid: samples to choose by, for a head that is ``validated``.
         """
-
-    def move(self, weight: Array, bias: Array) -> None:
-        """Follow what was at x to x @ weight + bias, where it ``moves``."""
-        raise NotImplementedError
 
     @abstractmethod
     def plain(self, x: Array) -> Array:
@@ -165,6 +158,14 @@ class Fitted(ABC):
         Raises:
             KeyError, RuntimeError: a tensor is absent, or of another shape.
         """
+
+
+class Moving(Fitted):
+    """A fitted head whose sums can follow a linear map of the space (``head.samples: kept``)."""
+
+    @abstractmethod
+    def move(self, weight: Array, bias: Array) -> None:
+        """Follow what was at x to x @ weight + bias; the next fit solves."""
 
 
 def sized(array: Array, classes: int) -> Array:

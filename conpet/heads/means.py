@@ -9,10 +9,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from conpet.heads.base import Array, Fitted, Measured, shaped, sized
+from conpet.heads.base import Array, Measured, Moving, shaped, sized
 
 
-class ByMeans(Fitted):
+class ByMeans(Moving):
     """A class is a Gaussian round its mean; all share one spread.
 
     Scores are linear, m_c' P x - m_c' P m_c / 2 with P the inverse of the shared covariance: what
@@ -24,7 +24,6 @@ class ByMeans(Fitted):
         freedom: samples behind the scatter, less one for each class.
     """
 
-    moves = True
     scatter: Array
 
     def __init__(self, width: int, seed: int, options: Any) -> None:

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from conpet.errors import UserError
 from conpet.heads import fitted_head
-from conpet.heads.base import Fitted, Measured
+from conpet.heads.base import Fitted, Measured, Moving
 from conpet.heads.drift import drift
 from conpet.learners.context import Context
 from conpet.replay.base import Plan
@@ -69,7 +69,7 @@ class Refit:
         """Fit the head, where there is one, after the newest task."""
         if self.head is None:
             return
-        if self._shifted is not None:
+        if self._shifted is not None and isinstance(self.head, Moving):
             self._follow(self.head, *self._shifted, representations)
             return
         stream, task = self.context.stream, self.context.task
@@ -87,7 +87,7 @@ class Refit:
         self.head.fit(measured(indices), stream.seen, joins, valid)
 
     def _follow(
-        self, head: Fitted, asked: np.ndarray, before: np.ndarray, representations: Representations
+        self, head: Moving, asked: np.ndarray, before: np.ndarray, representations: Representations
     ) -> None:
         """Have what is kept follow the space, and add the newest task's samples."""
         stream = self.context.stream
