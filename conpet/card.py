@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -117,6 +118,13 @@ class Card(Strict):
             pooling=self.backbone.pooling, lora_targets=self.backbone.lora_targets,
             settings=Settings(tuning=self.tuning, head=self.head, compute=compute),
         )  # fmt: skip
+
+    @property
+    def fields(self) -> list[str]:
+        """The names of a text's fields, as the template has them; none of a plain text."""
+        if self.kind != "fields":
+            return []
+        return [name for name in re.findall(r"\{(\w+)\}", self.template) if name != "mask"]
 
     @property
     def run_key(self) -> RunKey:

@@ -25,7 +25,7 @@ from conpet.learners.base import Learner, Prediction, Seeds
 from conpet.models.process import computing
 from conpet.predicting import backbones
 from conpet.predicting.calibration import log_probabilities
-from conpet.predicting.texts import as_stream, fields_of, listed
+from conpet.predicting.texts import as_stream, listed
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -165,7 +165,7 @@ class Predictor:
         self.about = about
         self.classes = arrival(about.classes)
         #: the names of a text's fields; none of a plain text
-        self.fields = fields_of(about)
+        self.fields = about.fields
         self.class_task = first_task(about.classes)
         self.columns = columns(about.classes)
 

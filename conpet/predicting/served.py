@@ -16,7 +16,7 @@ from conpet.predicting.predictor import Predictor
 
 
 class ServedLearner(PythonModel):
-    """Classifies the column ``text``: label, confidence, task, and the expert where there are."""
+    """Classifies the column ``text``, or one of each field: label, confidence, task, expert."""
 
     def load_context(self, context: PythonModelContext) -> None:
         """Open the package; CONPET_SNAPSHOT or CONPET_MIRROR say where the backbone is."""
@@ -40,7 +40,10 @@ class ServedLearner(PythonModel):
         wanted = params or {}
         threshold = wanted.get("threshold") or bool(wanted.get("refuse", False))
         try:
-            said = self.predictor.predict(list(model_input["text"]), threshold)
+            fields = self.predictor.fields
+            columns = model_input[fields or ["text"]]
+            texts: list[Any] = columns.to_dict("records") if fields else list(columns["text"])
+            said = self.predictor.predict(texts, threshold)
         except UserError as error:
             # the one class whose message a server passes on to the client
             raise MlflowException.invalid_parameter_value(str(error)) from None

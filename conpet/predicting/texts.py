@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence, Set
 from typing import Any
@@ -75,13 +74,6 @@ def as_sample(text: object, kind: str, place: str, fields: Sequence[str] = ()) -
     return Sample(place, plain, "", mentions=mentions)
 
 
-def fields_of(about: Card) -> list[str]:
-    """Return the names of a text's fields, as the template has them; none of a plain text."""
-    if about.kind != "fields":
-        return []
-    return [name for name in re.findall(r"\{(\w+)\}", about.template) if name != "mask"]
-
-
 _TAGS = {"head": "e1", "tail": "e2", "entity": "e"}
 
 
@@ -139,7 +131,7 @@ def as_stream(
     ids: list[int] = []
     offsets = [0]
     pool: list[int] = []
-    fields = fields_of(about)
+    fields = about.fields
     for number, text in enumerate(texts, first):
         place = f"text {number + 1}"
         sample = as_sample(text, about.kind, place, fields)

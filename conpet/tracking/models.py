@@ -34,6 +34,7 @@ _EXAMPLES = {
     "relation": "<e1>Marie Curie</e1> was born in <e2>Warsaw</e2> .",
     "entity": "she was born in <e>Warsaw</e> .",
 }
+_FIELD = "it rained all day"
 
 
 def log_package(package: Path, tracked: Path, uri: str, out: Path) -> None:
@@ -137,8 +138,9 @@ def _signature(about: Card) -> tuple[ModelSignature, Any]:
             ParamSpec("probabilities", "boolean", False),
         ]
     )
-    inputs = Schema([ColSpec("string", "text")])
-    example = pd.DataFrame({"text": [_EXAMPLES[about.kind]]})
+    columns = about.fields or ["text"]
+    inputs = Schema([ColSpec("string", name) for name in columns])
+    example = pd.DataFrame({name: [_EXAMPLES.get(about.kind, _FIELD)] for name in columns})
     return ModelSignature(inputs=inputs, outputs=Schema(outputs), params=params), example
 
 

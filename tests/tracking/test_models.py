@@ -21,13 +21,14 @@ from conpet.tracking import track_run
 from conpet.tracking.models import log_package
 from tests.chain import Chain
 from tests.predicting.conftest import TASKS, Packaged, learnt, packaged
+from tests.test_your_data import Place, examples, place
 from tests.tiny import make_samples
 from tests.tracking import looked
 from tests.tracking.conftest import Store
 
 pytestmark = pytest.mark.slow
 
-__all__ = ["learnt", "packaged"]
+__all__ = ["learnt", "packaged", "place"]
 BAR = "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR"
 TEXTS = [s.text for s in make_samples()[:20]]
 
@@ -91,6 +92,29 @@ def test_the_model_answers_as_the_package_does(
         conpet.load(address, snapshot=learnt.snapshot)
     with pytest.raises(Exception, match=said):
         mlflow.pyfunc.load_model(address)
+
+
+def test_a_text_of_fields_is_a_column_each(
+    at: Store, place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import mlflow
+
+    path = place.write("pairs", examples()["Pairs"])
+    run = next((place.run(path) / "finetune").glob("seed*"))
+    monkeypatch.setenv("CONPET_SNAPSHOT", str(place.folder / "model"))
+    card = read_json(run / "model/model.json")
+    key = RunKey(card["experiment"], card["dataset"], card["model"], card["method"], card["seed"])
+    out = at.root / "pairs.json"
+    track_run(read_run(run, key, card["task"]), {}, {}, at.uri, at.artifacts, out)
+    log_package(run / "model", out, at.uri, at.root / "logged.json")
+    name = read_json(at.root / "logged.json")["name"]
+    model = mlflow.pyfunc.load_model(f"models:/{name}@best")
+    assert model.metadata.signature.inputs.input_names() == ["premise", "hypothesis"]
+    frame = pd.read_csv(place.folder / "pairs.csv", dtype=str)[["premise", "hypothesis"]]
+    found = model.predict(frame)
+    expected = conpet.load(run, snapshot=place.folder / "model").predict(frame.to_dict("records"))
+    assert list(found["label"]) == expected.labels
+    assert len(model.predict(model.input_example)) == 1
 
 
 def test_a_changed_package_is_not_logged(at: Store, packaged: Packaged, tmp_path: Path) -> None:
