@@ -17,7 +17,7 @@ from conpet.config.stages import Learn
 from conpet.config.strict import Strict, validate
 from conpet.errors import UserError
 from conpet.files import read_json, sha256
-from conpet.run import RunFolder, RunKey
+from conpet.run import STATE_FILE, RunFolder, RunKey
 
 CARD_FILE = "model.json"
 _LOADED = (".safetensors", ".json")
@@ -164,9 +164,17 @@ def check_current(package: Path, run: Path) -> None:
     """Refuse a package of states that its run, where it lies, does not have any more.
 
     Raises:
-        UserError: a task has been learnt again since.
+        UserError: a task has been learnt again since, or one more.
     """
-    for name, digest in read_card(package).files.items():
+    card = read_card(package)
+    later = RunFolder(run).state(card.task + 1) / STATE_FILE
+    # what is older than the package is left over from when the stream had more tasks
+    if later.is_file() and later.stat().st_mtime > (package / CARD_FILE).stat().st_mtime:
+        raise UserError(
+            f"{package}: knows {card.task} tasks, and one more has been learnt since: snakemake "
+            f"models makes it again (to ask this one all the same: --run {package})"
+        )
+    for name, digest in card.files.items():
         task, _, rest = name.partition("/")
         state = RunFolder(run).state(task.removeprefix("task")) / rest
         if task.startswith("task") and state.is_file() and sha256(state) != digest:

@@ -26,8 +26,11 @@ def named_as_typed(file: Path, keys: Sequence[str] = ("text", "label")) -> Itera
         yield
     except readers.ColumnError as error:
         typed = " ".join(f"--option {_option(key, value)}" for key, value in _guess(file, keys))
-        more = ", or --option header=false where line 1 is a sample" if error.header else ""
-        raise UserError(f"{error.found}: give {typed}{more}") from None
+        raise UserError(f"{error.found}: give {typed}{_headerless(error)}") from None
+
+
+def _headerless(error: readers.ColumnError) -> str:
+    return ", or --option header=false where line 1 is a sample" if error.header else ""
 
 
 def read_texts(path: Path, options: dict[str, Any], report: Report) -> list[str | dict[str, str]]:
@@ -36,8 +39,13 @@ def read_texts(path: Path, options: dict[str, Any], report: Report) -> list[str 
     Raises:
         UserError: what ``conpet.predicting.outside.read_texts`` refuses.
     """
-    with named_as_typed(path, ["text"]):
+    try:
         return outside.read_texts(path, options, report)
+    except readers.ColumnError as error:
+        ((_, guess),) = _guess(path, ["text"])
+        columns = guess if isinstance(guess, list) else [guess]
+        typed = " ".join(f"--column {shlex.quote(str(name))}" for name in columns)
+        raise UserError(f"{error.found}: give {typed}{_headerless(error)}") from None
 
 
 def asks_for_fields(file: Path | None, options: dict[str, Any]) -> bool:

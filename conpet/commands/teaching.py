@@ -49,7 +49,7 @@ def teach_file(
     predictor = load(run, snapshot=backbone[0], mirror=backbone[1])
     fitted_of(predictor.learner)  # whatever is wrong with the file: this cannot be mended in it
     options = trained_columns(predictor, file, options) | options
-    with named_as_typed(file):
+    with named_as_typed(file, [key for key in ("text", "label") if key not in options]):
         samples = readers.read("table", file.parent, [raw], options, report)
     start = time.process_time()
     with warnings.catch_warnings(action="ignore"):  # told below, with the places

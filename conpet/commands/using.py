@@ -144,6 +144,8 @@ def predict(
     if waits:
         known = trained_columns(predictor, file or Path(), options)
         texts = read_texts(file or Path(), options | known, report)
+    if not texts:
+        raise UserError(f"{file}: holds no text: nothing to answer")
     for about, note in report.as_dict()["notes"].items():
         print(f"conpet: {about}: {note}", file=sys.stderr)
     _tell_of_older(run, predictor.about.files)

@@ -57,6 +57,9 @@ def _weakest(results: Results, dataset: str, model: str, method: str) -> str:
     runs = _finished(results, dataset, model, method)
     accuracy = np.mean([run.metrics[-1]["task_accuracy"] for run in runs], axis=0)
     task = int(np.argmin(accuracy))
+    if accuracy.max() == accuracy.min():
+        same = percent(float(accuracy[0]), digits=1)
+        return f"The most accurate, {results.name(method)}, ends at {same} % on each task."
     return (
         f"The most accurate, {results.name(method)}, ends weakest on task {task + 1} "
         f"({percent(float(accuracy[task]), digits=1)} %) and strongest on task "

@@ -44,6 +44,7 @@ def untrained_notes(results: Results) -> tuple[list[str], list[Path]]:
         pairs = list(surpassed(results, dataset, model))
         if pairs:
             below = ", ".join(results.name(method) for _, method in pairs)
-            note += f": {results.name(pairs[0][0])} is above {below} (tested in table claims)"
+            top = results.name(pairs[0][0])
+            note += f": by the mean {top} is above {below} (table claims: which are told apart)"
         notes.append(f"{note}.")
     return notes, results.training_files(STATE_FILE) if notes else []

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -104,6 +105,21 @@ def test_a_run_that_was_learnt_again_does_not_answer_by_its_old_package(
         conpet.load(run, snapshot=snapshot)
     shutil.rmtree(run / f"task{TASKS:02d}")
     assert conpet.load(run, snapshot=snapshot).predict(["the w0x0"])  # it stands alone
+
+
+def test_a_run_with_one_more_task_does_not_answer_by_its_old_package(
+    packaged: Packaged, tmp_path: Path
+) -> None:
+    run = shutil.copytree(packaged("static_emr"), tmp_path / "run")
+    snapshot = packaged("static_emr").parents[4] / "models/tiny"
+    more = run / f"task{TASKS + 1:02d}/state/state.json"
+    more.parent.mkdir(parents=True)
+    more.write_text("{}")
+    with pytest.raises(UserError, match=rf"knows {TASKS} tasks, and one more has been learnt"):
+        conpet.load(run, snapshot=snapshot)
+    assert conpet.load(run / "model", snapshot=snapshot).predict(["the w0x0"])
+    os.utime(more, (0, 0))  # left over from a longer stream
+    assert conpet.load(run, snapshot=snapshot).predict(["the w0x0"])
 
 
 def test_the_backbone_is_fetched_once_by_its_pin(

@@ -108,7 +108,10 @@ def test_other_columns_are_named_as_they_are_typed(run: Path, tmp_path: Path) ->
         Chain.__call__(None, *words)  # type: ignore[arg-type]
     Chain.__call__(None, *words, *typed.split())  # type: ignore[arg-type]
     assert conpet.load(tmp_path / "more").classes[-1] == "seventh"
-    with pytest.raises(SystemExit, match="give --option text=message, or"):
+    with pytest.raises(SystemExit, match="give --column message, or --option header=false where"):
+        Chain.__call__(None, "predict", "--run", run, file)  # type: ignore[arg-type]
+    file.write_text("text\n")
+    with pytest.raises(SystemExit, match=r"new.csv: holds no text: nothing to answer"):
         Chain.__call__(None, "predict", "--run", run, file)  # type: ignore[arg-type]
 
 

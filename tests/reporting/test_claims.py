@@ -143,7 +143,8 @@ def test_what_trains_nothing_and_is_above_is_shown(frozen: Results) -> None:
     assert any(note.startswith("Trains nothing: the best") for note in made.footnotes)
     note = next(n for n in TABLES["main"][0](frozen).footnotes if "nothing is trained by" in n)
     assert note == (
-        "demo, nothing is trained by LwF, EMR: EMR is above Fine-tuning (tested in table claims)."
+        "demo, nothing is trained by LwF, EMR: by the mean EMR is above Fine-tuning (table "
+        "claims: which are told apart)."
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 from shutil import rmtree
+from types import SimpleNamespace
 
 import pytest
 
@@ -191,3 +192,12 @@ def test_means_stand_below_means(results: Results) -> None:
     assert shown.parts(0, 1) == ("1.00 ± ", 1, "2.00")
     assert shown.parts(1, 1) == ("10.00 ± ", 0, "12.00")
     assert shown.parts(2, 1) == ("…", 0, "")
+
+
+def test_tasks_that_end_alike_are_not_called_weakest_and_strongest(
+    results: Results, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alike = SimpleNamespace(metrics=[{"task_accuracy": [1.0, 1.0]}])
+    monkeypatch.setattr(answers, "_finished", lambda *_: [alike])
+    found = answers._weakest(results, "demo", "minilm", "emr")
+    assert found == f"The most accurate, {results.name('emr')}, ends at 100.0 % on each task."
