@@ -55,6 +55,7 @@ def test_a_mistake_in_the_config_is_one_line_before_any_job(
     [
         ("all", {"experiment": "tny"}, "did you mean 'tiny'"),
         ("results/tiny/tiny/minilm/simple/seed7/task04/metrics.json", {}, "has 1 to 3"),
+        ("train", {}, "that is a step, which makes many files: name one of them"),
         ("tabels", {}, "unknown target 'tabels': did you mean 'tables'?"),
         ("xyz", {}, "unknown target 'xyz': known: all, demo, figures"),
         ("results/xyz", {}, "No rule to produce results/xyz: not a file of the layout"),

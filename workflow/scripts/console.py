@@ -140,6 +140,8 @@ class Console(logging.Handler):
             return ""
         if record.exception == "MissingRuleException":
             return _unknown(text.splitlines()[-1].partition(" (")[0])
+        if "Target rules may not contain wildcards" in text:
+            return _step()
         if "At least one job did not complete" in text:
             names = "" if self.stopped else "; ".join(self.failed.values())
             ended = f"failed: {names}" if names else "stopped"
@@ -152,6 +154,16 @@ class Console(logging.Handler):
         self.stopped = self.stopped or asked
         aside = self.total and record.levelno < logging.WARNING and not asked
         return "" if aside or text.startswith(_CHATTER) else text
+
+
+def _step() -> str:
+    """Return a line on a rule that was asked for, but makes a file for each run."""
+    from conpet.commands.publishing import TARGETS
+
+    return (
+        "snakemake: that is a step, which makes many files: name one of them (results/README.md), "
+        f"or a target: {', '.join(TARGETS)}"
+    )
 
 
 def _unknown(text: str) -> str:
