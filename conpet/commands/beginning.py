@@ -142,9 +142,10 @@ def _stream(groups: Sequence[Group], folder: Path) -> list[str]:
     for group in groups:
         body = _reading(group, folder)
         if overlap and not same:
-            body.insert(
-                0, "# some labels stand elsewhere too; the prefix keeps them apart (guessed)"
-            )
+            body[:0] = [
+                "# some labels stand elsewhere too; the prefix keeps them apart (guessed): say",
+                "# shared: true in its place where they mean the same",
+            ]
             body.append(f"prefix: {as_json(f'{group.name} ')}")
         first = next(i for i, line in enumerate(body) if not line.startswith("#"))
         lines += [f"  {line}" for line in body[:first]]
