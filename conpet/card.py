@@ -172,14 +172,16 @@ def check_current(package: Path, run: Path) -> None:
     if later.is_file() and later.stat().st_mtime > (package / CARD_FILE).stat().st_mtime:
         raise UserError(
             f"{package}: knows {card.task} tasks, and one more has been learnt since: snakemake "
-            f"models makes it again (to ask this one all the same: --run {package})"
+            f"models --config experiment={card.experiment} makes it again (to ask this one "
+            f"all the same: --run {package})"
         )
     for name, digest in card.files.items():
         task, _, rest = name.partition("/")
         state = RunFolder(run).state(task.removeprefix("task")) / rest
         if task.startswith("task") and state.is_file() and sha256(state) != digest:
             raise UserError(
-                f"{package}: {task} has been learnt again since: snakemake models makes it again"
+                f"{package}: {task} has been learnt again since: snakemake models --config "
+                f"experiment={card.experiment} makes it again"
             )
 
 

@@ -19,7 +19,7 @@ from conpet.learners.kept import LEARNER_FILE, kept_tensors
 from conpet.learners.prediction import Prediction, mean_by_task
 from conpet.replay.base import Plan
 from conpet.replay.exemplars import Memory
-from conpet.training import History, fit
+from conpet.training import Engine, History, fit
 
 __all__ = [
     "LEARNER_FILE", "Context", "Learner", "Prediction", "Seeds", "kept_tensors",
@@ -131,16 +131,20 @@ class Learner(ABC):
         untrained: bool = True,
     ) -> None:
         """Run the training loop, with this job's settings where no others are given."""
-        c, engine = self.context, self.context.engine
-        if engine is not None and type(self).hidden is not Learner.hidden:
-            c.progress.say(
-                "steps are not recorded, which is slower: `hidden` is this learner's own"
-            )
-            engine = None  # a recorded step asks the backbone itself
+        c = self.context
         fit(
             plan, loss, accuracy, parameters, training or c.training, c.progress, self.history,
-            untrained, engine,
+            untrained, self.engine(),
         )  # fmt: skip
+
+    def engine(self) -> Engine | None:
+        """Return what records this learner's steps, or None where Python takes each."""
+        if self.context.engine is not None and type(self).hidden is not Learner.hidden:
+            self.context.progress.say(
+                "steps are not recorded, which is slower: `hidden` is this learner's own"
+            )
+            return None  # a recorded step asks the backbone itself
+        return self.context.engine
 
     def hidden(self, batch: np.ndarray) -> Tensor:
         """Return a training batch's representations, shape (n, width)."""

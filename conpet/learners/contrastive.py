@@ -7,7 +7,7 @@ ConPET's own code differ, this is the code's way; docs/methods.md names what is 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -19,14 +19,11 @@ from torch import Tensor, nn
 
 from conpet.config.settings import Count, Positive
 from conpet.config.strict import Strict
+from conpet.learners.bank import Bank, Held, compared_with, contrastive_loss
 from conpet.learners.base import Context, Learner, Prediction, kept_tensors
 from conpet.replay.base import Batches, Plan
 from conpet.replay.exemplars import Memory
-from conpet.training import Pieces, make_optimizer, run_epoch
-
-#: projections (n, p), the batch, the bank -> a loss
-Distillation = Callable[[Tensor, np.ndarray, Tensor], Tensor]
-FLOOR = 1e-4  # added to every term of the contrastive loss's denominator, as in ConPET's code
+from conpet.training import Given, Prepared, Split, stepper
 
 
 class Options(Strict):
@@ -44,50 +41,6 @@ class Options(Strict):
     clip_norm: Positive = 10.0
     compared: Count = 500
     class_minimum: Count = 10
-
-
-def contrastive_loss(
-    z: Tensor, labels: Tensor, bank: Tensor, bank_labels: Tensor, temperature: float
-) -> Tensor:
-    """Return the supervised contrastive loss of a batch against a bank: mean over the batch.
-
-    Each sample's positives are the bank's entries of its class, its own former one too. With s the
-    similarities over the temperature, less their largest, a term is exp(s) + 1e-4, and the loss is
-    minus the mean over the positives of log(term / sum of all terms).
-
-    Args:
-        z: (n, p) normalised projections with gradient; labels (n,).
-        bank: (m, p) normalised; bank_labels (m,). Every label of the batch is in it.
-    """
-    scores = z @ bank.T / temperature
-    terms = (scores - scores.detach().amax(1, keepdim=True)).exp() + FLOOR
-    log_p = (terms / terms.sum(1, keepdim=True)).log()
-    positive = labels[:, None] == bank_labels[None, :]
-    return -((log_p * positive).sum(1) / positive.sum(1)).mean()
-
-
-def centroids(bank: Tensor, labels: Tensor, classes: Tensor) -> Tensor:
-    """Return the normalised mean of each class's entries of a bank, (m, p) -> (classes, p)."""
-    member = (classes[:, None] == labels[None, :]).to(bank)
-    return F.normalize(member @ bank, dim=1)
-
-
-def compared_with(
-    labels: np.ndarray, places: np.ndarray, count: int, rng: np.random.Generator
-) -> np.ndarray:
-    """Draw what a batch is compared with: ``count`` of the bank's places, or all of fewer.
-
-    Where that leaves a class of the batch out, the batch's own entries of it are added (the authors
-    draw until no class is left out, which may take for ever where a class is rare).
-
-    Args:
-        labels: of the bank's entries, (m,); places: where the batch's samples stand, (n,).
-    """
-    if len(labels) <= count:
-        return np.arange(len(labels))
-    drawn = rng.choice(len(labels), count, replace=False)
-    missing = places[~np.isin(labels[places], labels[drawn])]
-    return np.concatenate([drawn, np.unique(missing)])
 
 
 def _all(memory: Memory) -> np.ndarray:
@@ -176,68 +129,74 @@ class Contrastive(Learner):
         features = self.backbone.features(self.stream, samples).to(self.backbone.device)
         return self._project(features)
 
-    def _distillation(self, bank_labels: Tensor) -> Distillation:
-        """Return what holds a batch's old samples, for a bank with these labels.
-
-        As it was: the cosines of their class's prototype with all old ones, of hidden states, as
-        they stood before the task. As it is: z with the bank's centroids of the old classes.
-        """
-        start = self.stream.known(self.context.task - 1)
-        temperature = self.options.distillation_temperature
-        classes = torch.unique(bank_labels[bank_labels < start])
-        old = F.normalize(self.prototypes.to(bank_labels.device)[classes], dim=1)
-        was = F.log_softmax(old @ old.T / temperature, dim=1)
-
-        def distillation(z: Tensor, batch: np.ndarray, bank: Tensor) -> Tensor:
-            labels = self.targets(batch)
-            mine = labels < start
-            if not mine.any():
-                return z.new_zeros(())
-            similar = z[mine] @ centroids(bank, bank_labels, classes).T
-            now = F.log_softmax(similar / temperature, dim=1)
-            before = was[torch.searchsorted(classes, labels[mine])]
-            return F.kl_div(now, before, reduction="batchmean", log_target=True)
-
-        return distillation
-
     def _contrast(self, epochs: list[Batches], samples: np.ndarray, distils: bool) -> None:
         """Train against a bank of ``samples`` with an optimiser of its own: step 1, or step 2."""
-        bank, bank_labels = self._bank(samples), self.targets(samples)
-        labels, rng = self.stream.label[samples], self._rng("compared")
-        distillation = self._distillation(bank_labels) if distils else None
-        parameters, temperature = self.parameters(), self.options.temperature
-        optimizer = make_optimizer(parameters, self.context.training)
-
-        def loss(batch: np.ndarray) -> Tensor:
-            nonlocal bank
-            z = self._project(self.hidden(batch))
-            places = np.searchsorted(samples, batch)
-            if distillation is None:
-                drawn = compared_with(labels, places, self.options.compared, rng)
-                rows = torch.from_numpy(drawn).to(z.device)
-                value = contrastive_loss(
-                    z, self.targets(batch), bank[rows], bank_labels[rows], temperature
-                )
-            else:
-                value = contrastive_loss(z, self.targets(batch), bank, bank_labels, temperature)
-                value = value + distillation(z, batch, bank)
-            bank = bank.index_copy(0, torch.from_numpy(places).to(z.device), z.detach())
-            return value
-
-        progress = self.context.progress
-        progress.start(sum(len(batches) for batches in epochs))
-        pieces = Pieces(loss, parameters, progress)  # all in one: what is kept of it changes
+        c = self.context
+        split = self._step_two(samples) if distils else self._step_one(samples, epochs)
+        training = c.training.model_copy(update={"clip_norm": self.options.clip_norm})
+        epoch_of = stepper(
+            split, self.parameters(), training, c.progress, self.history, self.engine()
+        )
+        c.progress.start(sum(len(batches) for batches in epochs))
         for number, batches in enumerate(epochs):
             where = f"{'replay' if distils else 'new task'} {number + 1}/{len(epochs)}"
-            mean = run_epoch(
-                batches, pieces, parameters, optimizer, self.options.clip_norm,
-                self.history, progress, where,
-            )  # fmt: skip
+            mean = epoch_of(batches, where)
             epoch = len(self.history.epochs)
             self.history.epochs.append(
                 {"epoch": epoch, "loss": round(mean, 6), "valid_accuracy": None}
             )
-            progress.say(f"{where}: loss {mean:.3f}")
+            c.progress.say(f"{where}: loss {mean:.3f}")
+
+    def _step_one(self, samples: np.ndarray, epochs: list[Batches]) -> Split:
+        """Return the loss of the new task: against a draw of the bank."""
+        bank = Bank(self._bank(samples), self.targets(samples))
+        labels, rng, options = self.stream.label[samples], self._rng("compared"), self.options
+        largest = max(len(batch) for batches in epochs for batch in batches)
+        room = min(len(samples), options.compared + largest)
+
+        def prepare(batch: np.ndarray) -> Prepared:
+            given = self._given(batch, samples)
+            drawn = compared_with(labels, given["places"], options.compared, rng)
+            return Prepared(batch, len(batch), given | {"drawn": drawn}, {"drawn": room})
+
+        def loss(hidden: Tensor, given: Given) -> Tensor:
+            z, rows, used = self._project(hidden), given.rows("targets"), given.rows("drawn").mask
+            value = contrastive_loss(
+                z, given["targets"], bank.compared(given["drawn"]), options.temperature, rows,
+                None if used is None else used > 0,
+            )  # fmt: skip
+            bank.renew(given["places"], z, rows)
+            return value
+
+        return Split(self.backbone, self.stream, self.hidden, prepare, loss, [bank.entries])
+
+    def _step_two(self, samples: np.ndarray) -> Split:
+        """Return the loss of old and new: against the whole bank, and what held before."""
+        bank, options = Bank(self._bank(samples), self.targets(samples)), self.options
+        held = self._held(bank.labels)
+
+        def prepare(batch: np.ndarray) -> Prepared:
+            return Prepared(batch, len(batch), self._given(batch, samples))
+
+        def loss(hidden: Tensor, given: Given) -> Tensor:
+            z, targets, rows = self._project(hidden), given["targets"], given.rows("targets")
+            compared = bank.compared()
+            value = contrastive_loss(z, targets, compared, options.temperature, rows)
+            value = value + held(z, targets, compared[0], rows)
+            bank.renew(given["places"], z, rows)
+            return value
+
+        return Split(self.backbone, self.stream, self.hidden, prepare, loss, [bank.entries])
+
+    def _given(self, batch: np.ndarray, samples: np.ndarray) -> dict[str, np.ndarray]:
+        """Return class numbers, and where the batch's samples stand in the bank."""
+        targets = self.stream.label[batch].astype(np.int64)
+        return {"targets": targets, "places": np.searchsorted(samples, batch)}
+
+    def _held(self, labels: Tensor) -> Held:
+        """Return the distillation, for a bank with these labels."""
+        start = self.stream.known(self.context.task - 1)
+        return Held(self.prototypes, labels, start, self.options.distillation_temperature)
 
     def _set_prototypes(self, samples: np.ndarray, new: np.ndarray) -> None:
         """Set the mean hidden state of each class that ``samples`` hold; others keep theirs.

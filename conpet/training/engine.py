@@ -39,23 +39,29 @@ class Engine(ABC):
         return make_optimizer(parameters, training)
 
     def record(
-        self, work: Work, parameters: Sequence[nn.Parameter], optimizer: torch.optim.Optimizer
+        self,
+        work: Work,
+        parameters: Sequence[nn.Parameter],
+        optimizer: torch.optim.Optimizer,
+        changes: Sequence[Tensor] = (),
     ) -> Work:
         """Return what does ``work`` again and again.
 
         Work is done some times first, for libraries to choose their ways and gradients to get
-        their places. Then weights and optimiser are put back as they were, to the bit.
+        their places. Then weights, optimiser and what else the work ``changes`` are put back as
+        they were, to the bit.
 
         Raises:
             RuntimeError: it cannot be recorded; weights and optimiser are as they were.
         """
-        weights = [p.detach().clone() for p in parameters]
+        changed = [*parameters, *changes]
+        weights = [p.detach().clone() for p in changed]
         numbers = {at: tensor.clone() for at, tensor in _numbers(optimizer).items()}
         try:
             self.warm_up(work)
         finally:
             with torch.no_grad():
-                for parameter, weight in zip(parameters, weights, strict=True):
+                for parameter, weight in zip(changed, weights, strict=True):
                     parameter.copy_(weight)
                 for at, tensor in _numbers(optimizer).items():
                     # what came with the first step began as zero

@@ -8,8 +8,9 @@ that are too many repeat a row that is there, and count for nothing in :meth:`Ro
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -28,11 +29,25 @@ class Prepared:
         size: how many samples the batch has, those included that need not pass.
         arrays: whole numbers that the loss needs, by name: at most as many as ``samples``, and the
             same names for every batch.
+        rooms: by the name of an array that may be longer, how long at most; the same for every
+            batch.
     """
 
     samples: np.ndarray
     size: int
     arrays: dict[str, np.ndarray] = field(default_factory=dict)
+    rooms: dict[str, int] = field(default_factory=dict)
+
+    def form(self, rows: int) -> Form:
+        """Return where each array stands once it is packed, the samples first."""
+        return Form(rows, tuple((name, self.rooms.get(name, rows)) for name in sorted(self.arrays)))
+
+
+class Form(NamedTuple):
+    """How a batch is packed: room for its samples, and (name, room) of each array, in order."""
+
+    rows: int
+    arrays: tuple[tuple[str, int], ...]
 
 
 @dataclass(frozen=True)
@@ -100,35 +115,34 @@ def as_it_comes(prepared: Prepared, device: torch.device) -> Given:
 
 
 def packed(prepared: Prepared, rows: int) -> np.ndarray:
-    """Return a batch as one row of whole numbers, whose length depends on ``rows`` alone.
+    """Return a batch as one row of whole numbers, whose length depends on its form alone.
 
-    First the samples, then each array in the order of its name, filled up to ``rows`` with what
+    First the samples, then each array in the order of its name, filled up to its room with what
     comes first in it (so that what is computed of them is some number); then ``size``, and how many
     of the samples and of each array are its own.
     """
-    names = sorted(prepared.arrays)
-    arrays = [prepared.samples, *(prepared.arrays[name] for name in names)]
-    filled = np.zeros((len(arrays), rows), np.int64)
-    for row, array in zip(filled, arrays, strict=True):
-        if len(array):
-            row[:] = array[0]
-            row[: len(array)] = array
+    form = prepared.form(rows)
+    arrays = [prepared.samples, *(prepared.arrays[name] for name, _ in form.arrays)]
+    filled = []
+    for room, array in zip((rows, *(room for _, room in form.arrays)), arrays, strict=True):
+        filled.append(np.full(room, array[0] if len(array) else 0, np.int64))
+        filled[-1][: len(array)] = array
     counts = [prepared.size, *(len(array) for array in arrays)]
-    return np.concatenate([filled.reshape(-1), np.array(counts, np.int64)])
+    return np.concatenate([*filled, np.array(counts, np.int64)])
 
 
-def unpacked(packed_row: Tensor, rows: int, names: Sequence[str]) -> tuple[Tensor, Tensor, Given]:
+def unpacked(packed_row: Tensor, form: Form) -> tuple[Tensor, Tensor, Given]:
     """Return what :func:`packed` put in: samples (rows,), how many pass, what the loss is given.
 
     Everything is a view of the row or computed from it: a recorded step reads what the row holds
     when it is replayed.
     """
-    names = sorted(names)
-    parts = packed_row[: rows * (1 + len(names))].view(-1, rows)
-    counts = packed_row[rows * (1 + len(names)) :].to(torch.float32)
-    places = torch.arange(rows, device=packed_row.device)
-    held = {
-        name: Rows(count, (places < count).to(torch.float32))
-        for name, count in zip(names, counts[2:], strict=True)
-    }
-    return parts[0], counts[1], Given(dict(zip(names, parts[1:], strict=True)), counts[0], held)
+    rooms = [form.rows, *(room for _, room in form.arrays)]
+    samples, *parts = packed_row[: sum(rooms)].split(rooms)
+    counts = packed_row[sum(rooms) :].to(torch.float32)
+    tensors, held = {}, {}
+    for (name, room), part, count in zip(form.arrays, parts, counts[2:], strict=True):
+        places = torch.arange(room, device=packed_row.device)
+        tensors[name] = part
+        held[name] = Rows(count, (places < count).to(torch.float32))
+    return samples, counts[1], Given(tensors, counts[0], held)

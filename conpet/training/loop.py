@@ -52,7 +52,7 @@ def run_epoch(
     return total / max(1, len(batches))
 
 
-def _epochs(
+def stepper(
     loss: Loss,
     parameters: Sequence[nn.Parameter],
     training: Training,
@@ -60,7 +60,9 @@ def _epochs(
     history: History,
     engine: Engine | None,
 ) -> Callable[[Batches, str], float]:
-    """Return what takes an epoch's steps: (batches, its name) -> the mean loss."""
+    """Return what takes an epoch's steps, with an optimiser of its own: (batches, its name) -> the
+    mean loss.
+    """
     if engine is not None:
         try:
             return Recorded(engine, loss, parameters, training, progress, history).epoch
@@ -97,7 +99,7 @@ def fit(
         loss: batch indices -> scalar loss, or None without gradient.
         accuracy: drawn validation indices -> accuracy in 0..1.
     """
-    epoch_of = _epochs(loss, parameters, training, progress, history, engine)
+    epoch_of = stepper(loss, parameters, training, progress, history, engine)
     chosen = len(plan.valid[0]) > 0
     best = accuracy(plan.valid[0]) if chosen else -math.inf
     history.best_epoch = -1

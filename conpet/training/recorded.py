@@ -21,7 +21,7 @@ from conpet.models.static import Unfit, row_bucket
 from conpet.progress import Progress
 from conpet.replay.base import Batches
 from conpet.training.engine import Engine, Work
-from conpet.training.given import Prepared, packed, unpacked
+from conpet.training.given import Form, Prepared, packed, unpacked
 from conpet.training.history import History
 from conpet.training.pieces import Pieces
 from conpet.training.split import Split
@@ -142,8 +142,8 @@ class Recorded:
             return
         self._begun = True
         if self.engine is not None and shape not in self._steps:
-            names = [] if prepared is None else list(prepared.arrays)
-            self._record(self.engine, shape, inputs, names)
+            form = None if prepared is None else prepared.form(shape.texts)
+            self._record(self.engine, shape, inputs, form)
         if self.engine is None:
             self._go(lambda: self._pieces.backward(batch))
             return
@@ -169,14 +169,14 @@ class Recorded:
             nn.utils.clip_grad_norm_(self.parameters, self.clip_norm)
         self.optimizer.step()
 
-    def _record(self, engine: Engine, shape: Shape, inputs: Tensor, names: Sequence[str]) -> None:
+    def _record(self, engine: Engine, shape: Shape, inputs: Tensor, form: Form | None) -> None:
         """Record the step of a shape, or give recording up and say why."""
         buffer = inputs.clone()
 
         def backward() -> Tensor | None:
-            if shape is NOTHING:
+            if form is None:
                 return None
-            samples, count, given = unpacked(buffer, shape.texts, names)
+            samples, count, given = unpacked(buffer, form)
             value = self.loss.loss(self.passes(samples, count, shape.row), given)
             value.backward()
             return value
@@ -185,13 +185,14 @@ class Recorded:
             self._go(backward)
 
         try:
-            self._steps[shape] = _Step(buffer, engine.record(work, self.parameters, self.optimizer))
+            taken = engine.record(work, self.parameters, self.optimizer, self.loss.changes)
+            self._steps[shape] = _Step(buffer, taken)
         except Exception as error:  # whatever a library does that a recording does not allow
             why = " ".join(str(error).split())[:200]
             if self.passes.compiled is not None:
                 self.progress.say(f"layers are not compiled, which is slower: {why}")
                 self.passes.compiled = None
-                return self._record(engine, shape, inputs, names)
+                return self._record(engine, shape, inputs, form)
             self.progress.say(f"steps are not recorded, which is slower: {why}")
             self.engine = None
             self._steps.clear()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,6 +23,7 @@ class Split:
             gives a gradient.
         loss: representations (n, width) of the prepared samples, what is given -> the loss. It
             waits for nothing and takes no way that a number on the device decides.
+        changes: tensors beside the parameters that the loss writes to.
     """
 
     backbone: Backbone
@@ -30,6 +31,7 @@ class Split:
     hidden: Callable[[np.ndarray], Tensor]
     prepare: Callable[[np.ndarray], Prepared | None]
     loss: Callable[[Tensor, Given], Tensor]
+    changes: Sequence[Tensor] = ()
 
     def __call__(self, batch: np.ndarray) -> Tensor | None:
         """Return the loss of a batch as it comes."""

@@ -12,8 +12,9 @@ import torch
 import torch.nn.functional as F
 
 from conpet.learners import contrastive
-from conpet.learners.contrastive import compared_with, contrastive_loss
+from conpet.learners.bank import compared_with, contrastive_loss
 from conpet.replay.exemplars import Memory
+from conpet.training import Rows, loop
 from tests.tiny import World
 
 
@@ -30,9 +31,10 @@ def _noted(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, torch.Tensor]]:
     """Note what each batch's loss is made of."""
     calls: list[dict[str, torch.Tensor]] = []
 
-    def noted(z: Any, labels: Any, bank: Any, bank_labels: Any, *rest: Any) -> torch.Tensor:
+    def noted(z: Any, labels: Any, compared: Any, *rest: Any) -> torch.Tensor:
+        bank, bank_labels = compared
         calls.append({"z": z.detach().clone(), "bank": bank.clone(), "labels": bank_labels})
-        return contrastive_loss(z, labels, bank, bank_labels, *rest)
+        return contrastive_loss(z, labels, compared, *rest)
 
     monkeypatch.setattr(contrastive, "contrastive_loss", noted)
     return calls
@@ -56,7 +58,7 @@ def test_an_own_entry_is_a_positive_and_a_term_has_a_floor() -> None:
     labels = torch.tensor([0, 1, 1])
     # one sample, equal to its own entry, alone in its class: exp(0), and twice exp(-10)
     terms = 1 + 1e-4, 2 * (np.exp(-10) + 1e-4)
-    found = contrastive_loss(bank[:1], labels[:1], bank, labels, 0.1)
+    found = contrastive_loss(bank[:1], labels[:1], (bank, labels), 0.1, Rows(1))
     assert float(found) == pytest.approx(-np.log(terms[0] / sum(terms)), rel=1e-3)
     assert float(found) > 1.5e-4  # without the floor it would be 9e-5; without its own, nothing
 
@@ -103,9 +105,15 @@ def test_the_distillation_is_the_brute_force_sum(world: World, tmp_path: Path) -
             now.append(10 * z[i].numpy() @ centre / np.linalg.norm(centre))
         p, q = (np.exp(x) / np.exp(x).sum() for x in (was, now))
         total += float((p * np.log(p / q)).sum())
-    found = learner._distillation(labels)(z, batch, bank)
-    assert float(found) == pytest.approx(total / 3, rel=1e-4)
-    assert float(learner._distillation(labels)(z[3:], batch[3:], bank)) == 0
+    held, targets = learner._held(labels), learner.targets(batch)
+    assert float(held(z, targets, bank, Rows(5))) == pytest.approx(total / 3, rel=1e-4)
+    assert float(held(z[3:], targets[3:], bank, Rows(2))) == 0
+    # with room for more rows, of which all but five, or the new ones alone, count for nothing
+    mask = torch.tensor([1.0, 1, 1, 1, 1, 0, 0])
+    more, again = torch.cat([z, z[:2]]), torch.cat([targets, targets[:2]])
+    padded = held(more, again, bank, Rows(mask.sum(), mask))
+    assert float(padded) == pytest.approx(total / 3, rel=1e-4)
+    assert float(held(z[3:], targets[3:], bank, Rows(torch.tensor(2.0), torch.ones(2)))) == 0
 
 
 def test_the_default_distillation_holds_similarities(world: World, tmp_path: Path) -> None:
@@ -119,7 +127,8 @@ def test_the_default_distillation_holds_similarities(world: World, tmp_path: Pat
             update={"distillation_temperature": temperature}
         )
         z = bank.clone().requires_grad_()
-        (gradient,) = torch.autograd.grad(learner._distillation(labels)(z, samples, bank), z)
+        value = learner._held(labels)(z, labels, bank, Rows(len(z)))
+        (gradient,) = torch.autograd.grad(value, z)
         norms[temperature] = float(gradient.norm())
     assert contrastive.Options().distillation_temperature == 0.1
     assert norms[0.1] > 100 * norms[10.0]
@@ -160,13 +169,13 @@ def test_each_step_has_an_optimiser_of_its_own(
 ) -> None:
     learner = _loaded(world, tmp_path, "full")
     made = []
-    original = contrastive.make_optimizer
+    original = loop.make_optimizer
 
     def noted(*args: Any) -> Any:
         made.append(original(*args))
         return made[-1]
 
-    monkeypatch.setattr(contrastive, "make_optimizer", noted)
+    monkeypatch.setattr(loop, "make_optimizer", noted)
     learner.train()
     assert len(made) == 2
 
@@ -191,13 +200,13 @@ def test_gradients_are_clipped_at_ten(
     world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clips = []
-    original = contrastive.run_epoch
+    original = loop.run_epoch
 
     def noted(*args: Any) -> float:
         clips.append(args[4])
         return original(*args)
 
-    monkeypatch.setattr(contrastive, "run_epoch", noted)
+    monkeypatch.setattr(loop, "run_epoch", noted)
     world.run("contrastive", tmp_path, tasks=2, replay="dynamic")
     assert set(clips) == {10.0}
 

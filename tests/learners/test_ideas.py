@@ -14,10 +14,11 @@ from torch import nn
 from conpet import training
 from conpet.heads.softmax import Softmax
 from conpet.learners import base
-from conpet.learners.contrastive import contrastive_loss
+from conpet.learners.bank import contrastive_loss
 from conpet.learners.ewc import fisher_diagonal
 from conpet.learners.lwf import distillation
 from conpet.learners.routing import UNCHOSEN, choose_experts
+from conpet.training import Rows
 from tests.tiny import World, same_bytes
 
 
@@ -130,7 +131,7 @@ def test_contrastive_loss_is_the_brute_force_loop() -> None:
         terms = [np.exp(s - max(scores)) + 1e-4 for s in scores]
         positives = [j for j in range(7) if bank_labels[j] == labels[i]]
         total -= sum(np.log(terms[p] / sum(terms)) for p in positives) / len(positives)
-    found = contrastive_loss(z, labels, bank, bank_labels, 0.1)
+    found = contrastive_loss(z, labels, (bank, bank_labels), 0.1, Rows(len(z)))
     assert float(found) == pytest.approx(total / 3, rel=1e-4)
 
 
