@@ -57,9 +57,13 @@ def asks_for_fields(file: Path | None, options: dict[str, Any]) -> bool:
 def trained_columns(predictor: Predictor, file: Path, options: dict[str, Any]) -> dict[str, Any]:
     """Return the reader's option ``text`` as in training, where the file can be read so."""
     own = predictor.about.column
-    if predictor.fields or (own and readers.has_column(file, options, own)):
-        return {"text": predictor.fields or own}
-    return {}
+    if predictor.fields:
+        return {"text": predictor.fields}
+    if not own or options.keys() & {"text", "header", "lines"}:
+        return {}
+    # where a file has neither, it is the learner's own that it lacks
+    has_own, has_plain = (readers.has_column(file, options, name) for name in (own, "text"))
+    return {"text": own} if has_own or not has_plain else {}
 
 
 def check_columns(file: Path | None, texts: list[Any], fields: list[str]) -> None:

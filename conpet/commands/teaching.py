@@ -48,8 +48,9 @@ def teach_file(
     raw = validate(RawFile, {"name": file.name}, str(file))
     predictor = load(run, snapshot=backbone[0], mirror=backbone[1])
     fitted_of(predictor.learner)  # whatever is wrong with the file: this cannot be mended in it
+    asked = [key for key in ("text", "label") if key not in options]
     options = trained_columns(predictor, file, options) | options
-    with named_as_typed(file, [key for key in ("text", "label") if key not in options]):
+    with named_as_typed(file, asked):
         samples = readers.read("table", file.parent, [raw], options, report)
     start = time.process_time()
     with warnings.catch_warnings(action="ignore"):  # told below, with the places

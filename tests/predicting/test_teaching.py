@@ -125,6 +125,10 @@ def test_the_column_is_that_of_the_training(
     file.write_text("words,label\n" + "".join(f"{t},seventh\n" for t in NEW))
     Chain.__call__(None, "teach", "--run", run, file, "--out", tmp_path / "more")  # type: ignore[arg-type]
     assert "taught 5 texts" in capsys.readouterr().out
+    file.write_text("body,kind\na,seventh\n")
+    said = "column 'words' is not among the columns .+: give --option text=COLUMN --option"
+    with pytest.raises(SystemExit, match=said):
+        Chain.__call__(None, "teach", "--run", run, file, "--out", tmp_path / "other")  # type: ignore[arg-type]
 
 
 def test_a_trained_head_is_told_before_the_file_is_read(packaged: Packaged, tmp_path: Path) -> None:
