@@ -16,7 +16,7 @@ from conpet.config.stages import Learn
 from conpet.data.stream import Stream, open_stream
 from conpet.errors import UserError
 from conpet.files import atomic_folder, write_json
-from conpet.learners import learner_class
+from conpet.learners import code, learner_class
 from conpet.learners.assembly import assemble
 from conpet.learners.base import Learner, Seeds
 from conpet.models.process import prepare_process
@@ -226,6 +226,7 @@ def _write_state(
             "device": str(learner.backbone.device),
             "cpu": cpu(),
             "git_commit": commit(Path.cwd()),
+            "code_sha256": code(job.about.learner),
         }
         write_json(folder / TIMING_FILE, timing)
     learner.context.progress.close()

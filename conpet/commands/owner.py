@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,8 @@ from conpet.data.encoding import read_part
 from conpet.data.sources import read_manifest
 from conpet.errors import UserError
 from conpet.files import read_json, sha256, write_text
-from conpet.run import STATE_FILE, RunKey
+from conpet.learners import code
+from conpet.run import STATE_FILE, TIMING_FILE, RunKey
 from conpet.run.folder import RunFolder
 from conpet.run.inputs import Inputs
 
@@ -56,16 +57,24 @@ def outdated(experiment: Experiment, results: Path) -> Iterator[str]:
     """Yield a line each for what is there, but was made with other settings or from other data."""
     if names := list(_changed_files(experiment, results)):
         yield f"{', '.join(names)}: changed since the results were made: snakemake makes them again"
+    for name, runs in _other_code(experiment, results).items():
+        yield (
+            f"conpet/learners/{name}.py: its code is another than {len(runs)} runs were learnt "
+            f"with ({_some(runs)}): they stay until REVISION in it is raised (docs/own-method.md)"
+        )
     for found, what in (
         (_other_data(experiment, results), "parts of data were read, split or encoded with"),
         (_other_settings(experiment, results), "runs were learnt with other data or"),
     ):
         if names := list(dict.fromkeys(found)):
-            more = ", ..." if len(names) > _NAMED else ""
             yield (
                 f"{len(names)} {what} other settings than {experiment.path} has now: "
-                f"{', '.join(names[:_NAMED])}{more}: snakemake makes them again"
+                f"{_some(names)}: snakemake makes them again"
             )
+
+
+def _some(names: Sequence[str]) -> str:
+    return ", ".join(names[:_NAMED]) + (", ..." if len(names) > _NAMED else "")
 
 
 def _changed_files(experiment: Experiment, results: Path) -> Iterator[str]:
@@ -107,8 +116,12 @@ def _other_data(experiment: Experiment, results: Path) -> Iterator[str]:
 
 def _told(path: Path) -> Any:
     """Return the settings that a file says it was made with; None where it says none."""
+    return _value(path, "settings")
+
+
+def _value(path: Path, key: str) -> Any:
     value = read_json(path) if path.is_file() else None
-    return value.get("settings") if isinstance(value, dict) else None
+    return value.get(key) if isinstance(value, dict) else None
 
 
 def _other_settings(experiment: Experiment, results: Path) -> Iterator[str]:
@@ -121,6 +134,22 @@ def _other_settings(experiment: Experiment, results: Path) -> Iterator[str]:
                 path = RunFolder(results / key.path).state(task) / STATE_FILE
                 if path.is_file() and not _is_of(path, now, inputs):
                     yield f"{dataset} {model} {method} seed {seed}"
+
+
+def _other_code(experiment: Experiment, results: Path) -> dict[str, list[str]]:
+    """Return runs by the learner whose code has changed since, its revision being the same."""
+    found: dict[str, list[str]] = {}
+    for dataset, model, method in experiment.cells():
+        learner = experiment.methods[method].learner
+        for seed in experiment.seeds:
+            folder = RunFolder(results / RunKey(experiment.name, dataset, model, method, seed).path)
+            for task in range(1, experiment.tasks(dataset) + 1):
+                path = folder.state(task) / TIMING_FILE
+                then = _value(path, "code_sha256")
+                if then not in (None, code(learner)):
+                    found.setdefault(learner, []).append(f"{dataset} {model} {method} seed {seed}")
+                    break
+    return found
 
 
 def _inputs(experiment: Experiment, results: Path, dataset: str, model: str) -> Inputs:

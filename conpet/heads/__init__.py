@@ -6,7 +6,6 @@ representations (:class:`conpet.heads.base.Fitted`): no gradient, one linear sol
 
 from __future__ import annotations
 
-import importlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,9 +25,11 @@ def names() -> list[str]:
 
 def head_class(name: str, where: str = "head") -> type[Trained] | type[Fitted]:
     """Return a head's class: the one named ``HEAD`` in conpet/heads/NAME.py."""
+    folder = Path(__file__).parent
+    registry.check(folder, name, "HEAD")
     if name not in names():
         choose("head", name, [*ROWS, *names()], where)
-    found: type[Trained] | type[Fitted] = importlib.import_module(f"conpet.heads.{name}").HEAD
+    found: type[Trained] | type[Fitted] = registry.found(folder, name, "HEAD")
     return found
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,8 +24,10 @@ def names() -> list[str]:
 
 def learner_class(name: str, where: str = "learner") -> type[Learner]:
     """Return a learner's class: the one named ``LEARNER`` in conpet/learners/NAME.py."""
+    folder = Path(__file__).parent
+    registry.check(folder, name, "LEARNER")
     choose("learner", name, names(), where)
-    found: type[Learner] = importlib.import_module(f"conpet.learners.{name}").LEARNER
+    found: type[Learner] = registry.found(folder, name, "LEARNER")
     return found
 
 
@@ -37,6 +38,11 @@ def revision(name: str) -> int:
     earlier one are made anew and never taken for those of today.
     """
     return registry.number(Path(__file__).with_name(f"{name}.py"), "REVISION", 1)
+
+
+def code(name: str) -> str:
+    """Return the SHA-256 of a learner's code; of none, nothing."""
+    return registry.code(Path(__file__).with_name(f"{name}.py"))
 
 
 def fits(learner: type[Learner], chosen: type[Replay]) -> bool:

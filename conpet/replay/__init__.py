@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,6 +19,8 @@ def names() -> list[str]:
 
 def replay_class(name: str, where: str = "replay") -> type[Replay]:
     """Return a replay's class: the one named ``REPLAY`` in conpet/replay/NAME.py."""
+    folder = Path(__file__).parent
+    registry.check(folder, name, "REPLAY")
     choose("replay", name, names(), where)
-    found: type[Replay] = importlib.import_module(f"conpet.replay.{name}").REPLAY
+    found: type[Replay] = registry.found(folder, name, "REPLAY")
     return found

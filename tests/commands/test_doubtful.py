@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from conpet import learners
 from conpet.commands import main
 from conpet.commands.checks import DataChecks, open_experiment
 from conpet.commands.owner import check_owner, claim, outdated
@@ -136,6 +137,21 @@ def test_runs_of_other_settings_are_told(tmp_path: Path) -> None:
     assert list(outdated(edited, tmp_path / "results")) == [
         f"1 runs were learnt with other data or other settings than {path} has now: topics tiny "
         "finetune seed 100: snakemake makes them again"
+    ]
+
+
+def test_a_learner_that_changed_since_and_is_of_the_same_revision_is_told(tmp_path: Path) -> None:
+    chain = Chain(tmp_path)
+    path, results = str(mine(chain)), tmp_path / "results"
+    experiment = open_experiment(path, chain.config, DataChecks())
+    run = results / RunKey("mine", "topics", "tiny", "finetune", 100).path
+    for code in (learners.code("linear"), "0" * 64):
+        write_json(run / "task01/state/timing.json", {"code_sha256": code})
+        told = list(outdated(experiment, results))
+        assert bool(told) == (code == "0" * 64)
+    assert told == [
+        "conpet/learners/linear.py: its code is another than 1 runs were learnt with (topics tiny "
+        "finetune seed 100): they stay until REVISION in it is raised (docs/own-method.md)"
     ]
 
 
