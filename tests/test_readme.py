@@ -13,6 +13,7 @@ import typer
 
 from conpet.commands import app
 from conpet.config.strict import read_yaml
+from conpet.files import read_json, sha256
 from conpet.reporting.claims import Claim, verdict
 from conpet.reporting.collect import Results
 from conpet.reporting.numbers import percent
@@ -154,3 +155,28 @@ def test_what_stands_beside_the_arrows_are_commands() -> None:
     assert len(named) == 5
     top: Any = typer.main.get_command(app)
     assert [name for name in named if name not in top.commands] == []
+
+
+def test_published_tables_are_those_that_their_notes_of_origin_name() -> None:
+    notes = sorted((ROOT / "results/published").glob("*/tables/*.json"))
+    assert len(notes) > 20
+    wrong = [
+        path.parent / name
+        for path in notes
+        for name, digest in read_json(path).get("outputs", {}).items()
+        if sha256(path.parent / name) != digest
+    ]
+    assert wrong == []
+
+
+@pytest.mark.parametrize(
+    ("experiment", "joint", "others"),
+    [("clinc150", "86.4", "91.5"), ("demo_all", "73.6", "84.0"), ("fewrel_val", "99.0", "99.3")],
+)
+def test_what_the_upper_bound_costs_after_the_first_task(
+    experiment: str, joint: str, others: str
+) -> None:
+    curve = pd.read_csv(ROOT / f"results/published/{experiment}/tables/curve.csv")
+    first = curve[curve["task"] == 1].set_index("method")["whole_accuracy_mean"]
+    assert [f"{100 * first[m]:.1f}" for m in ("joint", "finetune")] == [joint, others]
+    assert f"{joint} for {others}" in RESULTS

@@ -11,6 +11,7 @@ from conpet.reporting.collect import Results
 from conpet.reporting.numbers import DASH, percent, spread, waiting
 from conpet.reporting.reported import reported_facts, reported_note, reported_rows
 from conpet.reporting.scenarios import stream_notes
+from conpet.reporting.settings_note import settings_notes
 from conpet.reporting.significance import main_notes
 from conpet.reporting.table import Table
 from conpet.reporting.table_parts import bound_note, by_seed, marks, pending_note, threads
@@ -80,6 +81,7 @@ def main(results: Results) -> Table:
             "test set.",
             *_gap_note(results, gap),
             *free,
+            *settings_notes(results),
             *notes,
             *stream_notes(results),
             *bound_note(results),
