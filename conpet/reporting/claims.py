@@ -28,9 +28,9 @@ _NOTES = [
     "to T, ± over the seeds' own slopes, 95 % interval of the least-squares line over tasks, on "
     "means over seeds.",
     f"{HOLDS}: both intervals are wholly on the claim's side. {FAILS}: both are wholly on the "
-    f"other side. {OPEN}: neither, so also where seeds and samples disagree, and with one seed. A "
-    "cost is independent of the number of tasks where the interval of its growth holds zero, or "
-    "growth is negative.",
+    f"other side. {OPEN}: neither, so also where seeds and samples disagree, and with one seed. "
+    "Samples do not grow where the interval of their growth holds zero, or it is negative; what "
+    "passes forward only is in the cost table.",
     "Samples: training samples passed over all tasks, as a multiple of the other method's (equal "
     "cost is 1). Equivalent: the same with forward-only samples, each as one third of one trained "
     "on.",
@@ -171,7 +171,7 @@ def _growth(results: Results, dataset: str, model: str, method: str) -> Claim:
     _, std, _ = spread(own)
     return Claim(
         dataset, model,
-        f"Cost of {results.name(method)} independent of the number of tasks", method, "",
+        f"Training samples per task of {results.name(method)} do not grow", method, "",
         0.0, "samples", fit.value, std, fit.low, fit.high, math.nan, math.nan, math.nan, math.nan,
         len(runs), independent(fit.value, fit.low),
     )  # fmt: skip

@@ -177,7 +177,7 @@ def test_a_method_of_ones_own_is_tested_and_judged_as_ours_are(tmp_path: Path) -
     assert list(TABLES["claims"][0](found).data["claim"]) == [
         "My own above Fine-tuning",
         "My own above Fine-tuning by 10 points",
-        "Cost of My own independent of the number of tasks",
+        "Training samples per task of My own do not grow",
     ]
     assert found.bound("own")
     assert bound_note(found) == ["Not ranked, bound: true: My own."]
