@@ -20,6 +20,7 @@ from conpet.errors import UserError
 from conpet.files import write_text
 from conpet.names import name_of
 from conpet.temporary import scratch
+from conpet.wording import counted
 
 _METHODS = "[lda, finetune, emr, static_emr, static_plus, dynamic, joint]"
 _MANY = 50  # classes that ten tasks are cut of
@@ -244,7 +245,7 @@ def _of_class(groups: Sequence[Group]) -> float:
 
 
 def _tasks(count: int) -> str:
-    return f"{count} task{'s'[: count > 1]}"
+    return counted(count, "task")
 
 
 def _task_count(classes: int) -> int:

@@ -8,6 +8,7 @@ from typing import Any
 
 from conpet.data.duplicates import SEVERAL_LABELS
 from conpet.data.encoding import SPLITS
+from conpet.wording import counted
 
 WIDTH = 100
 _NAMED = 5
@@ -39,8 +40,9 @@ def _head(report: dict[str, Any]) -> str:
     lines = [
         f"{report['title']} ({report['dataset']})",
         f"  kind      {report['kind']}, format {report['format']}, split {report['split']}",
-        f"  size      {report['samples']:,} samples, {classes} classes, "
-        f"{len(report['tasks'])} tasks: {report['scenario']}",
+        f"  size      {counted(report['samples'], 'sample')}, "
+        f"{counted(classes, 'class', 'classes')}, {counted(len(report['tasks']), 'task')}: "
+        f"{report['scenario']}",
         f"  template  {report['template']}",
         f"  licence   {report['licence']}",
     ]

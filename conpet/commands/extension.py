@@ -29,6 +29,7 @@ from conpet.data.steps import earlier
 from conpet.data.twins import twins
 from conpet.errors import UserError
 from conpet.files import read_json, sha256, write_text
+from conpet.wording import counted
 
 KEY = "additions"
 _FORMATS = {"sentence": "table", "relation": "marked", "entity": "marked", "fields": "table"}
@@ -202,7 +203,7 @@ def _check_size(
     if few:
         size = labels.count(few[0])
         raise UserError(
-            f"class {few[0]}: {size} sample{'s'[: size != 1]}, none to train on: "
+            f"class {few[0]}: {counted(size, 'sample')}, none to train on: "
             + remedy(partition, cut_already=True)
         )
     if untrainable([task], partition):

@@ -19,6 +19,7 @@ from conpet.learners import code
 from conpet.run import STATE_FILE, TIMING_FILE, RunKey
 from conpet.run.folder import RunFolder
 from conpet.run.inputs import Inputs
+from conpet.wording import counted
 
 _NAMED = 3
 
@@ -56,21 +57,26 @@ def claim(experiment: Experiment, results: Path) -> None:
 def outdated(experiment: Experiment, results: Path) -> Iterator[str]:
     """Yield a line each for what is there, but was made with other settings or from other data."""
     if names := list(_changed_files(experiment, results)):
-        yield f"{', '.join(names)}: changed since the results were made: snakemake makes them again"
+        yield f"{', '.join(names)}: changed since the results were made: {_again(experiment)}"
     for name, runs in _other_code(experiment, results).items():
         yield (
-            f"conpet/learners/{name}.py: its code is another than {len(runs)} runs were learnt "
-            f"with ({_some(runs)}): they stay until REVISION in it is raised (docs/own-method.md)"
+            f"conpet/learners/{name}.py: its code is another than that of "
+            f"{counted(len(runs), 'run')} ({_some(runs)}): results stay until REVISION "
+            "in it is raised (docs/own-method.md)"
         )
     for found, what in (
-        (_other_data(experiment, results), "parts of data were read, split or encoded with"),
-        (_other_settings(experiment, results), "runs were learnt with other data or"),
+        (_other_data(experiment, results), ("part of the data", "parts of the data")),
+        (_other_settings(experiment, results), ("run", "runs")),
     ):
         if names := list(dict.fromkeys(found)):
             yield (
-                f"{len(names)} {what} other settings than {experiment.path} has now: "
-                f"{_some(names)}: snakemake makes them again"
+                f"{counted(len(names), *what)} made with other settings or from other data "
+                f"than {experiment.path} has now: {_some(names)}: {_again(experiment)}"
             )
+
+
+def _again(experiment: Experiment) -> str:
+    return f"snakemake tables --config experiment={experiment.path} makes them again"
 
 
 def _some(names: Sequence[str]) -> str:

@@ -51,6 +51,7 @@ def estimate(
     from conpet.commands.estimation_file import FILE
     from conpet.files import write_json
     from conpet.reporting.numbers import duration
+    from conpet.wording import counted
 
     about = open_experiment(o.required(name, experiment), config_dir)
     rows, notes, machine = estimate(about, results, mirror)
@@ -62,15 +63,16 @@ def estimate(
              f"{r['bytes'] / 1e6:,.1f}", duration(3600 * r["hours"]), r["from"]]
             for r in mine
         ]  # fmt: skip
-        print(f"{dataset} with {model}, {mine[0]['seeds']} seed{'s'[: mine[0]['seeds'] > 1]}")
+        print(f"{dataset} with {model}, {counted(mine[0]['seeds'], 'seed')}")
         print("\n".join(f"  {line}" for line in columns([head, *cells], 1)))
     for note in notes:
         print(f"note: {note}")
     hours = round(sum(row["hours"] for row in rows), 5)
     jobs = sum(row["jobs"] for row in rows)
     print(
-        f"in all {duration(3600 * hours)} for {jobs} jobs that learn and test tasks, one by one, "
-        f"on {machine} as busy as it is now; the workflow has more, of seconds each (data, tables)"
+        f"in all {duration(3600 * hours)} for {counted(jobs, 'job')} that learn and test tasks, "
+        f"one by one, on {machine} as busy as it is now; the workflow has more, of "
+        "seconds each (data, tables)"
     )
     # where `conpet targets` finds it
     write_json(results / about.name / FILE, {"hours": hours, "cpu": machine, "rows": rows})

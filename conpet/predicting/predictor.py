@@ -26,6 +26,7 @@ from conpet.models.process import computing
 from conpet.predicting import backbones
 from conpet.predicting.calibration import log_probabilities
 from conpet.predicting.texts import as_stream, listed
+from conpet.wording import counted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -149,6 +150,12 @@ class Predictor:
         selector = package / self.about.selector if self.about.selector else None
         learner.load([package / name for name in self.about.states], selector)
         return learner
+
+    def __repr__(self) -> str:
+        """Say whose learner it is, and what it knows."""
+        about = self.about
+        of = f"{about.method} on {about.dataset} with {about.model}, seed {about.seed}"
+        return f"<learner: {of}: {counted(len(self.classes), 'class', 'classes')}>"
 
     def __reduce__(self) -> tuple[type[Predictor], tuple[Any, ...]]:
         """Copies, and other processes, open the package themselves.

@@ -135,8 +135,8 @@ def test_runs_of_other_settings_are_told(tmp_path: Path) -> None:
     mine(chain, settings={"training": {"lr": 0.5}})
     edited = open_experiment(path, chain.config, DataChecks())
     assert list(outdated(edited, tmp_path / "results")) == [
-        f"1 runs were learnt with other data or other settings than {path} has now: topics tiny "
-        "finetune seed 100: snakemake makes them again"
+        f"1 run made with other settings or from other data than {path} has now: topics tiny "
+        f"finetune seed 100: snakemake tables --config experiment={path} makes them again"
     ]
 
 
@@ -150,8 +150,8 @@ def test_a_learner_that_changed_since_and_is_of_the_same_revision_is_told(tmp_pa
         told = list(outdated(experiment, results))
         assert bool(told) == (code == "0" * 64)
     assert told == [
-        "conpet/learners/linear.py: its code is another than 1 runs were learnt with (topics tiny "
-        "finetune seed 100): they stay until REVISION in it is raised (docs/own-method.md)"
+        "conpet/learners/linear.py: its code is another than that of 1 run (topics tiny "
+        "finetune seed 100): results stay until REVISION in it is raised (docs/own-method.md)"
     ]
 
 
@@ -166,11 +166,12 @@ def test_a_file_that_changed_since_it_was_read_is_told(tmp_path: Path) -> None:
         file.write("one more,w0,train\n")
     (line,) = outdated(experiment, results)
     assert line.endswith(
-        "tiny.csv: changed since the results were made: snakemake makes them again"
+        f"tiny.csv: changed since the results were made: snakemake tables --config "
+        f"experiment={path} makes them again"
     )
 
 
-OTHER = "1 parts of data were read, split or encoded with other settings than"
+OTHER = "1 part of the data made with other settings or from other data than"
 
 
 @pytest.mark.parametrize(
@@ -214,4 +215,4 @@ def test_data_of_other_settings_are_told(
         mine(chain, datasets={"topics": about | change})
     found = list(outdated(open_experiment(path, chain.config, DataChecks()), tmp_path / "results"))
     assert any(line.startswith(OTHER) and "topics (base)" in line for line in found) == data
-    assert any(line.startswith("1 runs were learnt with other data") for line in found) == runs
+    assert any(line.startswith("1 run made with other settings") for line in found) == runs
