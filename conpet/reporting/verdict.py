@@ -60,8 +60,8 @@ def _why(claim: Claim) -> str:
         return "seeds say one thing, test texts another"
     if seeds or texts:
         tell, not_tell = ("seeds", "test texts") if seeds else ("test texts", "seeds")
-        return f"the {tell} tell, the {not_tell} do not"
-    return "neither seeds nor test texts tell"
+        return f"clear over {tell}, not over {not_tell}"
+    return "clear neither over seeds nor over test texts"
 
 
 def _side(low: float, high: float) -> int:

@@ -82,9 +82,9 @@ def test_what_has_not_run_has_no_verdict(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("seeds", "texts", "said"),
     [
-        ((-1, 2), (1, 3), "the test texts tell, the seeds do not."),
-        ((1, 2), (-1, 3), "the seeds tell, the test texts do not."),
-        ((-1, 2), (-1, 3), "neither seeds nor test texts tell."),
+        ((-1, 2), (1, 3), "clear over test texts, not over seeds."),
+        ((1, 2), (-1, 3), "clear over seeds, not over test texts."),
+        ((-1, 2), (-1, 3), "clear neither over seeds nor over test texts."),
         ((1, 2), (-3, -1), "seeds say one thing, test texts another."),
     ],
 )
