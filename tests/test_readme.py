@@ -23,7 +23,6 @@ from tests.conftest import ROOT
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 RESULTS = (ROOT / "docs/results.md").read_text(encoding="utf-8")
-BLANK = "–"
 TITLES = {
     path.stem: str(read_yaml(path)["title"]) for path in (ROOT / "config/methods").glob("*.yaml")
 }
@@ -41,34 +40,20 @@ def rows_of(text: str) -> dict[str, list[str]]:
     return {method: cells.split(" | ") for method, cells in found}
 
 
-def older() -> set[tuple[str, str]]:
-    """(experiment, method) of what is published with an older code, as REPRODUCIBILITY.md says."""
-    text = (ROOT / "REPRODUCIBILITY.md").read_text(encoding="utf-8")
-    section = text.partition("## Which code made the published tables\n")[2].partition("\n## ")[0]
-    table = section.partition("| experiment | methods of an older code |\n")[2]
-    rows = re.findall(r"^\| (.+) \| (.+) \|$", table, re.MULTILINE)
-    pairs = [(names.split(", "), methods.split(", ")) for names, methods in rows]
-    return {(name, method) for names, methods in pairs for name in names for method in methods}
-
-
 @pytest.mark.parametrize(("place", "experiment"), enumerate(COLUMNS))
 def test_the_main_table(place: int, experiment: str) -> None:
     shown = {method: cells[place] for method, cells in rows_of(RESULTS).items()}
     table = published(experiment)
     assert set(table["n"]) == {3}
     mean, spread = 100 * table["whole_accuracy_mean"], 100 * table["whole_accuracy_std"]
-    assert set(table.index) <= set(shown)
-    assert shown == {
-        m: f"{mean[m]:.2f} ± {spread[m]:.2f}"
-        if m in table.index and (experiment, m) not in older()
-        else BLANK
-        for m in shown
-    }
+    assert set(table.index) == set(shown)
+    assert shown == {m: f"{mean[m]:.2f} ± {spread[m]:.2f}" for m in shown}
     assert len(shown) == 27
 
 
 @pytest.mark.parametrize(
-    ("experiment", "count"), [("demo_all", 8), ("clinc150", 11), ("fewrel_val", 12)]
+    ("experiment", "count"),
+    [("demo_all", 8), ("clinc150", 11), ("fewrel_val", 12), ("crossner", 12)],
 )
 def test_the_finding(experiment: str, count: int) -> None:
     text = (ROOT / "docs/finding.md").read_text(encoding="utf-8")
@@ -80,17 +65,6 @@ def test_the_finding(experiment: str, count: int) -> None:
     assert {m: cells[0] for m, cells in shown.items()} == {
         m: f"{mean[m]:.2f} ± {spread[m]:.2f}" for m in shown
     }
-
-
-def test_no_figure_of_an_older_code_is_shown() -> None:
-    assert older() == {
-        (experiment, method)
-        for experiment in ("crossner",)
-        for method in ("crl", "static_crl", "ea_emr", "static_ea_emr", "lwf")
-    }
-    for experiment, method in older():
-        mean = 100 * published(experiment)["whole_accuracy_mean"][method]
-        assert f"{mean:.2f}" not in RESULTS
 
 
 def test_the_published_verdicts_are_those_of_their_figures() -> None:
