@@ -158,10 +158,11 @@ def test_old_similarities_hold_back_the_replay(world: World, tmp_path: Path) -> 
         everything = learner.stream.of("train", [1, 2])
         old = learner.stream.of("train", [1])
         learner.options = learner.options.model_copy(update={"distillation_temperature": 0.1})
-        measure = learner._distillation(learner.targets(everything))
+        measure = learner._held(learner.targets(everything))
         learner.options = learner.options.model_copy(update=options)
         learner.train()
-        drift[temperature] = float(measure(learner._bank(old), old, learner._bank(everything)))
+        now, targets = learner._bank(old), learner.targets(old)
+        drift[temperature] = float(measure(now, targets, learner._bank(everything), Rows(len(old))))
     assert drift[0.1] < drift[1e6]
 
 
