@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from conpet import __version__
 from conpet.commands import data, keeping, learning, planning, publishing, tracking, using
@@ -36,15 +37,43 @@ Teach a language model one task after another.
 
 Every job of the workflow is a command too: conpet --help lists all."""
 
+#: what the commands are for, in the order of a user's day; the workflow's jobs come last
+PURPOSES = {
+    "Before a run": planning,
+    "Results": publishing,
+    "Results kept and compared": keeping,
+    "A learner, a dataset in use": using,
+    "MLflow": tracking,
+    "Jobs of the workflow: data": data,
+    "Jobs of the workflow: learning": learning,
+}
+
+
+class _ByPurpose(TyperGroup):
+    """The help of ``conpet``: commands under what they are for, each with its whole sentence."""
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        """Write a section per purpose."""
+        width = max(map(len, self.commands))
+        for purpose, module in PURPOSES.items():
+            calls = [command.callback for command in module.app.registered_commands]
+            names = [call.__name__.replace("_", "-") for call in calls if call]
+            with formatter.section(purpose):
+                formatter.write_dl(
+                    [(name.ljust(width), self.commands[name].help or "") for name in names]
+                )
+
+
 app = typer.Typer(
     name="conpet",
+    cls=_ByPurpose,
     help="Continual parameter-efficient tuning, step by step.",
     add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     context_settings={"max_content_width": 100, "help_option_names": ["-h", "--help"]},
 )
-for group in (planning, data, learning, publishing, keeping, tracking, using):
+for group in PURPOSES.values():
     app.registered_commands += group.app.registered_commands
 for command in app.registered_commands:
     command.callback = guarded(command.callback) if command.callback else None

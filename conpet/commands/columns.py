@@ -48,6 +48,18 @@ def read_texts(path: Path, options: dict[str, Any], report: Report) -> list[str 
         raise UserError(f"{error.found}: give {typed}{_headerless(error)}") from None
 
 
+def read_kept(path: Path, options: dict[str, Any], names: Sequence[str]) -> dict[str, list[Any]]:
+    """Return further columns of a file that someone asks about, by name.
+
+    Raises:
+        UserError: the file has no such column.
+    """
+    try:
+        return readers.read_columns(path, options, names)
+    except readers.ColumnError as error:
+        raise UserError(f"--keep: {error.found}: name a column that it has") from None
+
+
 def asks_for_fields(file: Path | None, options: dict[str, Any]) -> bool:
     """Say whether the learner must be asked which columns of a file it reads."""
     table = file is not None and file.is_file() and file.suffix.lower() != ".txt"

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import json
-import sys
-from collections.abc import Sequence
 from contextlib import nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 from typer import Argument, Option
@@ -16,10 +14,7 @@ from conpet.commands import options as o
 from conpet.config import Experiment
 from conpet.config.stages import Package
 from conpet.errors import UserError
-from conpet.files import write_json, write_text
-
-if TYPE_CHECKING:
-    import pandas as pd
+from conpet.files import write_json
 
 app = typer.Typer()
 TABLES = (".csv", ".tsv", ".txt", ".json", ".jsonl", ".parquet")
@@ -43,15 +38,6 @@ def _reader_options(pairs: list[str] | None) -> dict[str, Any]:
             except ValueError as error:
                 raise UserError(f"--option {key}: not JSON: {error}") from None
     return found
-
-
-def _check_options(file: Path | None, options: dict[str, Any]) -> None:
-    """Refuse options that a question would not heed."""
-    if file is None or file.suffix.lower() == ".txt":
-        if set(options) - {"text"}:
-            raise UserError("--option: there is no table here: leave it out")
-    elif unheeded := [name for name in ("label", "split", "id") if name in options]:
-        raise UserError(f"--option {unheeded[0]}: texts alone are read: leave it out")
 
 
 @app.command()
@@ -98,6 +84,10 @@ def predict(
         Option(help="the file's column (default: as in training, text); again for each field"),
     ] = None,
     option: ReaderOption = None,
+    keep: Annotated[
+        list[str] | None,
+        Option(help="another column of the file, to stand before the answer; again for each"),
+    ] = None,
     out: Annotated[
         Path | None, Option(help="CSV to write (default: print)", dir_okay=False)
     ] = None,
@@ -117,60 +107,16 @@ def predict(
     threads: Annotated[int, Option(help="of the processor", min=1)] = 1,
 ) -> None:
     """Classify texts with a trained run; print CSV, or write it whole."""
-    from conpet.commands.columns import (
-        asks_for_fields,
-        check_columns,
-        read_texts,
-        trained_columns,
-    )  # fmt: skip
-    from conpet.data.report import Report
-    from conpet.predicting.predictor import load
+    from conpet.commands.answering import Asking, answer_texts
 
-    if bool(text) == bool(file):
-        raise UserError("predict: give either --text (once or more) or a file")
-    if out and out.suffix.lower() in (".tsv", ".json", ".jsonl", ".parquet", ".xlsx"):
-        raise UserError(f"--out {out}: answers are written as CSV: call it {out.stem}.csv")
     if threshold is not None and refuse:
         raise UserError("--threshold and --refuse: each says a threshold: give one")
-    report = Report()
-    named = {"text": column if len(column) > 1 else column[0]} if column else {}
-    options = {**named, **_reader_options(option)}
-    _check_options(file, options)
-    waits = asks_for_fields(file, options)
-    texts = [*(text or ())] if text or waits else read_texts(file or Path(), options, report)
-    predictor = load(
-        run, snapshot=snapshot, mirror=mirror, device=device, precision=precision, threads=threads
-    )
-    if waits:
-        known = trained_columns(predictor, file or Path(), options)
-        texts = read_texts(file or Path(), options | known, report)
-    if not texts:
-        raise UserError(f"{file}: holds no text: nothing to answer")
-    for about, note in report.as_dict()["notes"].items():
-        print(f"conpet: {about}: {note}", file=sys.stderr)
-    _tell_of_older(run, predictor.about.files)
-    check_columns(file, texts, predictor.fields)
-    wanted = threshold if threshold is not None else refuse
-    frame = predictor.predict(texts, wanted).frame(probabilities)
-    _write_answers(frame, texts, out)
-
-
-def _tell_of_older(run: str, files: object) -> None:
-    """Say so where a package keeps no hashes of its files."""
-    if not files:
-        said = "an older version packaged it, so that its files cannot be checked"
-        print(f"conpet: {run}: {said}: package the run again", file=sys.stderr)
-
-
-def _write_answers(frame: pd.DataFrame, texts: Sequence[Any], out: Path | None) -> None:
-    """Write what was said beside the texts or their fields, as CSV: into a file, or print it."""
-    for place, name in enumerate(texts[0] if isinstance(texts[0], dict) else ["text"]):
-        frame.insert(place, name, [t[name] if isinstance(t, dict) else t for t in texts])
-    written = frame.to_csv(index=False, lineterminator="\n")
-    if out:
-        write_text(out, written)
-    else:
-        sys.stdout.write(written)
+    asking = Asking(file, text or [], column or [], keep or [], _reader_options(option), out)
+    opened = {
+        "snapshot": snapshot, "mirror": mirror,
+        "device": device, "precision": precision, "threads": threads,
+    }  # fmt: skip
+    answer_texts(run, asking, opened, threshold if threshold is not None else refuse, probabilities)
 
 
 @app.command()

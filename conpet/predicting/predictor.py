@@ -46,7 +46,7 @@ class Predictions:
         labels: the likeliest class of each text, or :data:`NONE` below a threshold.
         probabilities: over ``classes``, calibrated, shape (n, classes).
         confidence: probability of the class that was found likeliest, shape (n,).
-        task: number of the task that brought that class, shape (n,).
+        task: number of the task that brought that class, shape (n,); 0 below a threshold.
         selected: the tasks as the selector ranks them, best first, shape (n, k), or None.
         classes: names of all classes seen, in order of arrival.
     """
@@ -260,15 +260,14 @@ class Predictor:
         # the same rule as in evaluation, which the mixture of experts need not agree with
         best = np.concatenate([part.labels() for part in parts])
         confidence = probabilities[np.arange(len(best)), best]
-        labels = [
-            self.classes[b] if c >= least else NONE for b, c in zip(best, confidence, strict=True)
-        ]
+        sure = confidence >= least
+        labels = [self.classes[b] if s else NONE for b, s in zip(best, sure, strict=True)]
         selected = [part.selected for part in parts if part.selected is not None]
         return Predictions(
             labels,
             probabilities,
             confidence,
-            self.class_task[best],
+            np.where(sure, self.class_task[best], 0),
             np.concatenate(selected) if selected else None,
             self.classes,
         )

@@ -51,7 +51,7 @@ def tex_escape(text: str) -> str:
 
 def markdown(table: Table) -> str:
     """Render as GitHub Markdown: best bold, second underlined, footnotes below."""
-    head = [_one_line(f"{group} {name}".strip()) for group, name in table.columns]
+    head = [_one_line(name) for name in _flat(table)]
     lines = [f"**{_one_line(table.caption)}**", "", _row(head)]
     aligned = [":--" if i < table.labels else "--:" for i in range(len(head))]
     lines.append(_row(aligned))
@@ -67,6 +67,21 @@ def markdown(table: Table) -> str:
     if notes:
         lines += ["", *(f"- {_one_line(note)}" for note in notes)]
     return "\n".join(lines) + "\n"
+
+
+def _flat(table: Table) -> list[str]:
+    """Return a column's title and name in one; not a title that all have which have any.
+
+    A name that is a number goes on where its title ends: after task 1.
+    """
+    titles = {group for group, name in table.columns if group and not name.isdecimal()}
+    found = []
+    for group, name in table.columns:
+        if group and name.isdecimal():
+            found.append(f"{group} {name}")
+        else:
+            found.append(f"{group}: {name}" if group and len(titles) > 1 else name)
+    return found
 
 
 def _one_line(text: str) -> str:

@@ -224,7 +224,8 @@ def main_notes(results: Results) -> tuple[list[str], list[Path]]:
     for dataset, model in dict.fromkeys((f["dataset"], f["model"]) for f in found):
         items = [
             f"{results.name(f['method'])} over {results.name(f['baseline'])} "
-            f"{points(f['difference_mean'])} (p {_p(f['t_test_p'])}; {_p(f['bootstrap_p'])})"
+            f"{points(f['difference_mean'])} "
+            f"(p: {p_value(f['t_test_p'])}; {p_value(f['bootstrap_p'])})"
             for f in found
             if (f["dataset"], f["model"]) == (dataset, model)
         ]
@@ -235,8 +236,3 @@ def main_notes(results: Results) -> tuple[list[str], list[Path]]:
         notes.append(f"{where}, points of whole accuracy: {'; '.join(items)}.")
     tests = "p: paired t-test over seeds; paired bootstrap over test samples (table significance)."
     return [*notes, tests], inputs(results)
-
-
-def _p(p: float) -> str:
-    shown = p_value(p)
-    return shown if shown.startswith("<") or shown == DASH else f"= {shown}"

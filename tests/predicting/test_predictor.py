@@ -73,6 +73,7 @@ def test_below_the_threshold_no_class_is_given(packaged: Packaged) -> None:
     bound, sure = predictor.predict(texts, threshold=middle), free.confidence >= middle
     assert 0 < sure.sum() < len(sure)
     assert bound.labels == [b if s else NONE for b, s in zip(free.labels, sure, strict=True)]
+    assert list(bound.task) == [t if s else 0 for t, s in zip(free.task, sure, strict=True)]
     calibrated = predictor.predict(texts, threshold=True)
     assert predictor.about.calibration is not None
     low = free.confidence < predictor.about.calibration.threshold
@@ -238,6 +239,12 @@ def _bytes(name: str, data: bytes) -> Any:
         (["--text", "x", "--threads", "0"], None, "--threads"),
         (["--text", "x", "--out", "{f}"], None, "is a directory"),
         (["--text", "x", "--out", "{f}/a.parquet"], None, "a.parquet: answers are written as CSV"),
+        (["--text", "x", "--keep", "id"], None, "--keep id: there is no table here: leave it out"),
+        (["{f}/a.txt", "--keep", "id"], _bytes("a.txt", b"x\n"), "--keep id: there is no table"),
+        (["{f}/a.csv", "--keep", "id"], _bytes("a.csv", b"text,n\nx,1\n"),
+         "--keep: a.csv: line 1: column 'id' is not among the columns (text, n, cut at"),
+        (["{f}/a.jsonl", "--keep", "id"], _bytes("a.jsonl", b'{"text": "x"}\n'),
+         "--keep: a.jsonl: no column id: it has text: name a column that it has"),
     ],
 )  # fmt: skip
 def test_a_bad_request_is_one_line(
@@ -255,6 +262,29 @@ def test_a_bad_request_is_one_line(
     message = capsys.readouterr().err.strip() if code == 2 else str(code)
     assert line in message
     assert "\n" not in message
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("a.csv", 'id,text,label\n07,the w0x0,"a, b"\n8,the w1x0,\n'),
+        ("a.csv", "id;text;label\n07;the w0x0;a, b\n8;the w1x0;\n"),
+        ("a.jsonl", '{"id": "07", "text": "the w0x0", "label": "a, b"}\n'
+         '{"text": "the w1x0", "id": 8, "label": null}\n'),
+    ],
+)  # fmt: skip
+def test_columns_of_the_file_stand_beside_the_answer(
+    name: str, content: str, packaged: Packaged, tmp_path: Path
+) -> None:
+    (tmp_path / name).write_text(content)
+    run, out = packaged("static_emr"), tmp_path / "said.csv"
+    words = ["predict", "--run", str(run), str(tmp_path / name), "--out", str(out)]
+    main([*words, "--keep", "id", "--keep", "label"])
+    said = pd.read_csv(out, dtype=str, keep_default_na=False)
+    assert list(said) == ["id", "label (file)", "text", "label", "confidence", "task"]
+    assert list(said["id"]) == ["07", "8"]
+    assert list(said["label (file)"]) == ["a, b", ""]
+    assert list(said["label"]) == conpet.load(run).predict(list(said["text"])).labels
 
 
 def test_a_text_of_any_length_is_read(packaged: Packaged) -> None:

@@ -16,6 +16,7 @@ import pytest
 from conpet.files import read_json, sha256, write_json
 from conpet.reporting.collect import Results, collect, short_titles
 from conpet.reporting.numbers import DASH, number, percent, spread
+from conpet.reporting.render import markdown
 from conpet.reporting.table_parts import rank
 from conpet.reporting.tables import TABLES, Table, tables_for, terminal, write_table
 from tests.reporting.synthetic import cells
@@ -251,8 +252,6 @@ def test_numbers_as_shown() -> None:
 
 
 def test_markdown_is_a_table_even_with_bars(results: Results) -> None:
-    from conpet.reporting.render import markdown
-
     made = table("main", results)
     odd = Table(**{**vars(made), "rows": [["a|b_c", "<1", "2", "3"]], "best": frozenset({(0, 1)})})
     line = next(line for line in markdown(odd).splitlines() if "b\\_c" in line)
@@ -293,3 +292,17 @@ def test_provenance_is_plain_json_without_a_date(results: Results, tmp_path: Pat
     record = json.loads(path.read_text())
     assert not [key for key in record if "time" in key or "date" in key]
     assert str(results.root) not in path.read_text()
+
+
+@pytest.mark.parametrize(
+    ("columns", "expected"),
+    [
+        ([("", "Method"), ("CLINC150", "Whole"), ("", "Seeds")], "| Method | Whole | Seeds |"),
+        ([("A", "Whole"), ("B", "Whole")], "| A: Whole | B: Whole |"),
+        ([("", "Method"), ("After task", "1"), ("After task", "2")],
+         "| Method | After task 1 | After task 2 |"),
+    ],
+)  # fmt: skip
+def test_two_lines_of_a_head_in_one(columns: list[tuple[str, str]], expected: str) -> None:
+    made = Table("main", "e", "c", pd.DataFrame(), columns, [])
+    assert markdown(made).splitlines()[2] == expected

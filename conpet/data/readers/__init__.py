@@ -42,6 +42,7 @@ __all__ = [
     "kind_of",
     "parse_marked",
     "read",
+    "read_columns",
     "read_texts",
     "says_split",
 ]
@@ -185,3 +186,23 @@ def read_texts(path: Path, options: dict[str, Any], report: Report) -> list[str 
         if not line.strip():
             raise UserError(f"{at_line(file, number)}: empty: take it out: an answer is a line")
     return [*lines]
+
+
+def read_columns(path: Path, options: dict[str, Any], names: Sequence[str]) -> dict[str, list[Any]]:
+    """Return further columns of a table as :func:`read_texts` reads its rows: name -> a value each.
+
+    Raises:
+        ColumnError: a column is not there, in any row.
+    """
+    file = validate(RawFile, {"name": path.name}, str(path))
+    checked = cast(table.Options, check_options("table", options))
+    wanted = [table.column_name(name) for name in names]
+    asked = [*checked.sources().values(), *wanted]
+    rows = [
+        row.values for row in table.read_rows(path.parent, file, checked.form(), asked, Report())
+    ]
+    for name in wanted:
+        if rows and not any(name in row for row in rows):
+            have = ", ".join(rows[0])
+            raise ColumnError(f"{path.name}: no column {name}: it has {have}", header=False)
+    return {name: [row.get(name) for row in rows] for name in wanted}

@@ -1,0 +1,146 @@
+"""Texts, typed or in a file, answered by a trained learner as CSV."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from conpet.commands.columns import (
+    asks_for_fields,
+    check_columns,
+    read_kept,
+    read_texts,
+    trained_columns,
+)
+from conpet.data.report import Report
+from conpet.errors import UserError
+from conpet.files import write_text
+from conpet.predicting.predictor import Predictor, load
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_NOT_CSV = (".tsv", ".json", ".jsonl", ".parquet", ".xlsx")
+
+
+@dataclass(frozen=True)
+class Asking:
+    """What is asked, and where the answer goes.
+
+    Attributes:
+        columns: those of the file that hold the text; none: as in training.
+        keep: further columns of the file, which stand beside the answer.
+        options: the reader's.
+        out: the CSV to write; None prints it.
+    """
+
+    file: Path | None
+    texts: Sequence[str]
+    columns: Sequence[str]
+    keep: Sequence[str]
+    options: Mapping[str, Any]
+    out: Path | None
+
+    def check(self) -> None:
+        """Refuse what contradicts itself, or would not be heeded."""
+        if bool(self.texts) == bool(self.file):
+            raise UserError("predict: give either --text (once or more) or a file")
+        if self.out and self.out.suffix.lower() in _NOT_CSV:
+            said = f"answers are written as CSV: call it {self.out.stem}.csv"
+            raise UserError(f"--out {self.out}: {said}")
+        table = self.file is not None and self.file.suffix.lower() != ".txt"
+        if not table and set(self.options) - {"text"}:
+            raise UserError("--option: there is no table here: leave it out")
+        if not table and self.keep:
+            raise UserError(f"--keep {self.keep[0]}: there is no table here: leave it out")
+        if unheeded := [name for name in ("label", "split", "id") if name in self.options]:
+            raise UserError(f"--option {unheeded[0]}: texts alone are read: leave it out")
+
+    def reading(self) -> dict[str, Any]:
+        """Return the reader's options, the text's columns among them where they are named."""
+        columns = [*self.columns]
+        named = {"text": columns if len(columns) > 1 else columns[0]} if columns else {}
+        return {**named, **self.options}
+
+
+def answer_texts(
+    run: str,
+    asking: Asking,
+    opened: Mapping[str, Any],
+    threshold: float | bool,
+    probabilities: bool,
+) -> None:
+    """Print what a learner says of texts as CSV, or write it.
+
+    Args:
+        opened: how the learner is opened, keywords of :class:`Predictor`.
+        threshold: as in :meth:`Predictor.predict`.
+        probabilities: whether each class has a column.
+
+    Raises:
+        UserError: what is asked contradicts itself, cannot be read, or does not fit the learner.
+    """
+    asking.check()
+    report = Report()
+    predictor, texts, options = _opened(run, asking, opened, report)
+    for about, note in report.as_dict()["notes"].items():
+        print(f"conpet: {about}: {note}", file=sys.stderr)
+    _tell_of_older(run, predictor.about.files)
+    check_columns(asking.file, texts, predictor.fields)
+    kept = read_kept(asking.file, options, asking.keep) if asking.file and asking.keep else {}
+    frame = predictor.predict(texts, threshold).frame(probabilities)
+    _write_answers(_beside(frame, texts, kept), asking.out)
+
+
+def _opened(
+    run: str, asking: Asking, opened: Mapping[str, Any], report: Report
+) -> tuple[Predictor, list[Any], dict[str, Any]]:
+    """Return the learner, the texts, and the reader's options by which they were read.
+
+    A file is read before the learner is opened, which takes longer, where the learner need not be
+    asked for its columns.
+    """
+    file, options = asking.file or Path(), asking.reading()
+    waits = asks_for_fields(asking.file, options)
+    texts: list[Any] = [*asking.texts]
+    if asking.file and not waits:
+        texts = read_texts(file, options, report)
+    predictor = load(run, **opened)
+    if waits:
+        options |= trained_columns(predictor, file, options)
+        texts = read_texts(file, options, report)
+    if not texts:
+        raise UserError(f"{file}: holds no text: nothing to answer")
+    return predictor, texts, options
+
+
+def _tell_of_older(run: str, files: object) -> None:
+    """Say so where a package keeps no hashes of its files."""
+    if not files:
+        said = "an older version packaged it, so that its files cannot be checked"
+        print(f"conpet: {run}: {said}: package the run again", file=sys.stderr)
+
+
+def _beside(
+    frame: pd.DataFrame, texts: Sequence[Any], kept: Mapping[str, list[Any]]
+) -> pd.DataFrame:
+    """Return answers with the texts or their fields before them, and before those what is kept."""
+    asked = list(texts[0]) if isinstance(texts[0], dict) else ["text"]
+    for place, name in enumerate(asked):
+        frame.insert(place, name, [t[name] if isinstance(t, dict) else t for t in texts])
+    taken = set(frame.columns)
+    for place, (name, values) in enumerate(kept.items()):
+        frame.insert(place, f"{name} (file)" if name in taken else name, values)
+    return frame
+
+
+def _write_answers(frame: pd.DataFrame, out: Path | None) -> None:
+    """Write a table as CSV: into a file, or print it."""
+    written = frame.to_csv(index=False, lineterminator="\n")
+    if out:
+        write_text(out, written)
+    else:
+        sys.stdout.write(written)
