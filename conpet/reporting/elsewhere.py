@@ -85,7 +85,12 @@ def _error(row: pd.Series, other: pd.Series, stem: str, n: int) -> float:
 
 
 def _count(row: pd.Series, stem: str) -> int:
-    return int(row.get(f"{stem}_n", row.get("n", 0)))
+    """Return over how many seeds a mean is, under whichever name its table has that.
+
+    0 of a number that was reported elsewhere.
+    """
+    found = next(row[name] for name in (f"{stem}_n", "n", "seeds") if name in row)
+    return 0 if math.isnan(found) else int(found)
 
 
 def _key(row: pd.Series, keys: list[str]) -> str:

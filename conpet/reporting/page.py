@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from conpet.files import write_text
-from conpet.reporting import answers, configuration_view, provenance_view
+from conpet.reporting import answers, classes_view, configuration_view, provenance_view
 from conpet.reporting.claims import Claim, found_claims
 from conpet.reporting.collect import Results
 from conpet.reporting.curves import epoch_curves
@@ -116,6 +116,8 @@ def _values(results: Results, about: About) -> dict[str, Any]:
         "seeds": list(dict.fromkeys(run.key.seed for run in results.runs)),
         "verdicts": best,
         "pending": pending(results),
+        "asked": classes_view.asked(results),
+        "classes": classes_view.classes_by_task(results),
         "first": (tables.get(FIRST_TABLE), figures.get(FIRST_FIGURE)),
         "sections": [
             (
@@ -126,7 +128,7 @@ def _values(results: Results, about: About) -> dict[str, Any]:
             )
             for question in sections(list(tables), list(figures))
         ],
-        "facts": provenance_view.facts(results, about.config_hash, about.commit),
+        "provenance": provenance_view.facts(results, about.config_hash, about.commit),
         "hashes": provenance_view.data_hashes(results),
         "config": configuration_view.view(about.config) if about.config else None,
         "rules": _picture(draw(rules), _rules_alt(len(rules))) if rules else None,

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from conpet.files import write_json
+from conpet.reporting.elsewhere import compare_means
 from tests.chain import Chain
+from tests.conftest import ROOT
+
+PUBLISHED = ROOT / "results/published"
 
 TABLE = "dataset,method,whole,seconds\ntiny,emr,70.05,3.1\ntiny,dynamic,63.54,4.0\n"
 
@@ -173,3 +179,18 @@ def test_nothing_published_is_one_line(chain: Chain) -> None:
     with pytest.raises(SystemExit) as stopped:
         verify(chain)
     assert "nothing is published of experiment tiny" in str(stopped.value.code)
+
+
+@pytest.mark.parametrize("name", sorted(p.name for p in PUBLISHED.iterdir() if p.is_dir()))
+def test_every_published_table_can_be_compared_from_elsewhere(name: str, tmp_path: Path) -> None:
+    kept = PUBLISHED / name / "tables"
+    there = shutil.copytree(kept, tmp_path / "tables")
+    # differences of methods count their seeds by another name; they differ by as much as methods do
+    path = there / "significance.csv"
+    frame = pd.read_csv(path)
+    frame["difference_mean"] += 8 * frame["difference_std"] / frame["seeds"] ** 0.5
+    frame.to_csv(path, index=False)
+    assert compare_means(kept, there).lines == []
+    frame["difference_mean"] += 20 * frame["difference_std"]
+    frame.to_csv(path, index=False)
+    assert compare_means(kept, there).lines

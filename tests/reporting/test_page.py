@@ -12,11 +12,13 @@ from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from conpet.errors import UserError
 from conpet.files import read_json, write_json
 from conpet.provenance import commit, cpu
+from conpet.reporting.classes_view import classes_by_task
 from conpet.reporting.collect import Results, collect
 from conpet.reporting.curves import epoch_curves
 from conpet.reporting.drill import TASK_COLUMNS, confusions, drill
@@ -26,7 +28,7 @@ from conpet.reporting.predictions import Texts, read_predictions
 from conpet.reporting.provenance_view import data_hashes
 from conpet.reporting.questions import sections
 from conpet.reporting.tables import TABLES, tables_for
-from conpet.reporting.verdict import verdicts
+from conpet.reporting.verdict import ranking, verdicts
 from conpet.run.reading import Training
 from tests.conftest import ROOT
 from tests.reporting.synthetic import build, cells
@@ -112,6 +114,22 @@ def test_the_verdict_then_the_table_then_a_section_per_question(page: str) -> No
     order += ["figure-pareto", "table-cost", "trust", "table-claims", "table-significance"]
     order += ["provenance", "hashes", "config", "workflow", "runs"]
     assert [one for one in ids if one in order] == order
+
+
+def test_it_names_the_classes_of_each_task_and_how_the_best_is_asked(
+    page: str, results: Results
+) -> None:
+    ((name, rows),) = classes_by_task(results)
+    assert name == results.name("demo")
+    assert [task for task, _ in rows] == [f"Task {n}" for n in range(1, 6)]
+    shown = [label for _, labels in rows for label in labels.split(", ")]
+    frame = pd.read_parquet(results.runs[0].folder.predictions(5))
+    assert sorted(shown) == sorted(frame["label"].unique())
+    for task, labels in rows:
+        assert f'<tr><th scope="row">{task}</th><td>{labels}</td></tr>' in page
+    best = ranking(results, "demo", "minilm")[0]
+    folder = f"{results.root.name}/demo/demo/minilm/{best}/seed100"
+    assert f"<code>conpet predict --run {folder} --text TEXT</code>" in page
 
 
 def test_no_line_is_broken_in_a_number(page: str, results: Results) -> None:
