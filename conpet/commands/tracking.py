@@ -150,7 +150,7 @@ def ui(
     from conpet.tracking import ui_command, ui_pages
 
     command = ui_command(store, artifacts, port)
-    print(f"MLflow at http://127.0.0.1:{port} (stop with Ctrl-C)")
+    print(f"MLflow opens in some seconds at http://127.0.0.1:{port} (stop with Ctrl-C)")
     for name, address in ui_pages(store, port).items():
         print(f"  {name}: {address}")
     print(end="", flush=True)
