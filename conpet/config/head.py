@@ -22,15 +22,12 @@ class Head(Strict):
     ``grow`` (they come with their task) or ``fixed`` (all from the start, as the authors have it).
     ``samples`` that a fitted head is fitted on: the ``plan``'s, so many of each class, drawn once,
     all of the ``history``, or the newest task's beside what is ``kept`` of earlier ones, which
-    follows the drift of the space (``ncm`` and ``lda``). ``start`` of the trained head's rows with
-    every task: as the one before left them and new ones ``drawn``, or ``fitted``, as the fitted
-    head would answer before the training, of what is ``kept`` and the task's samples.
+    follows the drift of the space (``ncm`` and ``lda``).
     """
 
     type: str = "softmax"
     rows: Literal["grow", "fixed"] = "grow"
     samples: Literal["plan", "kept", "history"] | Annotated[int, Field(ge=1, le=1_000_000)] = "plan"
-    start: Literal["drawn", "fitted"] = "drawn"
     config: dict[str, Any] = {}
 
     @model_validator(mode="before")
@@ -43,10 +40,7 @@ class Head(Strict):
         # texts of stages and states say what they said before there were other heads
         if self == Head(rows=self.rows):
             return self.rows
-        if self == Head(type=self.type):
-            return self.type
-        found = handler(self)
-        return {k: v for k, v in found.items() if k != "start" or v != Head().start}
+        return self.type if self == Head(type=self.type) else handler(self)
 
 
 def _long(value: Any) -> Any:

@@ -46,8 +46,6 @@ def check_head(head: Head) -> None:
             f"head.samples: what {head.type} keeps cannot follow the drift of the space: use plan, "
             "history or a number"
         )
-    if head.start == "fitted" and head.samples != "kept":
-        raise UserError("head.start: fitted: it starts from what is kept: set samples: kept too")
 
 
 def trained_head(head: Head, width: int, rows: int, seed: int) -> Trained:

@@ -69,12 +69,6 @@ class Trained(nn.Module, ABC):
         if self.has_bias:
             self.bias = nn.Parameter(torch.cat(biases))
 
-    @torch.no_grad()
-    def begin(self, weight: Tensor, bias: Tensor) -> None:
-        """Start from rows (classes, width) and biases (classes,) of the first classes."""
-        self.weight[: len(weight)] = weight.to(self.weight)
-        self.bias[: len(bias)] = bias.to(self.bias)
-
     def tensors(self, prefix: str = "head") -> dict[str, Tensor]:
         """Return the weights by name, for a state's file."""
         names = [name for name, _ in self.named_parameters()]
@@ -172,10 +166,6 @@ class Moving(Fitted):
     @abstractmethod
     def move(self, weight: Array, bias: Array) -> None:
         """Follow what was at x to x @ weight + bias; the next fit solves."""
-
-    @abstractmethod
-    def linear(self) -> tuple[Array, Array]:
-        """Return weight (classes, width) and bias (classes,) of the scores."""
 
 
 def sized(array: Array, classes: int) -> Array:

@@ -132,8 +132,6 @@ class Classifier(Learner):
         self.prior.learn(plan, self.stream)
         if self.refit.trains:
             self.refit.before(plan, self.representations)
-            if rows := self.refit.start(plan, self.representations):
-                self.head.begin(*rows)
             self.before_task(plan)
             own = type(self).loss is not Classifier.loss
             loss = self.loss if own else self._split

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable
 
 import numpy as np
@@ -14,7 +13,6 @@ from conpet.heads import fitted_head
 from conpet.heads.base import Fitted, Measured, Moving
 from conpet.heads.drift import drift
 from conpet.learners.context import Context
-from conpet.learners.routing import fit_temperature
 from conpet.replay.base import Plan
 
 PREFIX = "fitted."
@@ -66,32 +64,6 @@ class Refit:
             return
         asked = np.union1d(plan.trained(), c.stream.of("train", [c.task]))
         self._shifted = asked, _finite(representations(asked))
-
-    def start(self, plan: Plan, representations: Representations) -> tuple[Tensor, Tensor] | None:
-        """Return rows (classes, width) and biases that the trained head starts the task with.
-
-        Those of the fitted head, had it seen the task's samples before the training, at the
-        temperature that validation samples tell; None where the trained head goes on as it was.
-        """
-        c = self.context
-        if not isinstance(self.head, Moving) or c.settings.head.start != "fitted":
-            return None
-        own = c.stream.of("train", [c.task])
-        if self._shifted is None:
-            x = _finite(representations(own))
-        else:
-            asked, before = self._shifted
-            x = before[np.isin(asked, own)]
-        # asked samples are sorted, and so are a task's
-        fitted = copy.deepcopy(self.head)
-        fitted.fit(Measured(x, c.stream.label[own].astype(np.int64)), c.stream.seen, joins=True)
-        valid = np.unique(plan.valid[0])
-        scores = fitted.scores(_finite(representations(valid))) if len(valid) else np.zeros((0, 2))
-        truth = torch.from_numpy(c.stream.label[valid].astype(np.int64))
-        temperature = fit_temperature(torch.from_numpy(scores), truth)
-        # what all classes have in common says nothing, but to rows that are still to come
-        weight, bias = (part - part.mean(axis=0) for part in fitted.linear())
-        return torch.from_numpy(weight / temperature), torch.from_numpy(bias / temperature)
 
     def fit(self, plan: Plan, representations: Representations) -> None:
         """Fit the head, where there is one, after the newest task."""
