@@ -92,8 +92,8 @@ def _accuracy(results: Results, run: Run) -> float:
 
 def _example(results: Results, run: Run) -> str:
     """Return a test text as `conpet predict` wants it, quoted for a shell: one that was right."""
+    from conpet.data.marks import as_text
     from conpet.data.samples import read_samples
-    from conpet.predicting.texts import as_text
 
     path = results.root / "data" / run.key.dataset / "base" / "samples.parquet"
     frame = last_predictions(run)

@@ -13,12 +13,12 @@ from conpet.config.raw import RawFile
 from conpet.config.strict import validate
 from conpet.data import readers
 from conpet.data.duplicates import count_duplicates
+from conpet.data.marks import as_text
 from conpet.data.report import Report
 from conpet.data.twins import twins
 from conpet.errors import UserError
 from conpet.predicting.predictor import load
 from conpet.predicting.teaching import fitted_of
-from conpet.predicting.texts import as_text
 
 
 def teach_file(

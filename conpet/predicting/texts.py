@@ -74,22 +74,6 @@ def as_sample(text: object, kind: str, place: str, fields: Sequence[str] = ()) -
     return Sample(place, plain, "", mentions=mentions)
 
 
-_TAGS = {"head": "e1", "tail": "e2", "entity": "e"}
-
-
-def as_text(sample: Sample) -> str:
-    """Return a sample as it is asked about: one mention of each role marked, fields as JSON."""
-    if sample.has_fields:
-        return json.dumps({m.role: sample.text[m.start : m.end] for m in sample.mentions})
-    first = {m.role: m for m in reversed(sample.mentions)}
-    marks = [(m.end, 0, f"</{_TAGS[role]}>") for role, m in first.items()]
-    marks += [(m.start, 1, f"<{_TAGS[role]}>") for role, m in first.items()]
-    text = sample.text
-    for at, _, mark in sorted(marks, reverse=True):
-        text = text[:at] + mark + text[at:]
-    return text
-
-
 def _check_text(text: str, place: str) -> None:
     if not _shows(text):
         raise UserError(f"{place}: empty: give a text")

@@ -101,7 +101,6 @@ def confusions(run: Run, texts: Texts, most: int = 4) -> list[Confusion]:
     for label, prediction, count in counts.head(most).itertuples(index=False):
         same = wrong[(wrong["label"] == label) & (wrong["prediction"] == prediction)]
         part, row = same.sort_index()["score"].idxmax()
-        text = texts.get(run.key.dataset, int(part), int(row))
-        shown = text if len(text) <= 240 else text[:239] + "…"
+        shown = texts.get(run.key.dataset, int(part), int(row))
         found.append(Confusion(str(label), str(prediction), int(count), int(sizes[label]), shown))
     return found

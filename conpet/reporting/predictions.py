@@ -6,13 +6,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from conpet.data.marks import excerpt
 from conpet.errors import UserError
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from conpet.data.schema import Sample
     from conpet.run.reading import Run
 
+_LETTERS = 240  # of a text that is shown
 _COLUMNS = ("label", "prediction", "correct", "score")
 
 
@@ -61,15 +64,14 @@ class Texts:
     """Sample texts, each samples.parquet read once; none where the file is not there."""
 
     root: Path
-    _known: dict[tuple[str, int], list[str]] = field(default_factory=dict)
+    _known: dict[tuple[str, int], list[Sample]] = field(default_factory=dict)
 
     def get(self, dataset: str, part: int, row: int) -> str:
-        """Return the text of one sample, '' where it is unknown."""
-        import pandas as pd
+        """Return the text of one sample, its mentions marked, or a part of it; '' if unknown."""
+        from conpet.data.samples import read_samples
 
         if (dataset, part) not in self._known:
             path = self.root / "data" / dataset / part_name(part) / "samples.parquet"
-            texts = list(pd.read_parquet(path, columns=["text"])["text"]) if path.is_file() else []
-            self._known[dataset, part] = texts
-        texts = self._known[dataset, part]
-        return str(texts[row]) if 0 <= row < len(texts) else ""
+            self._known[dataset, part] = read_samples(path) if path.is_file() else []
+        samples = self._known[dataset, part]
+        return excerpt(samples[row], _LETTERS) if 0 <= row < len(samples) else ""

@@ -12,10 +12,11 @@ import pytest
 
 from conpet.commands import main
 from conpet.commands.glance import glance
+from conpet.data.marks import as_text
 from conpet.data.samples import write_samples
 from conpet.data.schema import Mention, Sample
 from conpet.files import write_json
-from conpet.predicting.texts import as_sample, as_text
+from conpet.predicting.texts import as_sample
 from conpet.reporting.collect import Results, collect
 from conpet.reporting.verdict import told
 from tests.conftest import ROOT
