@@ -76,22 +76,25 @@ def main(results: Results) -> Table:
         labels=labels,
         rules=frozenset({ours} if reported else ()),
         footnotes=[
-            "Whole: correct / all test samples. Average: mean over tasks of the accuracy on the "
-            "task's test set. Macro F1: mean over classes. Newest: accuracy on the last task's "
-            "test set.",
-            *_gap_note(results, gap),
-            *free,
-            *settings_notes(results),
-            *notes,
-            *stream_notes(results),
-            *bound_note(results),
-            *(reported_note(reported)),
+            *_footnotes(results, gap, [*free, *settings_notes(results), *notes]),
+            *reported_note(reported),
             *pending_note(results),
         ],
         inputs=results.hashes(inputs),
         threads=threads(results),
         **marks(contest, ranked),
     )
+
+
+def _footnotes(results: Results, gap: bool, found: list[str]) -> list[str]:
+    """Return what the columns are, what was found, and what is to be known of the data."""
+    columns = (
+        "Whole: correct / all test samples. Average: mean over tasks of the accuracy on the "
+        "task's test set. Macro F1: mean over classes. Newest: accuracy on the last task's "
+        "test set."
+    )
+    gap_said = _gap_note(results, gap)
+    return [columns, *gap_said, *found, *stream_notes(results), *bound_note(results)]
 
 
 def _facts(results: Results) -> dict[Cell, dict[str, Any]]:
