@@ -6,7 +6,7 @@ import argparse
 import os
 import platform
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -152,12 +152,21 @@ def run(args: argparse.Namespace) -> Report:
                 prepare_process(setup.settings.compute)
                 if "machine" in args.only and not matmul:
                     clock = CLOCKS[args.clock]
-                    for known in ("float32", "bfloat16"):
+                    for known in _number_types(args.precision):
                         matmul[known] = inside.matmul_rates(setup, known, clock)
                     model["matmul_gflop_per_second"] = matmul
                 model[f"{kind}, {precision}"] = _cell(args, setup, matmul)
         result[snapshot.name] = model
     return Report(markdown(result), result)
+
+
+def _number_types(precision: Sequence[str]) -> list[str]:
+    """Return the number types whose matrix products are measured.
+
+    bfloat16 where steps are held against it: a processor without it takes minutes for a product.
+    """
+    multiplied = has_bfloat16(torch.device("cpu")) or "bfloat16" in precision
+    return ["float32", *(["bfloat16"] if multiplied else [])]
 
 
 # -- what is said of it -------------------------------------------------------------------------

@@ -12,6 +12,7 @@ from benchmarks.__main__ import main
 from benchmarks.inside import CHANGES, REST, kind_of
 from benchmarks.library import Setup
 from benchmarks.models import save_model
+from benchmarks.speed import _number_types
 from benchmarks.texts import LENGTHS, TASKS, make_stream, until
 from benchmarks.timing import Contender, Rates, alternate
 
@@ -58,6 +59,21 @@ def test_machine_profile_and_changes(
     for name, change in cell["changes"].items():
         assert change["difference"] < 1e-4, name
     assert "| freed memory kept |" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("hardware", "precision", "measured"),
+    [
+        (True, ["float32"], ["float32", "bfloat16"]),
+        (False, ["auto", "float32"], ["float32"]),  # a product would take minutes
+        (False, ["bfloat16"], ["float32", "bfloat16"]),  # as asked for
+    ],
+)
+def test_products_in_bfloat16_are_measured_where_steps_are_taken_in_it(
+    hardware: bool, precision: list[str], measured: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("benchmarks.speed.has_bfloat16", lambda _: hardware)
+    assert _number_types(precision) == measured
 
 
 @pytest.mark.parametrize(
