@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import textwrap
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -23,6 +24,8 @@ from conpet.run.reading import Run
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+
+_ABREAST = 26  # letters of a title over one panel
 
 
 def heatmap(results: Results) -> Figure:
@@ -52,7 +55,7 @@ def columns(count: int) -> int:
 
 
 def _title(results: Results, dataset: str, model: str, method: str) -> str:
-    name = results.name(method)
+    name = textwrap.fill(results.name(method), _ABREAST)  # a longer one runs into the next panel's
     several = len(places(results)) > 1
     return f"{name}\n{place_name(results, dataset, model)}" if several else name
 

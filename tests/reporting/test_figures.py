@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import combinations
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from conpet.files import read_json
 from conpet.reporting.claims import found_claims
 from conpet.reporting.collect import Results, collect
 from conpet.reporting.figures import FIGURES, write_figure
-from conpet.reporting.heatmaps import columns
+from conpet.reporting.heatmaps import _title, columns
 from conpet.reporting.kept import kept_samples
 from conpet.reporting.style import _COLORS, looks, plain_ticks
 from tests.reporting.synthetic import about, cells
@@ -157,3 +158,8 @@ def test_panels_leave_few_places_empty(count: int, across: int) -> None:
 )
 def test_ticks_are_round_and_few(low: float, high: float, most: int, found: list[float]) -> None:
     assert plain_ticks(low, high, most) == pytest.approx(found)
+
+
+def test_titles_of_heat_maps_do_not_run_into_each_other(results: Results) -> None:
+    long = replace(results, titles={"emr": "Static ConPET (EMR) + LDA (history)"})
+    assert _title(long, "demo", "minilm", "emr") == "Static ConPET (EMR) + LDA\n(history)"
