@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 
 from conpet.reporting.collect import Results
 from conpet.reporting.families import families
+from conpet.reporting.line_names import End, write_names
 from conpet.reporting.numbers import spread
 from conpet.reporting.style import (
     BLACK,
-    darker,
+    FAINT,
     drawing,
     drawn,
     empty,
@@ -32,11 +33,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _WIDTH, _HEIGHT = 4.9, 2.9  # inches of a panel, with what is written beside it
-_AROUND = 0.75  # inches of its height that title and labels take
-_LETTERS = 8.0  # points
 _LEAST_PART = 0.65  # of the best last accuracy: below, a line is not among the upper ones
-_FAINT = "#D9D9D9"
-_LEADER = {"arrowstyle": "-", "linewidth": 0.6, "shrinkA": 0, "shrinkB": 4, "relpos": (0, 0.5)}
 _WHOLE = (0.0, 101.0)
 
 Curve = tuple[NDArray[np.float64], NDArray[np.float64]]
@@ -66,8 +63,7 @@ class _Place:
 
     def __init__(self, results: Results, dataset: str, model: str, height: float) -> None:
         self.results = results
-        #: of a line of letters, as a share of a panel's axis
-        self.line = _LETTERS * 1.25 / 72 / (height - _AROUND)
+        self.height = height
         self.name = place_name(results, dataset, model)
         self.looks = looks(results)
         runs = {method: results.of(dataset, model, method) for method in results.methods}
@@ -83,7 +79,7 @@ class _Place:
         bound = [self.bound] if own and kind and self.bound not in ("", *own) else []
         if own and kind:
             for method in self.curves.keys() - {*own}:
-                self._thin(ax, method, BLACK if method in bound else _FAINT)
+                self._thin(ax, method, BLACK if method in bound else FAINT)
         for method in own:
             self._line(ax, method)
         limits = self._limits([*own, *bound])
@@ -95,7 +91,7 @@ class _Place:
         if not own:
             empty(ax)
         else:
-            self._names(ax, [*bound, *own], limits)
+            write_names(ax, [self._end(method) for method in (*bound, *own)], self.height)
 
     def _thin(self, ax: Axes, method: str, color: str) -> None:
         mean, _ = self.curves[method]
@@ -113,22 +109,10 @@ class _Place:
         low = min((float(self.curves[m][0].min()) for m in methods), default=0.0)
         return self.upper if self.upper and low >= self.upper[0] else _WHOLE
 
-    def _names(self, ax: Axes, methods: Sequence[str], limits: tuple[float, float]) -> None:
-        ends = [float(self.curves[m][0][-1]) for m in methods]
-        line = (limits[1] - limits[0]) * self.line
-        for method, end, y in zip(methods, ends, apart(ends, line, limits), strict=True):
-            at = len(self.curves[method][0])
-            color = self.looks[method].color
-            ax.annotate(
-                self.results.name(method),
-                xy=(at, end),
-                xytext=(1.05 * self.last + 0.25, y),
-                fontsize=_LETTERS,
-                color=darker(color),
-                va="center",
-                annotation_clip=False,
-                arrowprops=_LEADER | {"color": color},
-            )
+    def _end(self, method: str) -> End:
+        mean, _ = self.curves[method]
+        color = self.looks[method].color
+        return End(self.results.name(method), len(mean), float(mean[-1]), color)
 
 
 def _curve(runs: list[Run]) -> Curve:
@@ -151,15 +135,3 @@ def upper_part(curves: Sequence[Curve]) -> tuple[float, float] | None:
     )
     low, high = 5 * math.floor(floor / 5), min(_WHOLE[1], 5 * math.ceil(top / 5) + 0.5)
     return (low, high) if high - low < _LEAST_PART * 100 else None
-
-
-def apart(ends: Sequence[float], line: float, limits: tuple[float, float]) -> list[float]:
-    """Return where to write names that end at ``ends``, a line's height apart at least."""
-    order = sorted(range(len(ends)), key=lambda i: -ends[i])
-    found, above = [0.0] * len(ends), limits[1] + line / 2
-    for i in order:
-        found[i] = above = min(ends[i], above - line)
-    below = limits[0] - line / 2
-    for i in reversed(order):  # what fell off the panel goes up again, and pushes the others
-        found[i] = below = max(found[i], below + line)
-    return found

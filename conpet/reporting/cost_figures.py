@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import textwrap
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from conpet.reporting.collect import Results
 from conpet.reporting.cost import by_task
+from conpet.reporting.families import families
+from conpet.reporting.line_names import End, write_names
 from conpet.reporting.style import (
+    FAINT,
     GREY,
     drawing,
     drawn,
     empty,
-    legend,
     log_ticks,
     looks,
     panels,
@@ -28,57 +31,102 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+_WIDTH = 4.9  # inches of a panel, with the names beside it
+_LINE = 0.16  # inches of a panel's height that a name takes
 _OVER_TASKS = {"samples": "Samples passed in the task", "seconds": "Seconds for the task"}
+
+Curve = NDArray[np.float64]
 
 
 def cost(results: Results) -> Figure:
-    """Samples and seconds of every task: flat for a fixed budget, rising for the whole history."""
+    """Samples and seconds of every task: flat for a fixed budget, rising for the whole history.
+
+    Of more methods than one panel can hold, each kind has a row of its own with all others in
+    grey. The panels of one quantity have one axis, so that kinds can be compared.
+    """
     with drawing():
-        where = places(results)
-        figure, axes = panels(2 * len(where), 4.6, 4.2, across=2)
-        for i, (dataset, model) in enumerate(where):
-            for ax, (name, label) in zip(axes[2 * i : 2 * i + 2], _OVER_TASKS.items(), strict=True):
-                _cost_panel(ax, results, dataset, model, name)
-                ax.set(xlabel="Task", ylabel=label, title=place_name(results, dataset, model))
-        legend(figure, results, results.methods)
+        where, kinds = places(results), families(results)
+        most = max(map(len, kinds.values()))
+        height = max(2.4 if len(kinds) > 1 else 3.6, 1.1 + _LINE * most)
+        figure, axes = panels(2 * len(where) * len(kinds), _WIDTH, height, across=2)
+        each = iter(axes)
+        for dataset, model in where:
+            quantities = [_Quantity(results, dataset, model, name) for name in _OVER_TASKS]
+            for kind, methods in kinds.items():
+                for quantity in quantities:
+                    quantity.draw(next(each), kind, methods, height)
     return figure
 
 
-def _cost_panel(ax: Axes, results: Results, dataset: str, model: str, name: str) -> None:
-    own = looks(results)
-    curves = {m: np.array(by_task(results.of(dataset, model, m), name)) for m in results.methods}
-    curves = {m: c for m, c in curves.items() if len(c) and not np.isnan(c).all()}
-    last = max([len(c) for c in curves.values()], default=1)
-    for method, costs in curves.items():
-        # methods with one budget cost alike: moved apart sideways, so that each can be seen
-        alike = [m for m, other in curves.items() if _alike(costs, other)]
-        step = min(0.22, 0.66 / max(1, len(alike) - 1))
-        aside = step * (alike.index(method) - (len(alike) - 1) / 2)
-        look = drawn(own[method])
-        x = np.arange(1, len(costs) + 1) + aside
-        ax.plot(x, costs, **(look | {"linewidth": 0.9, "markersize": 0.8 * look["markersize"]}))
-    ax.set(xlim=(0.6, last + 0.4))
-    ax.set_xticks(task_ticks(last))
-    if not curves:
-        empty(ax)
-        return
-    known = np.concatenate([c[c > 0] for c in curves.values()])
-    if len(known) and known.max() > 6 * known.min():
+class _Quantity:
+    """The panels of one quantity on one dataset and model."""
+
+    def __init__(self, results: Results, dataset: str, model: str, quantity: str) -> None:
+        self.results, self.label = results, _OVER_TASKS[quantity]
+        self.place = place_name(results, dataset, model)
+        self.looks = looks(results)
+        runs = {method: results.of(dataset, model, method) for method in results.methods}
+        curves = {m: np.array(by_task(found, quantity)) for m, found in runs.items()}
+        self.curves = {m: c for m, c in curves.items() if len(c) and not np.isnan(c).all()}
+        self.last = max([len(c) for c in self.curves.values()], default=1)
+        self.known = np.concatenate([c[c > 0] for c in self.curves.values()] or [np.ones(0)])
         # full replay would press all the others together at the bottom
+        self.log = bool(len(self.known)) and self.known.max() > 6 * self.known.min()
+
+    def draw(self, ax: Axes, kind: str, methods: Sequence[str], height: float) -> None:
+        own = [method for method in methods if method in self.curves]
+        ax.set_title(f"{kind}\n{self.place}" if kind and self._several() else kind or self.place)
+        ax.set(xlabel="Task", ylabel=self.label, xlim=(0.6, self.last + 0.4))
+        ax.set_xticks(task_ticks(self.last))
+        self._scale(ax)
+        if not own:
+            empty(ax)
+            return
+        for method in self.curves.keys() - {*own}:
+            self._line(ax, method, {"color": FAINT, "linewidth": 0.7, "zorder": 1})
+        for method in own:
+            look = drawn(self.looks[method])
+            thin = {"linewidth": 0.9, "markersize": 0.8 * look["markersize"]}
+            self._line(ax, method, look | thin, self._aside(method, own))
+        ends = [self._end(method, self._aside(method, own)) for method in own]
+        write_names(ax, [end for end in ends if end.y > 0 or not self.log], height)
+        # what trains nothing has no place on a logarithmic axis: it is named
+        zero = [end.name for end in ends if not end.y > 0]
+        if zero and self.log:
+            said = textwrap.fill(f"0 in every task: {', '.join(zero)}", 60)
+            ax.text(0.5, 0.02, said, transform=ax.transAxes, ha="center", fontsize=7, color=GREY)
+
+    def _several(self) -> bool:
+        return len({*self.results.datasets}) > 1 or len(self.results.models) > 1
+
+    def _scale(self, ax: Axes) -> None:
+        if not self.log:
+            ax.set_ylim(0, 1.06 * max(self.known, default=1.0))
+            ax.yaxis.set_major_formatter("{x:,g}")
+            return
         ax.set_yscale("log")
-        low, high = known.min() / 1.2, known.max() * 1.2
+        low, high = self.known.min() / 1.3, self.known.max() * 1.2
         ax.set_ylim(low, high)
         log_ticks(ax.yaxis, low, high)
-        # what trains nothing has no place on a logarithmic axis: it is named
-        zero = [results.name(m) for m, c in curves.items() if not (c > 0).any()]
-        said = textwrap.fill(f"0 in every task: {', '.join(zero)}", 60) if zero else ""
-        ax.text(0.5, 0.02, said, transform=ax.transAxes, ha="center", fontsize=7, color=GREY)
-    else:
-        ax.set_ylim(0, 1.06 * max(known, default=1.0))
-        ax.yaxis.set_major_formatter("{x:,g}")
+
+    def _line(self, ax: Axes, method: str, look: dict[str, Any], aside: float = 0.0) -> None:
+        costs = self.curves[method]
+        ax.plot(np.arange(1, len(costs) + 1) + aside, costs, **look)
+
+    def _aside(self, method: str, own: Sequence[str]) -> float:
+        """Return how far sideways a line goes: those with one budget cost alike, and hide."""
+        alike = [m for m in own if _alike(self.curves[m], self.curves[method])]
+        step = min(0.22, 0.66 / max(1, len(alike) - 1))
+        return step * (alike.index(method) - (len(alike) - 1) / 2)
+
+    def _end(self, method: str, aside: float) -> End:
+        costs = self.curves[method]
+        last = int(np.flatnonzero(~np.isnan(costs))[-1])
+        color = self.looks[method].color
+        return End(self.results.name(method), last + 1 + aside, float(costs[last]), color)
 
 
-def _alike(a: NDArray[np.float64], b: NDArray[np.float64]) -> bool:
+def _alike(a: Curve, b: Curve) -> bool:
     if len(a) != len(b):
         return False
     return bool(np.nanmean(np.abs(a - b)) <= 0.12 * np.nanmean(np.abs(a) + np.abs(b)) / 2)

@@ -132,8 +132,8 @@ def selector(results: Results) -> Figure:
 
 
 def _said(count: NDArray[Any]) -> str:
-    """Return what a selector's counts (true task, selected task) come to, in a line."""
+    """Return what a selector's counts (true task, selected task) come to, as wide as a panel."""
     total = count.sum()
     right, newest = np.trace(count) / total, count[:-1, -1].sum() / total
     line = f"{100 * right:.0f} % to their own task"
-    return line if len(count) < 2 else f"{line}, {100 * newest:.0f} % wrongly to the newest"
+    return line if len(count) < 2 else f"{line},\n{100 * newest:.0f} % wrongly to the newest"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -11,10 +11,13 @@ import numpy as np
 
 from conpet.reporting.collect import Results
 from conpet.reporting.cost import kept_bytes, run_costs
+from conpet.reporting.families import families
 from conpet.reporting.kept import kept_samples
 from conpet.reporting.numbers import spread
 from conpet.reporting.style import (
+    FAINT,
     GREY,
+    beside,
     drawing,
     drawn,
     empty,
@@ -32,7 +35,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-_WIDTH, _HEIGHT = 3.4, 3.3  # inches of a panel
+_WIDTH, _HEIGHT, _LOW = 3.4, 3.3, 2.4  # inches of a panel, and its height in a row for a kind
+_WHOLE = (0.0, 101.0)
 _MOST_TICKS = 4  # with five letters each, as many as its width holds
 Price = Callable[[Results, Run], float]
 PRICES: dict[str, Price] = {
@@ -51,29 +55,58 @@ class Point:
     deviation: float
 
 
+@dataclass(frozen=True)
+class Row:
+    """A row of panels: its title, all points of its place by price, its methods, and its axis."""
+
+    title: str
+    points: Mapping[str, Mapping[str, Point]]
+    methods: Sequence[str]
+    limits: tuple[float, float]
+
+
 def pareto(results: Results) -> Figure:
     """Whole accuracy against what it takes: a panel per price, a row per dataset and model.
 
-    The stairs are the Pareto front of the methods in contest (no upper bounds). With a single
-    dataset and model a second row shows the upper part larger.
+    The stairs are the Pareto front of the methods in contest (no upper bounds). Of more methods
+    than one panel can hold, each kind has a row of its own with all others in grey. Rows without a
+    far worse method show the upper part only; of few methods with a single dataset and model, a
+    second row shows it.
     """
     with drawing():
-        where = places(results)
-        zoom = _upper(results, *where[0]) if len(where) == 1 else None
-        rows: list[tuple[tuple[str, str], tuple[float, float] | None]] = [(w, None) for w in where]
-        rows += [(where[0], zoom)] if zoom else []
-        figure, axes = panels(len(PRICES) * len(rows), _WIDTH, _HEIGHT, across=len(PRICES))
-        each = iter(axes)
-        for place, limits in rows:
-            title = "Upper part, enlarged" if limits else place_name(results, *place)
-            for label, price in PRICES.items():
-                ax = next(each)
-                _panel(ax, results, _points(results, *place, price))
-                first = label == next(iter(PRICES))
-                ax.set(xlabel=label, ylabel="Whole accuracy (%)" if first else "")
-                ax.set(title=title if first else "", ylim=limits or (0, 101))
-        legend(figure, results, results.methods, lines=False)
+        rows = _rows(results)
+        several = len(families(results)) > 1
+        height = _LOW if several else _HEIGHT
+        figure, axes = panels(len(PRICES) * len(rows), _WIDTH, height, across=len(PRICES))
+        for i, row in enumerate(rows):
+            own = axes[len(PRICES) * i : len(PRICES) * (i + 1)]
+            for ax, (label, points) in zip(own, row.points.items(), strict=True):
+                _panel(ax, results, points, row.methods)
+                ax.set(xlabel=label, ylim=row.limits)
+            own[0].set(title=row.title, ylabel="Whole accuracy (%)")
+            if several:
+                beside(own[-1], results, row.methods)
+        if not several:
+            legend(figure, results, results.methods, lines=False)
     return figure
+
+
+def _rows(results: Results) -> list[Row]:
+    kinds, where = families(results), places(results)
+    found: list[Row] = []
+    for place in where:
+        name = place_name(results, *place)
+        points = {label: _points(results, *place, price) for label, price in PRICES.items()}
+        accuracy = {m: point for priced in points.values() for m, point in priced.items()}
+        upper = _upper(accuracy)
+        for kind, methods in kinds.items():
+            title = f"{kind}\n{name}" if kind and len(where) > 1 else kind or name
+            low = min((accuracy[m].y for m in methods if m in accuracy), default=0.0)
+            limits = upper if kind and upper and low >= upper[0] else _WHOLE
+            found.append(Row(title, points, methods, limits))
+        if upper and len(kinds) == len(where) == 1:
+            found.append(Row("Upper part, enlarged", points, results.methods, upper))
+    return found
 
 
 def _points(results: Results, dataset: str, model: str, price: Price) -> dict[str, Point]:
@@ -88,11 +121,10 @@ def _points(results: Results, dataset: str, model: str, price: Price) -> dict[st
     return found
 
 
-def _upper(results: Results, dataset: str, model: str) -> tuple[float, float] | None:
+def _upper(points: Mapping[str, Point]) -> tuple[float, float] | None:
     """Return the limits of the axis that show all but the worst methods larger; None if no gain."""
-    found = _points(results, dataset, model, next(iter(PRICES.values()))).values()
-    best = max([point.y for point in found], default=0.0)
-    upper = [point for point in found if point.y > 0.65 * best]
+    best = max([point.y for point in points.values()], default=0.0)
+    upper = [point for point in points.values() if point.y > 0.65 * best]
     if len(upper) < 2:
         return None
     low = 5 * math.floor(min(point.y - point.deviation for point in upper) / 5)
@@ -100,13 +132,16 @@ def _upper(results: Results, dataset: str, model: str) -> tuple[float, float] | 
     return (low, high) if high - low < 65 else None
 
 
-def _panel(ax: Axes, results: Results, found: dict[str, Point]) -> None:
-    if not found:
+def _panel(ax: Axes, results: Results, found: Mapping[str, Point], methods: Sequence[str]) -> None:
+    if not any(method in found for method in methods):
         empty(ax)
         return
     end = _scale(ax, [point.x for point in found.values()])
     own = looks(results)
     for method, point in found.items():
+        if method not in methods:
+            ax.plot(point.x, point.y, marker="o", color=FAINT, markersize=4, zorder=1)
+            continue
         look = own[method]
         bare: dict[str, Any] = {"linestyle": "", "ecolor": look.color, "elinewidth": 1}
         ax.errorbar(point.x, point.y, yerr=point.deviation, **(drawn(look) | bare))

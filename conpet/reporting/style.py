@@ -17,11 +17,14 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.axis import Axis
     from matplotlib.figure import Figure
+    from matplotlib.legend import Legend
+    from matplotlib.lines import Line2D
 
 # Okabe and Ito's palette for the colour-blind, without its yellow; orange and sky blue are darker
 # here: a line on white must stand out at least three to one (WCAG 1.4.11)
 BLACK, ORANGE, SKY, GREEN = "#000000", "#B87A00", "#2B8CC4", "#009E73"
 BLUE, VERMILLION, PURPLE, GREY = "#0072B2", "#D55E00", "#CC79A7", "#7F7F7F"
+FAINT = "#D9D9D9"  # of what is there to compare with, not to be read
 
 
 _COLORS = (BLUE, VERMILLION, GREEN, PURPLE, ORANGE, SKY, BLACK, GREY)
@@ -178,16 +181,33 @@ def place_name(results: Results, dataset: str, model: str) -> str:
 
 def legend(figure: Figure, results: Results, methods: Sequence[str], lines: bool = True) -> None:
     """Put one legend on the right of all panels, methods in the order given."""
+    handles = _handles(results, methods, lines)
+    # a line of letters is one and a half times as high as they are
+    size = min(9.0, 72 * figure.get_figheight() / (1.55 * max(1, len(handles))))
+    names = list(map(str, range(len(handles))))
+    _name(
+        figure.legend(handles, names, loc="outside right center", fontsize=size), results, methods
+    )
+
+
+def beside(ax: Axes, results: Results, methods: Sequence[str]) -> None:
+    """Put a legend of points on the right of one panel, methods in the order given."""
+    handles = _handles(results, methods, lines=False)
+    names = list(map(str, range(len(handles))))
+    place: dict[str, Any] = {"loc": "center left", "bbox_to_anchor": (1.0, 0.5), "fontsize": 8.0}
+    _name(ax.legend(handles, names, **place), results, methods)
+
+
+def _handles(results: Results, methods: Sequence[str], lines: bool) -> list[Line2D]:
     from matplotlib.lines import Line2D
 
     bare: dict[str, Any] = {} if lines else {"linestyle": ""}
     own = looks(results)
-    handles = [Line2D([], [], **(drawn(own[m]) | bare)) for m in methods]
+    return [Line2D([], [], **(drawn(own[method]) | bare)) for method in methods]
+
+
+def _name(made: Legend, results: Results, methods: Sequence[str]) -> None:
     # named afterwards: a legend leaves out what it is given under a name like "_mine"
-    # a line of letters is one and a half times as high as they are
-    size = min(9.0, 72 * figure.get_figheight() / (1.55 * max(1, len(handles))))
-    names = list(map(str, range(len(handles))))
-    made = figure.legend(handles, names, loc="outside right center", fontsize=size)
     for text, method in zip(made.get_texts(), methods, strict=True):
         text.set_text(results.name(method))
 

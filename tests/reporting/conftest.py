@@ -6,7 +6,7 @@ import pytest
 
 from conpet.reporting.collect import Results
 from tests.conftest import ROOT
-from tests.reporting.synthetic import build, cells, known
+from tests.reporting.synthetic import SHIPPED, about, build, cells, known
 
 METHODS = ("finetune", "emr", "static_emr", "dynamic", "joint")
 
@@ -34,3 +34,13 @@ def two(tmp_path_factory: pytest.TempPathFactory) -> Results:
     rmtree(folder / "two" / "tacred" / "minilm" / "emr" / "seed200" / "task03")  # two of three
     reported = ROOT / "config" / "author_results.csv"
     return collect("two", folder, matrix, reported=reported, **known())
+
+
+@pytest.fixture(scope="session")
+def every(tmp_path_factory: pytest.TempPathFactory) -> Results:
+    """Every method that comes with the project, on two datasets: more than a panel can hold."""
+    matrix = cells(("demo", "tacred"), methods=SHIPPED, seeds=(100,), n_tasks=2, experiment="every")
+    own = about(*SHIPPED)
+    titles = {name: method.title for name, method in own.items()}
+    root = tmp_path_factory.mktemp("every")
+    return build(root, matrix, per_class=2, classes_per_task=2, about=own, titles=titles)

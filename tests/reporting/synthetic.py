@@ -36,6 +36,7 @@ METHODS: dict[str, tuple[float, float, float, str]] = {
     "joint": (0.96, 0.04, 0.2, "full"),
 }
 EXPERTS = {"dynamic", "limitless"}
+SHIPPED = [path.stem for path in sorted((ROOT / "config" / "methods").glob("*.yaml"))]
 BACKBONE = 22_700_000
 LORA = 36_864
 

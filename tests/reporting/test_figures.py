@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 from itertools import combinations
 from pathlib import Path
@@ -12,11 +13,12 @@ import pytest
 from conpet.files import read_json
 from conpet.reporting.claims import found_claims
 from conpet.reporting.collect import Results, collect
+from conpet.reporting.families import TOGETHER
 from conpet.reporting.figures import FIGURES, write_figure
 from conpet.reporting.heatmaps import _title, columns
 from conpet.reporting.kept import kept_samples
-from conpet.reporting.style import _COLORS, looks, plain_ticks
-from tests.reporting.synthetic import about, cells
+from conpet.reporting.style import _COLORS, FAINT, looks, plain_ticks
+from tests.reporting.synthetic import SHIPPED, about, cells
 
 pytestmark = pytest.mark.slow
 
@@ -31,9 +33,12 @@ def test_every_figure_twice_the_same(name: str, results: Results, tmp_path: Path
     assert b"<dc:date>" not in first[0].read_bytes()
 
 
+@pytest.mark.parametrize("which", ["two", "every"])
 @pytest.mark.parametrize("name", list(FIGURES))
-def test_no_panel_or_legend_overlaps_another(name: str, two: Results, tmp_path: Path) -> None:
-    figure = FIGURES[name][0](two)
+def test_no_panel_or_legend_overlaps_another(
+    name: str, which: str, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    figure = FIGURES[name][0](request.getfixturevalue(which))
     write_figure(figure, tmp_path / name)
     boxes = [ax.get_tightbbox() for ax in figure.axes if ax.axison]
     boxes += [legend.get_window_extent() for legend in figure.legends]
@@ -60,8 +65,38 @@ def test_lines_are_the_means(results: Results) -> None:
     assert tuple(np.round(means, 9)) in shown
 
 
+def test_cost_names_every_line_once_per_dataset_and_quantity(every: Results) -> None:
+    figure = FIGURES["cost"][0](every)
+    named = Counter(text.get_text() for ax in figure.axes for text in ax.texts)
+    assert named == {every.name(method): 4 for method in every.methods}
+    for ax in figure.axes:
+        read = [line for line in ax.lines if line.get_color() != FAINT]
+        assert len(read) == len(ax.texts) <= TOGETHER
+        assert len(read) < len(every.methods) == len(ax.lines)
+
+
+def test_points_of_a_panel_are_told_apart_by_their_shapes(every: Results) -> None:
+    figure = FIGURES["pareto"][0](every)
+    legends = [legend for ax in figure.axes if (legend := ax.get_legend())]
+    named = Counter(text.get_text() for legend in legends for text in legend.get_texts())
+    assert named == {every.name(method): 2 for method in every.methods}
+    for legend in legends:
+        marks = [
+            (line.get_marker(), line.get_markerfacecolor() == "white")
+            for line in legend.get_lines()
+        ]
+        assert len({*marks}) == len(marks) <= TOGETHER
+
+
+def test_kinds_share_the_axis_of_a_quantity(every: Results) -> None:
+    axes = FIGURES["cost"][0](every).axes
+    half = len(axes) // 2
+    for quantity in (axes[:half:2], axes[1:half:2], axes[half::2], axes[half + 1 :: 2]):
+        assert len({(ax.get_ylim(), ax.get_yscale()) for ax in quantity}) == 1
+
+
 def test_every_shipped_method_has_a_look_of_its_own() -> None:
-    shown = [method.look for method in about().values()]
+    shown = [method.look for method in about(*SHIPPED).values()]
     assert None not in shown
     assert len({(look.color, look.line) for look in shown if look}) == len(shown)
     assert len({(look.marker, look.filled) for look in shown if look}) == len(shown)
@@ -99,14 +134,14 @@ def luminance(color: str) -> float:
 
 
 def test_every_colour_stands_out_on_white() -> None:
-    used = {look.color for method in about().values() if (look := method.look)} | {*_COLORS}
+    used = {look.color for method in about(*SHIPPED).values() if (look := method.look)} | {*_COLORS}
     contrast = {color: 1.05 / (luminance(color) + 0.05) for color in used}
     assert min(contrast.values()) >= 3, contrast
 
 
 def test_lines_say_how_history_comes_back() -> None:
     shown = {"none": "dotted", "memory": "dashed", "logits": "dashed", "dynamic": "solid"}
-    for name, method in about().items():
+    for name, method in about(*SHIPPED).items():
         all_again = method.replay == "full" or name.endswith(("_history", "finetune_lda"))
         assert method.look
         assert method.look.line == ("dashdot" if all_again else shown[method.replay]), name
