@@ -49,11 +49,11 @@ class LibraryChecks(Checks):
 
         check_method(method, where)
 
-    def revision(self, learner: str) -> int:
-        """Return which revision of a learner there is."""
-        from conpet.learners import revision
+    def revisions(self, learner: str, replay: str, head: str) -> dict[str, int]:
+        """Return which revision of each there is, by what it is."""
+        from conpet.learners import revisions
 
-        return revision(learner)
+        return revisions(learner, replay, head)
 
     def learning(self, method: Method, settings: Settings, data: Dataset, where: str) -> None:
         """Raise a UserError unless a method can learn such a stream with such settings."""

@@ -226,7 +226,7 @@ def _write_state(
             "device": str(learner.backbone.device),
             "cpu": cpu(),
             "git_commit": commit(Path.cwd()),
-            "code_sha256": code(job.about.learner),
+            "code_sha256": code(job.about.learner, job.about.replay, job.about.settings.head.type),
         }
         write_json(folder / TIMING_FILE, timing)
     learner.context.progress.close()

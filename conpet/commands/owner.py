@@ -60,7 +60,7 @@ def outdated(experiment: Experiment, results: Path) -> Iterator[str]:
         yield f"{', '.join(names)}: changed since the results were made: {_again(experiment)}"
     for name, runs in _other_code(experiment, results).items():
         yield (
-            f"conpet/learners/{name}.py: its code is another than that of "
+            f"{name}: its code is another than that of "
             f"{counted(len(runs), 'run')} ({_some(runs)}): results stay until REVISION "
             "in it is raised (docs/own-method.md)"
         )
@@ -143,18 +143,19 @@ def _other_settings(experiment: Experiment, results: Path) -> Iterator[str]:
 
 
 def _other_code(experiment: Experiment, results: Path) -> dict[str, list[str]]:
-    """Return runs by the learner whose code has changed since, its revision being the same."""
+    """Return runs by the file whose code has changed since, its revision being the same."""
     found: dict[str, list[str]] = {}
     for dataset, model, method in experiment.cells():
-        learner = experiment.methods[method].learner
+        chosen = experiment.methods[method]
+        head = experiment.settings(dataset, model, method).head.type
+        now = code(chosen.learner, chosen.replay, head)
         for seed in experiment.seeds:
             folder = RunFolder(results / RunKey(experiment.name, dataset, model, method, seed).path)
-            for task in range(1, experiment.tasks(dataset) + 1):
-                path = folder.state(task) / TIMING_FILE
-                then = _value(path, "code_sha256")
-                if then not in (None, code(learner)):
-                    found.setdefault(learner, []).append(f"{dataset} {model} {method} seed {seed}")
-                    break
+            tasks = range(1, experiment.tasks(dataset) + 1)
+            told = [_value(folder.state(task) / TIMING_FILE, "code_sha256") for task in tasks]
+            for name, sha in now.items():
+                if any(isinstance(then, dict) and then.get(name, sha) != sha for then in told):
+                    found.setdefault(name, []).append(f"{dataset} {model} {method} seed {seed}")
     return found
 
 

@@ -40,9 +40,9 @@ class Checks:
     def method(self, method: Method, where: str) -> None:
         """Raise a UserError unless learner and replay have such options and fit each other."""
 
-    def revision(self, learner: str) -> int:
-        """Return which revision of a learner there is: another one gives other numbers."""
-        return 1
+    def revisions(self, learner: str, replay: str, head: str) -> dict[str, int]:
+        """Return which revision there is of each: another one gives other numbers."""
+        return {}
 
     def learning(self, method: Method, settings: Settings, data: Dataset, where: str) -> None:
         """Raise a UserError unless a method can learn such a stream with such settings."""

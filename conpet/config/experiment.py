@@ -189,10 +189,12 @@ class Experiment:
         training = settings.training.model_copy(update={"lr": settings.training.rate(task)})
         # token ids come as files: how they were made is the business of encoding
         settings = settings.model_copy(update={"training": training, "encoding": Encoding()})
+        revision = self._checks.revisions(chosen.learner, chosen.replay, settings.head.type)
         return Learn(
             **chosen.model_dump(include={"learner", "options", "replay", "replay_options"}),
             **self.models[model].model_dump(include={"pooling", "lora_targets"}),
-            revision=self._checks.revision(chosen.learner), settings=settings,
+            revision=revision.get("learner", 1), replay_revision=revision.get("replay", 1),
+            head_revision=revision.get("head", 1), settings=settings,
             shots=self.datasets[dataset].shots,
             validation=self.datasets[dataset].split.validation,
         )  # fmt: skip

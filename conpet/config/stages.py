@@ -95,11 +95,14 @@ class Encode(Stage):
 class Learn(Stage):
     """How a task is learnt, or its selector: the method, and the run's settings at that task.
 
-    ``revision`` is the learner's: results of an earlier one are made anew.
+    ``revision`` is the learner's: results of an earlier one are made anew, or of an earlier
+    replay's or head's.
     """
 
     learner: str
     revision: int = 1
+    replay_revision: int = 1
+    head_revision: int = 1
     options: dict[str, Any] = {}
     replay: str
     replay_options: dict[str, Any] = {}

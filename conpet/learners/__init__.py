@@ -31,18 +31,31 @@ def learner_class(name: str, where: str = "learner") -> type[Learner]:
     return found
 
 
-def revision(name: str) -> int:
-    """Return which revision of a learner this is: ``REVISION`` in its file, 1 where it sets none.
+def parts(learner: str, replay: str, head: str) -> dict[str, Path]:
+    """Return the files of a learner, its replay and its head, by what each is."""
+    package = Path(__file__).parent.parent
+    return {
+        "learner": package / "learners" / f"{learner}.py",
+        "replay": package / "replay" / f"{replay}.py",
+        "head": package / "heads" / f"{head}.py",
+    }
 
-    It is raised where the same settings give other numbers than before, so that results of the
-    earlier one are made anew and never taken for those of today.
+
+def revisions(learner: str, replay: str, head: str) -> dict[str, int]:
+    """Return which revision there is of each of :func:`parts`.
+
+    It is ``REVISION`` in the file, 1 where it sets none: raised where the same settings give other
+    numbers than before, so that results of the earlier one are made anew.
     """
-    return registry.number(Path(__file__).with_name(f"{name}.py"), "REVISION", 1)
+    found = parts(learner, replay, head)
+    return {kind: registry.number(path, "REVISION", 1) for kind, path in found.items()}
 
 
-def code(name: str) -> str:
-    """Return the SHA-256 of a learner's code; of none, nothing."""
-    return registry.code(Path(__file__).with_name(f"{name}.py"))
+def code(learner: str, replay: str, head: str) -> dict[str, str]:
+    """Return the SHA-256 of the code of each of :func:`parts`, by its path in the project."""
+    files = parts(learner, replay, head).values()
+    shown = {f"conpet/{path.parent.name}/{path.name}": registry.code(path) for path in files}
+    return {name: sha256 for name, sha256 in shown.items() if sha256}
 
 
 def fits(learner: type[Learner], chosen: type[Replay]) -> bool:

@@ -140,19 +140,22 @@ def test_runs_of_other_settings_are_told(tmp_path: Path) -> None:
     ]
 
 
-def test_a_learner_that_changed_since_and_is_of_the_same_revision_is_told(tmp_path: Path) -> None:
+def test_a_part_that_changed_since_and_is_of_the_same_revision_is_told(tmp_path: Path) -> None:
     chain = Chain(tmp_path)
     path, results = str(mine(chain)), tmp_path / "results"
     experiment = open_experiment(path, chain.config, DataChecks())
     run = results / RunKey("mine", "topics", "tiny", "finetune", 100).path
-    for code in (learners.code("linear"), "0" * 64):
-        write_json(run / "task01/state/timing.json", {"code_sha256": code})
-        told = list(outdated(experiment, results))
-        assert bool(told) == (code == "0" * 64)
-    assert told == [
-        "conpet/learners/linear.py: its code is another than that of 1 run (topics tiny "
-        "finetune seed 100): results stay until REVISION in it is raised (docs/own-method.md)"
-    ]
+    timing = run / "task01/state/timing.json"
+    now = learners.code("linear", "none", "softmax")
+    assert [*now] == [f"conpet/{n}.py" for n in ("learners/linear", "replay/none", "heads/softmax")]
+    write_json(timing, {"code_sha256": now})
+    assert list(outdated(experiment, results)) == []
+    for file in now:
+        write_json(timing, {"code_sha256": now | {file: "0" * 64}})
+        assert list(outdated(experiment, results)) == [
+            f"{file}: its code is another than that of 1 run (topics tiny finetune seed 100): "
+            "results stay until REVISION in it is raised (docs/own-method.md)"
+        ]
 
 
 def test_a_file_that_changed_since_it_was_read_is_told(tmp_path: Path) -> None:

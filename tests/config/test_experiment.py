@@ -162,17 +162,23 @@ def test_a_matrix_keeps_the_order_of_its_methods(project: Project) -> None:
 
 def test_another_revision_of_a_learner_makes_its_tasks_anew(project: Project) -> None:
     class Newer(Checks):
-        def revision(self, learner: str) -> int:
-            return 2
+        def __init__(self, newer: str) -> None:
+            self.newer = newer
+
+        def revisions(self, learner: str, replay: str, head: str) -> dict[str, int]:
+            return {"learner": 1, "replay": 1, "head": 1, self.newer: 2}
 
     texts = []
-    for checks in (Checks(), Newer()):
+    for checks in (Checks(), *map(Newer, ("learner", "replay", "head"))):
         experiment = project.load()
         experiment.check(checks)
         texts.append(experiment.learn(*CELL, 1).text())
     assert "revision" not in texts[0]
     assert '"revision": 2' in texts[1]
-    assert [LibraryChecks().revision(name) for name in ("linear", "contrastive")] == [1, 2]
+    assert '"replay_revision": 2' in texts[2]
+    assert '"head_revision": 2' in texts[3]
+    found = [LibraryChecks().revisions(name, "none", "lda") for name in ("linear", "contrastive")]
+    assert found == [{"learner": n, "replay": 1, "head": 1} for n in (1, 2)]
 
 
 def test_what_is_a_default_is_in_no_text(project: Project) -> None:
