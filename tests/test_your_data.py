@@ -206,11 +206,15 @@ def check_estimate(place: Place, path: Path, found: Path, methods: list[str]) ->
             assert rows[method][key] == sum(state[of] for state in states)
         assert rows[method]["bytes"] == sum(state["stored_bytes"] for state in states)
         assert rows[method]["from"] == "results"
+        assert 0 < rows[method]["there"] <= rows[method]["jobs"]
     assert rows["static_emr"]["from"] == "a few steps"
     assert rows["static_emr"]["hours"] > 0
+    assert rows["static_emr"]["there"] == 0
 
 
-def test_shared_labels_from_files_to_answers(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_shared_labels_from_files_to_answers(
+    place: Place, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     path = place.write("shared", examples()["Shared labels"])
     found = place.run(path, ["finetune", "dynamic"])
     for method in ("finetune", "dynamic"):
@@ -234,6 +238,8 @@ def test_shared_labels_from_files_to_answers(place: Place, monkeypatch: pytest.M
           str(place.folder / "results")])  # fmt: skip
     (row,) = read_json(found.parents[1] / "estimate.json")["rows"]
     assert (row["method"], row["from"]) == ("ncm", "results")
+    assert row["there"] == row["jobs"] > 0
+    assert "all of them are done" in capsys.readouterr().out
     assert row["hours"] >= 0
     path.write_text(before)
     shown = place.table(path, "scenarios")

@@ -11,7 +11,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from conpet.config.settings import Compute, Tuning
 from conpet.data.stream import Stream
 from conpet.models.backbone import Backbone
 from conpet.models.loading import load_model
@@ -40,17 +39,8 @@ class DryBackbone(Backbone):
     Its first tunable weight stands for all: one gradient is as much as a count needs.
     """
 
-    def __init__(
-        self,
-        snapshot: Path,
-        name: str,
-        pooling: str,
-        targets: list[str] | str,
-        tuning: Tuning,
-        compute: Compute,
-        seed: int,
-    ) -> None:
-        super().__init__(snapshot, name, pooling, targets, tuning, compute, seed, _read_once)
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **{**options, "load": _read_once})
         self._first = next(iter(self.parameters()), None)
 
     def _hidden(self, stream: Stream, indices: np.ndarray) -> Tensor:

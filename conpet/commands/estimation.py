@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import shutil
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -33,7 +33,7 @@ from conpet.progress import Progress
 from conpet.provenance import cpu
 from conpet.replay.exemplars import Memory
 from conpet.run import RunKey
-from conpet.run.reading import read_run
+from conpet.run.reading import Run, read_run
 from conpet.temporary import scratch
 
 TIMED_SECONDS = 4.0
@@ -121,7 +121,10 @@ def estimate(
                     timed = next((c for c, cost in both if cost.passed.trained_tokens), cells[0])
                     with computing(timed.compute):
                         speed = measure(timed)
-                rows += [_row(*pair, rate, speed) for pair, rate in zip(both, rates, strict=True)]
+                rows += [
+                    _row(*pair, rate, speed) | {"there": _there(pair[0], results)}
+                    for pair, rate in zip(both, rates, strict=True)
+                ]
     return rows, notes, cpu()
 
 
@@ -244,14 +247,24 @@ def _tokens(passed: Passed) -> int:
     return passed.trained_tokens or passed.forward_tokens
 
 
-def _known_rate(cell: _Cell, cost: Cost, results: Path) -> float | None:
-    """Return seconds per token of runs that are there, learnt on this kind of machine."""
+def _runs(cell: _Cell, results: Path) -> Iterator[Run]:
     dataset, model, method = cell.keys
-    counter = "tokens_passed" if cost.passed.trained_tokens else "forward_tokens"
-    seconds = tokens = 0.0
     for seed in cell.experiment.seeds:
         key = RunKey(cell.experiment.name, dataset, model, method, seed)
-        for training in read_run(results / key.path, key, cell.experiment.tasks(dataset)).trainings:
+        yield read_run(results / key.path, key, cell.experiment.tasks(dataset))
+
+
+def _there(cell: _Cell, results: Path) -> int:
+    """Return how many of a cell's jobs have left what they are for, whatever it was made with."""
+    return sum(len(run.trainings) + len(run.metrics) for run in _runs(cell, results))
+
+
+def _known_rate(cell: _Cell, cost: Cost, results: Path) -> float | None:
+    """Return seconds per token of runs that are there, learnt on this kind of machine."""
+    counter = "tokens_passed" if cost.passed.trained_tokens else "forward_tokens"
+    seconds = tokens = 0.0
+    for run in _runs(cell, results):
+        for training in run.trainings:
             if training.timing.get("cpu") == cpu():
                 seconds += training.seconds
                 tokens += int(training.state.get(counter, 0))

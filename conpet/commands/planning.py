@@ -68,11 +68,16 @@ def estimate(
     for note in notes:
         print(f"note: {note}")
     hours = round(sum(row["hours"] for row in rows), 5)
-    jobs = sum(row["jobs"] for row in rows)
+    jobs, there = (sum(row[key] for row in rows) for key in ("jobs", "there"))
     print(
         f"in all {duration(3600 * hours)} for {counted(jobs, 'job')} that learn and test tasks, "
         f"one by one, on {machine} as busy as it is now; the workflow has more, of "
         "seconds each (data, tables)"
     )
+    if there == jobs:
+        print("all of them are done")
+    elif there:
+        left = sum(row["hours"] * (1 - row["there"] / row["jobs"]) for row in rows)
+        print(f"{there:,} of them are done: about {duration(3600 * left)} left")
     # where `conpet targets` finds it
     write_json(results / about.name / FILE, {"hours": hours, "cpu": machine, "rows": rows})
