@@ -33,7 +33,7 @@ def publish(
     for kind in _KINDS:
         if not (here / kind).is_dir():
             raise UserError(f"{here / kind}: no such folder: snakemake publish makes it first")
-    check_tables(matrix_of(settings, experiment, config_dir, results), here / "tables")
+    check_tables(matrix_of(settings, experiment, config_dir, results)[0], here / "tables")
     with atomic_folder(out) as folder:
         for kind in _KINDS:
             shutil.copytree(here / kind, folder / kind, ignore=shutil.ignore_patterns(".*"))
@@ -54,7 +54,7 @@ def verify(
     """Compare an experiment's tables with the published ones."""
     from conpet.commands.verification import compare_published
 
-    matrix = matrix_of(settings, experiment, config_dir, results)
+    matrix, _ = matrix_of(settings, experiment, config_dir, results)
     found = compare_published(matrix, results, published, tolerance)
     for line in found.platform:
         print(f"another platform: {line}")

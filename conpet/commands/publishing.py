@@ -39,8 +39,14 @@ TARGETS = {
 }
 
 
-def matrix_of(settings: Path | None, experiment: str, config_dir: Path, results: Path) -> Matrix:
-    """Return the matrix that a command was handed, or that of an experiment."""
+def matrix_of(
+    settings: Path | None, experiment: str, config_dir: Path, results: Path
+) -> tuple[Matrix, list[str]]:
+    """Return the matrix that a command was handed, or that of an experiment, and what to doubt.
+
+    That are sentences on results that are not of the experiment as it is now; they are printed.
+    """
+    doubts: list[str] = []
 
     def resolve(found: Experiment) -> Matrix:
         check_owner(found, results)
@@ -48,17 +54,19 @@ def matrix_of(settings: Path | None, experiment: str, config_dir: Path, results:
             raise UserError(f"--results {results}: no such folder")
         for old in outdated(found, results):
             print(f"conpet: note: {old}", file=sys.stderr)
+            doubts.append(f"{old[:1].upper()}{old[1:]}.")
         return found.matrix()
 
-    return o.told(Matrix, settings, (experiment, config_dir), resolve, DataChecks())
+    return o.told(Matrix, settings, (experiment, config_dir), resolve, DataChecks()), doubts
 
 
-def _collected(matrix: Matrix, results: Path, reported: Path) -> Results:
+def _collected(named: tuple[Matrix, list[str]], results: Path, reported: Path) -> Results:
+    matrix, doubts = named
     if reported != REPORTED and not reported.is_file():
         raise UserError(f"--reported {reported}: no such file")
     if reported != REPORTED:
         _say_if_of_others(reported, list(matrix.datasets))
-    return collect_experiment(matrix, results, reported if reported.is_file() else None)
+    return collect_experiment(matrix, results, reported if reported.is_file() else None, doubts)
 
 
 def _say_if_of_others(reported: Path, datasets: list[str]) -> None:
@@ -85,12 +93,12 @@ def table(
     config_dir: o.ConfigDir = o.CONFIG,
 ) -> None:
     """Make one table: OUT.csv, .md, .tex, .json."""
-    from conpet.reporting.tables import TABLES, write_table
+    from conpet.reporting.tables import TABLES, make_table, write_table
 
     choose("table", name, list(TABLES), "table")
-    matrix = matrix_of(settings, experiment, config_dir, results)
-    made = TABLES[name][0](_collected(matrix, results, reported))
-    write_table(made, out, matrix.config_sha256)
+    named = matrix_of(settings, experiment, config_dir, results)
+    made = make_table(_collected(named, results, reported), name)
+    write_table(made, out, named[0].config_sha256)
 
 
 @app.command()
@@ -106,14 +114,14 @@ def plot(
     config_dir: o.ConfigDir = o.CONFIG,
 ) -> None:
     """Make one figure: OUT.svg, .png."""
-    from conpet.reporting.figures import FIGURES, write_figure
+    from conpet.reporting.figures import FIGURES, make_figure, write_figure
 
     choose("figure", name, list(FIGURES), "plot")
-    matrix = matrix_of(settings, experiment, config_dir, results)
-    found = _collected(matrix, results, REPORTED)
+    named = matrix_of(settings, experiment, config_dir, results)
+    found = _collected(named, results, REPORTED)
     for wanted in method or []:
         choose("method", wanted, found.methods, "plot")
-    write_figure(FIGURES[name][0](found.only(method) if method else found), out)
+    write_figure(make_figure(found.only(method) if method else found, name), out)
 
 
 @app.command()
@@ -127,8 +135,8 @@ def report(
     config_dir: o.ConfigDir = o.CONFIG,
 ) -> None:
     """Make the page that shows everything."""
-    matrix = matrix_of(settings, experiment, config_dir, results)
-    _write_page(matrix, _collected(matrix, results, reported), out, store)
+    named = matrix_of(settings, experiment, config_dir, results)
+    _write_page(named[0], _collected(named, results, reported), out, store)
 
 
 def _write_page(matrix: Matrix, found: Results, out: Path, store: str = "") -> None:
@@ -157,18 +165,18 @@ def tables(
     config_dir: o.ConfigDir = o.CONFIG,
 ) -> None:
     """Make every table and figure of what is finished, also while a workflow runs."""
-    from conpet.reporting.figures import FIGURES, write_figure
-    from conpet.reporting.tables import TABLES, terminal, write_table
+    from conpet.reporting.figures import FIGURES, make_figure, write_figure
+    from conpet.reporting.tables import TABLES, make_table, terminal, write_table
 
-    matrix = matrix_of(settings, o.one_of(name, experiment), config_dir, results)
-    found = _collected(matrix, results, reported)
+    named = matrix_of(settings, o.one_of(name, experiment), config_dir, results)
+    matrix, found = named[0], _collected(named, results, reported)
     folder = out or results / matrix.name / "partial"
-    for made, (make_table, _) in TABLES.items():
-        write_table(make_table(found), folder / "tables" / made, matrix.config_sha256)
-    for made, (make_figure, _) in FIGURES.items():
-        write_figure(make_figure(found), folder / "figures" / made)
+    for made in TABLES:
+        write_table(make_table(found, made), folder / "tables" / made, matrix.config_sha256)
+    for made in FIGURES:
+        write_figure(make_figure(found, made), folder / "figures" / made)
     _write_page(matrix, found, folder / "report.html")
-    print(terminal(TABLES["main"][0](found)))
+    print(terminal(make_table(found, "main")))
     print(f"\ntables, figures and report of what is there: {folder}")
 
 
@@ -184,8 +192,8 @@ def show(
     from conpet.reporting.verdict import told
 
     wanted = o.one_of(name, experiment)
-    matrix = matrix_of(None, wanted, config_dir, results)
-    found = _collected(matrix, results, REPORTED)
+    named = matrix_of(None, wanted, config_dir, results)
+    matrix, found = named[0], _collected(named, results, REPORTED)
     here = results / matrix.name
     if not any(run.metrics for run in found.runs):
         raise UserError(

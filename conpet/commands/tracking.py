@@ -85,7 +85,7 @@ def track_summary(
     from conpet.reporting.figures import FIGURES
     from conpet.reporting.tables import TABLES
 
-    matrix = matrix_of(settings, experiment, config_dir, results)
+    matrix, _ = matrix_of(settings, experiment, config_dir, results)
     here = results / matrix.name
     params = {
         "seeds": matrix.seeds,

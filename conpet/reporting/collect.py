@@ -24,7 +24,8 @@ class Results:
 
     ``about`` holds what each method says of itself, ``settings`` a method's resolved
     configuration, ``titles`` the names to show for methods, datasets and models; all may lack
-    entries. ``reported`` is a CSV with figures of others.
+    entries. ``reported`` is a CSV with figures of others. ``doubts`` are sentences on runs that are
+    not of this configuration: they stand in everything that is made of the results.
     """
 
     experiment: str
@@ -35,6 +36,7 @@ class Results:
     settings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     titles: Mapping[str, str] = field(default_factory=dict)
     reported: Path | None = None
+    doubts: Sequence[str] = ()
 
     @property
     def caption(self) -> str:
@@ -156,8 +158,13 @@ def _check_same_inputs(runs: Sequence[Run]) -> None:
                     )
 
 
-def collect_experiment(matrix: Matrix, results: Path, reported: Path | None = None) -> Results:
-    """Read the whole matrix of an experiment's configuration; ``reported``: figures of others."""
+def collect_experiment(
+    matrix: Matrix, results: Path, reported: Path | None = None, doubts: Sequence[str] = ()
+) -> Results:
+    """Read the whole matrix of an experiment's configuration.
+
+    ``reported`` and ``doubts`` are those of :class:`Results`.
+    """
     runs = {
         RunKey(matrix.name, dataset, model, method, seed): matrix.tasks(dataset)
         for dataset in matrix.datasets
@@ -177,6 +184,7 @@ def collect_experiment(matrix: Matrix, results: Path, reported: Path | None = No
         settings={name: resolved(matrix, name) for name in matrix.methods},
         titles=titles,
         reported=reported,
+        doubts=doubts,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -10,7 +11,7 @@ from conpet.reporting.collect import Results
 from conpet.reporting.forest import claims
 from conpet.reporting.forgetting_bars import forgetting
 from conpet.reporting.pareto import pareto
-from conpet.reporting.style import write_figure
+from conpet.reporting.style import VERMILLION, write_figure
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -25,4 +26,15 @@ FIGURES: dict[str, tuple[Callable[[Results], Figure], str]] = {
     "selector": (heatmaps.selector, "which task the selector takes a sample for"),
 }
 
-__all__ = ["FIGURES", "write_figure"]
+
+def make_figure(results: Results, name: str) -> Figure:
+    """Draw a figure, with what is to be doubted of the results above it."""
+    figure = FIGURES[name][0](results)
+    if results.doubts:
+        width = int(13 * figure.get_figwidth())  # letters of that size in a line
+        lines = [textwrap.fill(doubt, width) for doubt in results.doubts]
+        figure.suptitle("\n".join(lines), fontsize=8, color=VERMILLION)
+    return figure
+
+
+__all__ = ["FIGURES", "make_figure", "write_figure"]

@@ -17,13 +17,13 @@ from conpet.reporting.claims import Claim, found_claims
 from conpet.reporting.collect import Results
 from conpet.reporting.curves import epoch_curves
 from conpet.reporting.drill import TASK_COLUMNS, Drill, drill
-from conpet.reporting.figures import FIGURES, write_figure
+from conpet.reporting.figures import FIGURES, make_figure, write_figure
 from conpet.reporting.graph import FILE, draw, read_rules
 from conpet.reporting.predictions import Texts
 from conpet.reporting.questions import FIRST_FIGURE, FIRST_TABLE, HEADINGS, sections
 from conpet.reporting.table_parts import grid
 from conpet.reporting.table_view import TableView, view
-from conpet.reporting.tables import TABLES, tables_for
+from conpet.reporting.tables import TABLES, make_table, tables_for
 from conpet.reporting.verdict import Verdict, pending, place, reached, told, verdicts
 from conpet.temporary import scratch
 
@@ -116,6 +116,7 @@ def _values(results: Results, about: About) -> dict[str, Any]:
         "seeds": list(dict.fromkeys(run.key.seed for run in results.runs)),
         "verdicts": best,
         "pending": pending(results),
+        "doubts": results.doubts,
         "asked": classes_view.asked(results),
         "classes": classes_view.classes_by_task(results),
         "first": (tables.get(FIRST_TABLE), figures.get(FIRST_FIGURE)),
@@ -161,14 +162,14 @@ def _ended(sentence: str) -> list[str]:
 
 
 def _table(results: Results, name: str) -> TableView:
-    make, meaning = TABLES[name]
-    return view(make(results), results.caption, HEADINGS.get(name, _upper(meaning)))
+    _, meaning = TABLES[name]
+    return view(make_table(results, name), results.caption, HEADINGS.get(name, _upper(meaning)))
 
 
 def _figure(results: Results, name: str, claims: Sequence[Claim]) -> Picture:
-    make, meaning = FIGURES[name]
+    _, meaning = FIGURES[name]
     alt = answers.alternative(results, name, meaning, claims)
-    return _picture(make(results), alt, name, _upper(meaning))
+    return _picture(make_figure(results, name), alt, name, _upper(meaning))
 
 
 def _upper(text: str) -> str:

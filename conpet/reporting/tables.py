@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from conpet.reporting import accuracy_tables
 from conpet.reporting.ablation import ablation
@@ -32,6 +33,12 @@ TABLES: dict[str, tuple[Callable[[Results], Table], str]] = {
 }
 
 
+def make_table(results: Results, name: str) -> Table:
+    """Make a table, with what is to be doubted of the results below it."""
+    made = TABLES[name][0](results)
+    return replace(made, footnotes=[*results.doubts, *made.footnotes])
+
+
 def tables_for(results: Results) -> list[str]:
     """Return the tables that say something of an experiment: not all have variants or selectors."""
     routed = any(run.metrics and run.metrics[-1]["selector_accuracy"] for run in results.runs)
@@ -39,4 +46,4 @@ def tables_for(results: Results) -> list[str]:
     return [name for name in TABLES if said.get(name, True)]
 
 
-__all__ = ["TABLES", "Table", "tables_for", "terminal", "write_table"]
+__all__ = ["TABLES", "Table", "make_table", "tables_for", "terminal", "write_table"]

@@ -138,6 +138,9 @@ def test_runs_of_other_settings_are_told(tmp_path: Path) -> None:
         f"1 run made with other settings or from other data than {path} has now: topics tiny "
         f"finetune seed 100: snakemake tables --config experiment={path} makes them again"
     ]
+    main(["table", "main", "--experiment", path, "--config-dir", str(chain.config), "--results",
+          str(tmp_path / "results"), "--out", str(tmp_path / "main")])  # fmt: skip
+    assert "1 run made with other settings" in (tmp_path / "main.md").read_text()
 
 
 def test_a_part_that_changed_since_and_is_of_the_same_revision_is_told(tmp_path: Path) -> None:
