@@ -172,7 +172,7 @@ def check_current(package: Path, run: Path) -> None:
     if later.is_file() and later.stat().st_mtime > (package / CARD_FILE).stat().st_mtime:
         raise UserError(
             f"{package}: knows {card.task} tasks, and one more has been learnt since: snakemake "
-            f"models --config experiment={card.experiment} makes it again (to ask this one "
+            f"models --config experiment={_reference(card)} makes it again (to ask this one "
             f"all the same: --run {package})"
         )
     for name, digest in card.files.items():
@@ -181,8 +181,17 @@ def check_current(package: Path, run: Path) -> None:
         if task.startswith("task") and state.is_file() and sha256(state) != digest:
             raise UserError(
                 f"{package}: {task} has been learnt again since: snakemake models --config "
-                f"experiment={card.experiment} makes it again"
+                f"experiment={_reference(card)} makes it again"
             )
+
+
+def _reference(card: Card) -> str:
+    """Return how a package's experiment is named: its name, or the YAML of one's own that is here.
+
+    One of the project's own lies in config/experiments.
+    """
+    file = Path(f"{card.experiment}.yaml")
+    return file.name if file.is_file() else card.experiment
 
 
 def read_card(folder: Path) -> Card:

@@ -18,6 +18,7 @@ from conpet.config.strict import choose, read_yaml
 from conpet.errors import UserError
 from conpet.provenance import commit
 from conpet.reporting.collect import Results, collect_experiment
+from conpet.wording import counted
 
 app = typer.Typer()
 Thing = Annotated[str, typer.Argument(help="see `conpet targets`")]
@@ -196,9 +197,10 @@ def show(
     matrix, found = named[0], _collected(named, results, REPORTED)
     here = results / matrix.name
     if not any(run.metrics for run in found.runs):
+        done = sum(len(run.trainings) for run in found.runs)
+        so_far = f"{counted(done, 'training')} done, and nothing is tested" if done else "nothing"
         raise UserError(
-            f"{here}: nothing of {matrix.name} is learnt yet: "
-            f"snakemake --config experiment={wanted}"
+            f"{here}: {so_far} yet of {matrix.name}: snakemake --config experiment={wanted}"
         )
     said = list(told(found))
     print("\n".join([matrix.title, "", *glance(found), *(["", *said] if said else [])]))

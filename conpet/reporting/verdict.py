@@ -25,18 +25,21 @@ class Verdict:
 
 
 def told(results: Results, found: Iterable[Claim] | None = None) -> Iterator[str]:
-    """Yield a sentence for each pair of methods that is to be compared.
+    """Yield a sentence for each pair of methods that is to be compared; else on the best two.
 
     Args:
         found: the claims, where they are measured already.
     """
     several = len(results.datasets) > 1
-    for claim in found_claims(results) if found is None else found:
-        compared = pairs(results, claim.dataset, claim.model)
-        named = (claim.method, claim.baseline) in compared and not claim.above
-        if named and claim.verdict:
-            where = f"{results.name(claim.dataset)}: " if several else ""
-            yield where + sentence(results, claim)
+    measured = list(found_claims(results) if found is None else found)
+    for dataset, model in dict.fromkeys(run.key.cell[:2] for run in results.runs):
+        compared = list(pairs(results, dataset, model))
+        here = [c for c in measured if (c.dataset, c.model) == (dataset, model) and not c.above]
+        shown = [claim for claim in here if (claim.method, claim.baseline) in compared]
+        if not compared and (two := _first_two(results, dataset, model)):
+            shown = [two]
+        where = f"{results.name(dataset)}: " if several else ""
+        yield from (where + sentence(results, claim) for claim in shown if claim.verdict)
 
 
 def sentence(results: Results, claim: Claim) -> str:
@@ -93,7 +96,7 @@ def _verdict(results: Results, dataset: str, model: str) -> Verdict | None:
     order, bounds = (ranking(results, dataset, model, bounds) for bounds in (False, True))
     if not order:
         return None
-    claim = difference(results, dataset, model, order[0], order[1]) if len(order) > 1 else None
+    claim = _first_two(results, dataset, model)
     first = results.name(order[0])
     apart = ", the upper bound apart" if bounds else ""
     way = (
@@ -109,6 +112,12 @@ def _verdict(results: Results, dataset: str, model: str) -> Verdict | None:
     ]
     shown = reached(results, dataset, model, order[0], seeds=True)
     return Verdict(place(results, dataset, model), f"{way}: {shown}.", more)
+
+
+def _first_two(results: Results, dataset: str, model: str) -> Claim | None:
+    """Return the difference between the two best methods; None where there are not two."""
+    order = ranking(results, dataset, model)
+    return difference(results, dataset, model, order[0], order[1]) if len(order) > 1 else None
 
 
 def _why_bound(results: Results, method: str) -> str:

@@ -109,6 +109,12 @@ def test_show_names_what_is_there(
         main(["show", "demo", "--experiment", "demo"])
     with pytest.raises(SystemExit, match="give an experiment: a name in config/experiments"):
         main(["show"])
+    for metrics in there.rglob("metrics.json"):
+        metrics.unlink()
+    with pytest.raises(
+        SystemExit, match=r"8 trainings done, and nothing is tested yet of demo: sn"
+    ):
+        main(["show", "demo", "--results", str(there)])
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ import pandas as pd
 import pytest
 
 import conpet
+from conpet.card import read_card
 from conpet.commands import main
 from conpet.errors import UserError
 from conpet.files import read_json, write_json
@@ -109,7 +110,7 @@ def test_a_run_that_was_learnt_again_does_not_answer_by_its_old_package(
 
 
 def test_a_run_with_one_more_task_does_not_answer_by_its_old_package(
-    packaged: Packaged, tmp_path: Path
+    packaged: Packaged, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = shutil.copytree(packaged("static_emr"), tmp_path / "run")
     snapshot = packaged("static_emr").parents[4] / "models/tiny"
@@ -117,6 +118,11 @@ def test_a_run_with_one_more_task_does_not_answer_by_its_old_package(
     more.parent.mkdir(parents=True)
     more.write_text("{}")
     with pytest.raises(UserError, match=rf"knows {TASKS} tasks, and one more has been learnt"):
+        conpet.load(run, snapshot=snapshot)
+    name = read_card(run / "model").experiment
+    monkeypatch.chdir(tmp_path)
+    Path(f"{name}.yaml").touch()  # an experiment of one's own is named by its file
+    with pytest.raises(UserError, match=rf"models --config experiment={name}\.yaml makes it again"):
         conpet.load(run, snapshot=snapshot)
     assert conpet.load(run / "model", snapshot=snapshot).predict(["the w0x0"])
     os.utime(more, (0, 0))  # left over from a longer stream

@@ -100,6 +100,15 @@ def test_what_does_not_tell_is_named(
     assert list(told(results, [replace(claim, baseline="finetune")])) == []
 
 
+def test_methods_that_name_no_other_here_are_compared_all_the_same(results: Results) -> None:
+    pair = results.only(["finetune", "static_emr"])
+    (said,) = told(pair)
+    (verdict,) = verdicts(pair)
+    assert said == verdict.more[0]
+    assert said.startswith(f"{results.name('static_emr')} is ")
+    assert list(told(results.only(["emr"]))) == []
+
+
 def test_claims_measured_once_say_the_same(results: Results) -> None:
     assert list(told(results, found_claims(results))) == list(told(results))
     assert list(told(results, [])) == []
