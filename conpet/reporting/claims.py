@@ -222,7 +222,9 @@ def _names(results: Results, claim: Claim, several: tuple[bool, bool]) -> list[s
 
 def _cells(claim: Claim) -> list[str]:
     if math.isnan(claim.value):
-        return [*[PENDING] * 5, str(claim.seeds), PENDING]
+        # what has run in vain: growth is over the tasks after the first, and there are too few
+        mark = DASH if claim.seeds else PENDING
+        return [*[mark] * 5, str(claim.seeds), mark]
     ratios = [claim.samples_ratio, claim.equivalent_ratio]
     shown = [DASH if math.isnan(ratio) else f"{ratio:.2f} ×" for ratio in ratios]
     over_seeds = points_interval(claim.seeds_low, claim.seeds_high)

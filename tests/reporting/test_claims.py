@@ -88,6 +88,12 @@ def test_what_is_not_finished_is_pending(two: Results) -> None:
     assert row[2:] == ["…", "…", "…", "…", "…", "0", "…"]
 
 
+def test_growth_over_too_few_tasks_is_unknown_not_pending(tmp_path: Path) -> None:
+    short = build(tmp_path, cells(methods=("static_emr",), seeds=(100,), n_tasks=2), per_class=2)
+    (row,) = TABLES["claims"][0](short).rows
+    assert row[1:] == ["–", "–", "–", "–", "–", "1", "–"]
+
+
 def test_every_against_has_its_row_and_none_has_two(results: Results) -> None:
     """By its own name and as the best of a family is one comparison."""
     found = {**results.about}
