@@ -65,14 +65,14 @@ rule demo:
 
 rule tables:
     input:
-        lambda wildcards: table_files(EXPERIMENT),
+        lambda wildcards: table_files(EXPERIMENT) + metrics_files(EXPERIMENT),
     message:
         "tables of experiment {EXPERIMENT}: results/{EXPERIMENT}/tables"
 
 
 rule figures:
     input:
-        lambda wildcards: figure_files(EXPERIMENT),
+        lambda wildcards: figure_files(EXPERIMENT) + metrics_files(EXPERIMENT),
     message:
         "figures of experiment {EXPERIMENT}: results/{EXPERIMENT}/figures"
 
@@ -80,6 +80,7 @@ rule figures:
 rule report:
     input:
         f"results/{EXPERIMENT}/report.html",
+        lambda wildcards: metrics_files(EXPERIMENT),
     message:
         "report of experiment {EXPERIMENT}: results/{EXPERIMENT}/report.html"
 

@@ -2,19 +2,33 @@
 
 from __future__ import annotations
 
+import hashlib
 import platform
 import subprocess
 from pathlib import Path
 
+CHANGED = " + changes "
+_CODE = ("conpet", "workflow", "Snakefile")
+
 
 def commit(folder: Path) -> str:
-    """Return the git commit of a working tree, "+ changes" if it has any; "" outside git."""
+    """Return the git commit of a working tree; "" outside git.
+
+    Where code was changed since, or Python files added to the package, it is
+    "COMMIT + changes HASH": other changes have another hash.
+    """
     try:
         head = _git(folder, "rev-parse", "HEAD")
-        changed = _git(folder, "status", "--porcelain", "--untracked-files=no")
+        changes = _git(folder, "diff", "HEAD", "--", *_CODE)
+        added = _git(folder, "ls-files", "--others", "--exclude-standard", "--", "conpet/*.py")
     except (OSError, subprocess.CalledProcessError):
         return ""
-    return f"{head} + changes" if changed else head
+    if not changes and not added:
+        return head
+    found = hashlib.sha256(changes.encode())
+    for name in added.splitlines():
+        found.update(name.encode() + (folder / name).read_bytes())
+    return f"{head}{CHANGED}{found.hexdigest()[:8]}"
 
 
 def cpu() -> str:

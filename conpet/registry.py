@@ -76,6 +76,11 @@ def code(path: Path) -> str:
     return hashlib.sha256(ast.dump(tree).encode()).hexdigest()
 
 
+def shipped(name: str) -> Path:
+    """Return where a file of the package lies; ``name`` is its path in the project."""
+    return Path(__file__).parent.parent / name
+
+
 def _is_text(node: ast.stmt) -> bool:
     value = node.value if isinstance(node, ast.Expr) else None
     return isinstance(value, ast.Constant) and isinstance(value.value, str)

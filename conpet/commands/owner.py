@@ -15,8 +15,7 @@ from conpet.data.encoding import read_part
 from conpet.data.sources import read_manifest
 from conpet.errors import UserError
 from conpet.files import read_json, sha256, write_text
-from conpet.learners import code
-from conpet.run import STATE_FILE, TIMING_FILE, RunKey
+from conpet.run import STATE_FILE, RunKey
 from conpet.run.folder import RunFolder
 from conpet.run.inputs import Inputs
 from conpet.wording import counted
@@ -58,12 +57,6 @@ def outdated(experiment: Experiment, results: Path) -> Iterator[str]:
     """Yield a line each for what is there, but was made with other settings or from other data."""
     if names := list(_changed_files(experiment, results)):
         yield f"{', '.join(names)}: changed since the results were made: {_again(experiment)}"
-    for name, runs in _other_code(experiment, results).items():
-        yield (
-            f"{name}: its code is another than that of "
-            f"{counted(len(runs), 'run')} ({_some(runs)}): results stay until REVISION "
-            "in it is raised (docs/own-method.md)"
-        )
     for found, what in (
         (_other_data(experiment, results), ("part of the data", "parts of the data")),
         (_other_settings(experiment, results), ("run", "runs")),
@@ -140,23 +133,6 @@ def _other_settings(experiment: Experiment, results: Path) -> Iterator[str]:
                 path = RunFolder(results / key.path).state(task) / STATE_FILE
                 if path.is_file() and not _is_of(path, now, inputs):
                     yield f"{dataset} {model} {method} seed {seed}"
-
-
-def _other_code(experiment: Experiment, results: Path) -> dict[str, list[str]]:
-    """Return runs by the file whose code has changed since, its revision being the same."""
-    found: dict[str, list[str]] = {}
-    for dataset, model, method in experiment.cells():
-        chosen = experiment.methods[method]
-        head = experiment.settings(dataset, model, method).head.type
-        now = code(chosen.learner, chosen.replay, head)
-        for seed in experiment.seeds:
-            folder = RunFolder(results / RunKey(experiment.name, dataset, model, method, seed).path)
-            tasks = range(1, experiment.tasks(dataset) + 1)
-            told = [_value(folder.state(task) / TIMING_FILE, "code_sha256") for task in tasks]
-            for name, sha in now.items():
-                if any(isinstance(then, dict) and then.get(name, sha) != sha for then in told):
-                    found.setdefault(name, []).append(f"{dataset} {model} {method} seed {seed}")
-    return found
 
 
 def _inputs(experiment: Experiment, results: Path, dataset: str, model: str) -> Inputs:

@@ -55,7 +55,7 @@ def matrix_of(
             raise UserError(f"--results {results}: no such folder")
         for old in outdated(found, results):
             print(f"conpet: note: {old}", file=sys.stderr)
-            doubts.append(f"{old[:1].upper()}{old[1:]}.")
+            doubts.append(f"{old}.")
         return found.matrix()
 
     return o.told(Matrix, settings, (experiment, config_dir), resolve, DataChecks()), doubts
@@ -67,7 +67,10 @@ def _collected(named: tuple[Matrix, list[str]], results: Path, reported: Path) -
         raise UserError(f"--reported {reported}: no such file")
     if reported != REPORTED:
         _say_if_of_others(reported, list(matrix.datasets))
-    return collect_experiment(matrix, results, reported if reported.is_file() else None, doubts)
+    found = collect_experiment(matrix, results, reported if reported.is_file() else None, doubts)
+    for doubt in found.doubts[len(doubts) :]:
+        print(f"conpet: note: {doubt}", file=sys.stderr)
+    return found
 
 
 def _say_if_of_others(reported: Path, datasets: list[str]) -> None:

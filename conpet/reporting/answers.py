@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import numpy as np
 
+from conpet.provenance import CHANGED
 from conpet.reporting.claims import FAILS, HOLDS, OPEN, Claim
 from conpet.reporting.collect import Results
 from conpet.reporting.cost import by_task, kept_bytes
@@ -140,12 +141,15 @@ def code(commits: Mapping[str, int]) -> str:
     """Return what is to be known of the commits that trained, by their trainings."""
     if not commits:
         return ""
-    plain = {name.removesuffix(" + changes") for name in commits}
-    changed = sum(n for name, n in commits.items() if name != name.removesuffix(" + changes"))
+    plain = {name.partition(CHANGED)[0] for name in commits}
+    versions = {name for name in commits if CHANGED in name}
+    changed = sum(commits[name] for name in versions)
     said = "All trainings are of one commit" if len(plain) == 1 else (
         f"The trainings are of {len(plain)} commits"
     )  # fmt: skip
     more = f", {changed:,} of {sum(commits.values()):,} with changes not committed"
+    if len(versions) > 1:
+        more += f", which were not the same for all ({len(versions)} versions)"
     return f"{said}{more if changed else ''}."
 
 

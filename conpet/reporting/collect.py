@@ -12,6 +12,7 @@ from conpet.config.matrix import Matrix
 from conpet.config.method import Method
 from conpet.errors import UserError
 from conpet.files import sha256
+from conpet.reporting.doubts import other_code
 from conpet.run import STATE_FILE, TIMING_FILE, RunKey
 from conpet.run.reading import Run, read_run
 
@@ -175,7 +176,7 @@ def collect_experiment(
     titles: dict[str, str] = {}
     for group in (matrix.datasets, matrix.models, matrix.methods):
         titles |= short_titles({name: thing.title for name, thing in group.items()})
-    return collect(
+    found = collect(
         matrix.name,
         results,
         runs,
@@ -184,8 +185,8 @@ def collect_experiment(
         settings={name: resolved(matrix, name) for name in matrix.methods},
         titles=titles,
         reported=reported,
-        doubts=doubts,
     )
+    return replace(found, doubts=[*doubts, *other_code(found.runs)])
 
 
 def short_titles(titles: Mapping[str, str]) -> dict[str, str]:

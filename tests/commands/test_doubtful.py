@@ -11,7 +11,6 @@ from typing import Any
 
 import pytest
 
-from conpet import learners
 from conpet.commands import main
 from conpet.commands.checks import DataChecks, open_experiment
 from conpet.commands.owner import check_owner, claim, outdated
@@ -141,24 +140,6 @@ def test_runs_of_other_settings_are_told(tmp_path: Path) -> None:
     main(["table", "main", "--experiment", path, "--config-dir", str(chain.config), "--results",
           str(tmp_path / "results"), "--out", str(tmp_path / "main")])  # fmt: skip
     assert "1 run made with other settings" in (tmp_path / "main.md").read_text()
-
-
-def test_a_part_that_changed_since_and_is_of_the_same_revision_is_told(tmp_path: Path) -> None:
-    chain = Chain(tmp_path)
-    path, results = str(mine(chain)), tmp_path / "results"
-    experiment = open_experiment(path, chain.config, DataChecks())
-    run = results / RunKey("mine", "topics", "tiny", "finetune", 100).path
-    timing = run / "task01/state/timing.json"
-    now = learners.code("linear", "none", "softmax")
-    assert [*now] == [f"conpet/{n}.py" for n in ("learners/linear", "replay/none", "heads/softmax")]
-    write_json(timing, {"code_sha256": now})
-    assert list(outdated(experiment, results)) == []
-    for file in now:
-        write_json(timing, {"code_sha256": now | {file: "0" * 64}})
-        assert list(outdated(experiment, results)) == [
-            f"{file}: its code is another than that of 1 run (topics tiny finetune seed 100): "
-            "results stay until REVISION in it is raised (docs/own-method.md)"
-        ]
 
 
 def test_a_file_that_changed_since_it_was_read_is_told(tmp_path: Path) -> None:

@@ -155,8 +155,12 @@ def test_which_claims_hold(results: Results) -> None:
 
 def test_changes_not_committed_are_said() -> None:
     assert answers.code({"a": 3}) == "All trainings are of one commit."
-    assert answers.code({"a": 3, "a + changes": 1, "b": 2}) == (
+    assert answers.code({"a": 3, "a + changes 1f": 1, "b": 2}) == (
         "The trainings are of 2 commits, 1 of 6 with changes not committed."
+    )
+    assert answers.code({"a + changes 1f": 1, "a + changes 2e": 3}) == (
+        "All trainings are of one commit, 4 of 4 with changes not committed, which were not the "
+        "same for all (2 versions)."
     )
     assert answers.code({}) == ""
 

@@ -8,6 +8,7 @@ import hashlib
 import itertools
 import json
 import re
+import shutil
 import sqlite3
 import sys
 from pathlib import Path
@@ -199,6 +200,14 @@ def test_a_learning_rate_reruns_its_method_alone(finished: Workspace) -> None:
         "tiny minilm recall seed 7"
     }
     assert published["track"] == ["tiny minilm recall seed 7", SUMMARY]
+
+
+@pytest.mark.parametrize("target", ["all", "tables", "figures", "report"])
+def test_a_run_that_is_gone_comes_back(target: str, finished: Workspace) -> None:
+    shutil.rmtree(finished.folder / "results/tiny/tiny/minilm/simple")
+    jobs = finished.planned(target)
+    assert len(jobs["train"]) == len(jobs["evaluate"]) == 3
+    assert all("simple" in name for name in jobs["train"])
 
 
 def test_a_rate_of_a_later_task_leaves_the_earlier_ones(finished: Workspace) -> None:

@@ -423,6 +423,15 @@ def figure_files(experiment):
     return expand("results/{e}/figures/{f}.{end}", e=experiment, f=FIGURES, end=("svg", "png"))
 
 
+def metrics_files(experiment):
+    """Return the metrics of an experiment's runs.
+
+    They are asked for beside what is made of them: a run that is gone would stay gone.
+    """
+    found = all_runs(Keys(experiment=experiment))
+    return [file for file in found if file.endswith("/metrics.json")]
+
+
 def store_files():
     """Return what making the store makes: a mark, and the database where it is a file here."""
     files = {"made": "results/mlflow.json"}
@@ -469,7 +478,8 @@ def learner_to_ask(experiment):
 def everything(experiment):
     """Return all that an experiment is run for."""
     page = f"results/{experiment}/report.html"
-    return [*table_files(experiment), *figure_files(experiment), page, *tracked_files(experiment)]
+    shown = [*table_files(experiment), *figure_files(experiment), page]
+    return [*shown, *tracked_files(experiment), *metrics_files(experiment)]
 
 
 def files_hash(experiment):
