@@ -216,8 +216,7 @@ def show(
 def targets(config_dir: o.ConfigDir = o.CONFIG, results: o.Results = o.RESULTS) -> None:
     """List experiments, tables and figures, a line each."""
     from conpet.commands.estimation_file import known
-    from conpet.reporting.figures import FIGURES
-    from conpet.reporting.tables import TABLES
+    from conpet.reporting.named import FIGURES, TABLES
 
     found = sorted((config_dir / "experiments").glob("*.yaml"))
     if not found:
@@ -231,5 +230,5 @@ def targets(config_dir: o.ConfigDir = o.CONFIG, results: o.Results = o.RESULTS) 
         print(f"  {name:16} {meaning}")
     print("  or a file:")
     for folder, things, end in (("tables", TABLES, "md"), ("figures", FIGURES, "png")):
-        for name, (_, meaning) in things.items():
+        for name, meaning in things.items():
             print(f"  {f'results/EXPERIMENT/{folder}/{name}.{end}':44} {meaning}")

@@ -82,8 +82,7 @@ def track_summary(
 ) -> None:
     """Log an experiment's tables, figures and report."""
     from conpet import tracking
-    from conpet.reporting.figures import FIGURES
-    from conpet.reporting.tables import TABLES
+    from conpet.reporting.named import FIGURES, TABLES
 
     matrix, _ = matrix_of(settings, experiment, config_dir, results)
     here = results / matrix.name

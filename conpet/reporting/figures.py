@@ -6,7 +6,7 @@ import textwrap
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from conpet.reporting import accuracy_curves, cost_figures, heatmaps
+from conpet.reporting import accuracy_curves, cost_figures, heatmaps, named
 from conpet.reporting.collect import Results
 from conpet.reporting.forest import claims
 from conpet.reporting.forgetting_bars import forgetting
@@ -16,15 +16,16 @@ from conpet.reporting.style import VERMILLION, write_figure
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-FIGURES: dict[str, tuple[Callable[[Results], Figure], str]] = {
-    "accuracy": (accuracy_curves.accuracy, "whole accuracy over tasks, with seed bands"),
-    "claims": (claims, "what is claimed of methods, measured: thick over samples, thin over seeds"),
-    "forgetting": (forgetting, "accuracy on earlier tasks at its best and now, method by method"),
-    "heatmap": (heatmaps.heatmap, "accuracy on every task after every task, per method"),
-    "cost": (cost_figures.cost, "samples and seconds of every task"),
-    "pareto": (pareto, "accuracy against data kept, bytes kept, and seconds"),
-    "selector": (heatmaps.selector, "which task the selector takes a sample for"),
+_MAKE: dict[str, Callable[[Results], Figure]] = {
+    "accuracy": accuracy_curves.accuracy,
+    "claims": claims,
+    "forgetting": forgetting,
+    "heatmap": heatmaps.heatmap,
+    "cost": cost_figures.cost,
+    "pareto": pareto,
+    "selector": heatmaps.selector,
 }
+FIGURES = {name: (_MAKE[name], meaning) for name, meaning in named.FIGURES.items()}
 
 
 def make_figure(results: Results, name: str) -> Figure:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from conpet.reporting import accuracy_tables
+from conpet.reporting import accuracy_tables, named
 from conpet.reporting.ablation import ablation
 from conpet.reporting.claims import claims
 from conpet.reporting.collect import Results
@@ -17,20 +17,18 @@ from conpet.reporting.significance import significance
 from conpet.reporting.table import Table
 from conpet.reporting.table_files import write_table
 
-TABLES: dict[str, tuple[Callable[[Results], Table], str]] = {
-    "main": (main, "accuracy and macro F1 after the last task, the gap to joint closed"),
-    "curve": (accuracy_tables.curve, "whole accuracy after every task"),
-    "forgetting": (
-        accuracy_tables.forgetting,
-        "forgetting, backward transfer, mean accuracy over tasks",
-    ),
-    "selector": (accuracy_tables.selector, "how often the selector finds the right task"),
-    "scenarios": (scenarios, "accuracy where the task is to be found, and where it is given"),
-    "cost": (cost, "weights, samples, passes, seconds, memory, bytes per task, and their slopes"),
-    "significance": (significance, "each method against those it names, tested"),
-    "claims": (claims, "what is claimed, measured: holds, does not hold, undecided"),
-    "ablation": (ablation, "what each variant changes, and what that does to the accuracy"),
+_MAKE: dict[str, Callable[[Results], Table]] = {
+    "main": main,
+    "curve": accuracy_tables.curve,
+    "forgetting": accuracy_tables.forgetting,
+    "selector": accuracy_tables.selector,
+    "scenarios": scenarios,
+    "cost": cost,
+    "significance": significance,
+    "claims": claims,
+    "ablation": ablation,
 }
+TABLES = {name: (_MAKE[name], meaning) for name, meaning in named.TABLES.items()}
 
 
 def make_table(results: Results, name: str) -> Table:

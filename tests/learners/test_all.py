@@ -18,8 +18,11 @@ from tests.tiny import World
 pytestmark = pytest.mark.slow
 
 
-#: what the others' contracts say of all replays, a learner on the same ground need not say again
-REPLAYS = {"olora": ["dynamic"]}
+#: what `linear` says of all replays, learners on the same ground need not say again: they are
+#: checked without old samples (or with a memory, where they need some) and with dynamic replay
+REPLAYS = {name: ["none", "dynamic"] for name in ("ewc", "lwf", "seq", "experts")}
+REPLAYS |= {name: ["memory", "dynamic"] for name in ("aligned", "contrastive")}
+REPLAYS |= {"olora": ["dynamic"]}
 
 
 @pytest.mark.parametrize("learner", names())

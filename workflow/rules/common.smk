@@ -35,8 +35,7 @@ from conpet.config.loading import additions_file
 from conpet.config.strict import choose
 from conpet.errors import UserError
 from conpet.files import write_text
-from conpet.reporting.figures import FIGURES
-from conpet.reporting.tables import TABLES
+from conpet.reporting.named import FIGURES, TABLES
 from conpet.stores import AGAIN, is_deleted
 from conpet.temporary import sweep
 

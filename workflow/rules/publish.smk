@@ -21,7 +21,7 @@ rule table:
     params:
         settings=settings("matrix"),
         prefix=lambda wildcards, output: output.csv.removesuffix(".csv"),
-        about=lambda wildcards: TABLES[wildcards.table][1],
+        about=lambda wildcards: TABLES[wildcards.table],
     message:
         "table {wildcards.table} of {wildcards.experiment}"
     shell:
@@ -47,7 +47,7 @@ rule figure:
     params:
         settings=settings("matrix"),
         prefix=lambda wildcards, output: output.svg.removesuffix(".svg"),
-        about=lambda wildcards: FIGURES[wildcards.figure][1],
+        about=lambda wildcards: FIGURES[wildcards.figure],
     message:
         "figure {wildcards.figure} of {wildcards.experiment}"
     shell:
