@@ -167,6 +167,7 @@ def extend(
         print(f"left out: {dropped['count']} rows, {reason}: {', '.join(dropped['first'])}")
     for about, note in report.as_dict()["notes"].items():
         print(f"note: {about}: {note}")
+    print(f"every experiment with {dataset} has it now")
     print(f"learn it: snakemake models --config experiment={experiment or 'NAME'}")
 
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from conpet.run.reading import Run
 
 _LETTERS = 240  # of a text that is shown
+_AGAIN = "delete metrics.json beside it, and snakemake makes both again"
 _COLUMNS = ("label", "prediction", "correct", "score")
 
 
@@ -31,7 +32,7 @@ def read_predictions(path: Path) -> pd.DataFrame:
         frame = pd.read_parquet(path, columns=["part", "row", *_COLUMNS])
     except (OSError, ValueError, KeyError) as error:
         line = " ".join(str(error).split())[:200]
-        raise UserError(f"{path}: not a predictions file ({line}): evaluate again") from None
+        raise UserError(f"{path}: not a predictions file ({line}): {_AGAIN}") from None
     return frame.set_index(["part", "row"])
 
 
@@ -49,7 +50,7 @@ def last_predictions(run: Run) -> pd.DataFrame | None:
     if len(frame) != told["samples"] or right != round(told["whole_accuracy"] * len(frame)):
         raise UserError(
             f"{path}: {right} of {len(frame)} are right, but metrics.json beside it says "
-            f"{told['whole_accuracy']:.4f} of {told['samples']}: of another run: evaluate again"
+            f"{told['whole_accuracy']:.4f} of {told['samples']}: of another run: {_AGAIN}"
         )
     return frame
 

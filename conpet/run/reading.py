@@ -17,6 +17,7 @@ from conpet.run.key import RunKey
 _SHARES = {"whole_accuracy", "average_accuracy", "macro_f1"}
 _METRICS = {*_SHARES, "selector_accuracy"}
 _ROUNDING = 1e-6
+_AGAIN = "delete the file, and snakemake makes it again"
 
 
 def counted(epoch: int | None) -> int | None:
@@ -242,14 +243,16 @@ def _read_metrics(path: Path, key: RunKey, task: int) -> dict[str, Any]:
     except (AttributeError, KeyError, TypeError):
         complete = False
     if not complete:
-        raise UserError(f"{path}: no metrics of task {task}: delete it and evaluate again")
+        raise UserError(
+            f"{path}: no metrics of task {task}: delete it, and snakemake makes it again"
+        )
     _check_shares(found, path)
     # a results folder may be renamed: the experiment is where the run lies
     for name, value in key.of_task(task).items():
         if name != "experiment" and found.get(name) != value:
             raise UserError(
                 f"{path}: {name} is {found.get(name)!r}, not {value!r}: "
-                "give the folder of this very run, or evaluate it again"
+                "give the folder of this very run, or delete the file, and snakemake makes it again"
             )
     return found
 
@@ -261,7 +264,7 @@ def _check_shares(found: dict[str, Any], path: Path) -> None:
     shares = [(name, found[name]) for name in sorted(_SHARES)]
     for name, value in [*shares, *(("task_accuracy", share) for share, _ in tested)]:
         if not isinstance(value, int | float) or not -_ROUNDING <= value <= 1 + _ROUNDING:
-            raise UserError(f"{path}: {name}: {value!r} is no share: evaluate the task again")
+            raise UserError(f"{path}: {name}: {value!r} is no share: {_AGAIN}")
     if not tested:
         return
     whole = sum(share * size for share, size in tested) / max(1, sum(size for _, size in tested))
@@ -271,7 +274,7 @@ def _check_shares(found: dict[str, Any], path: Path) -> None:
         if abs(found[name] - value) > _ROUNDING:
             raise UserError(
                 f"{path}: {name} is {found[name]:g}, but the tasks' come to {value:g}: it was "
-                "edited: evaluate the task again"
+                f"edited: {_AGAIN}"
             )
 
 
