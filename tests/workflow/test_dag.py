@@ -202,6 +202,12 @@ def test_a_learning_rate_reruns_its_method_alone(finished: Workspace) -> None:
     assert published["track"] == ["tiny minilm recall seed 7", SUMMARY]
 
 
+def test_what_is_learnt_is_tested_before_the_rest_is_learnt(finished: Workspace) -> None:
+    rules = [call[0] for call in finished.calls()]
+    last = len(rules) - 1 - rules[::-1].index("train")
+    assert rules[:last].count("evaluate") >= rules.count("evaluate") - 2
+
+
 @pytest.mark.parametrize("target", ["all", "tables"])
 def test_a_run_that_is_gone_comes_back(target: str, finished: Workspace) -> None:
     shutil.rmtree(finished.folder / "results/tiny/tiny/minilm/simple")

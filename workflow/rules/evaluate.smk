@@ -15,6 +15,8 @@ rule evaluate:
         f"{LOGS}/evaluate.log",
     benchmark:
         f"{BENCHMARKS}/evaluate.tsv"
+    # before further trainings: who looks while it runs wants to see what came out
+    priority: 1
     threads: threads
     resources:
         gpu_mb=gpu_mb,
