@@ -316,7 +316,7 @@ def test_commit_outside_git(tmp_path: Path) -> None:
 
 def test_not_a_predictions_file(tmp_path: Path) -> None:
     (tmp_path / "predictions.parquet").write_text("no")
-    with pytest.raises(UserError, match="delete metrics.json beside it"):
+    with pytest.raises(UserError, match=r"delete metrics\.json beside it"):
         read_predictions(tmp_path / "predictions.parquet")
 
 
