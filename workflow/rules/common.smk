@@ -428,7 +428,7 @@ def metrics_files(experiment):
     They are asked for beside what is made of them: a run that is gone would stay gone.
     """
     found = all_runs(Keys(experiment=experiment))
-    return [file for file in found if file.endswith("/metrics.json")]
+    return [file for file in found if Path(file).name == "metrics.json"]
 
 
 def store_files():
