@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from pathlib import Path
+
+from conpet.errors import UserError
 
 
 @dataclass(frozen=True)
@@ -29,6 +32,23 @@ FORKSERVER = Variable(
 WORKFLOW = Variable("CONPET_WORKFLOW", "set by the workflow: PROCESS@MACHINE, watched by its jobs")
 
 ALL = (PROGRESS, LIVE, CACHE, SNAPSHOT, MIRROR, FORKSERVER, WORKFLOW)
+
+
+def check_copy(folder: Path) -> None:
+    """Refuse to work in a copy of the project with the code of another copy.
+
+    Its learners would be the other's: missing, or others of the same names.
+
+    Raises:
+        UserError: ``folder`` is a copy of the project, and this code is not its.
+    """
+    own, here = Path(__file__).resolve().parent, folder / "conpet"
+    copied = (folder / "Snakefile").is_file() and (here / "__init__.py").is_file()
+    if copied and here.resolve() != own:
+        raise UserError(
+            f"{folder}: this is a copy of the project, and the code that would run is "
+            f"{own.parent}'s: `make setup` here, and `source .venv/bin/activate`"
+        )
 
 
 def quiet() -> bool:

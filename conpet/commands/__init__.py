@@ -17,7 +17,7 @@ from conpet import __version__
 from conpet.commands import data, keeping, learning, planning, publishing, tracking, using
 from conpet.commands.failures import in_one_line
 from conpet.commands.outputs import guarded
-from conpet.environment import quiet
+from conpet.environment import check_copy, quiet
 from conpet.errors import UserError
 
 FIRST_SCREEN = """\
@@ -122,6 +122,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     except OSError:
         sys.exit("conpet: error: the folder that this runs in is gone: go to another")
     try:
+        check_copy(Path.cwd())
         app(argv, prog_name="conpet", standalone_mode=False)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # `conpet ... | head`

@@ -23,6 +23,7 @@ from conpet.predicting.predictor import Predictor, load
 if TYPE_CHECKING:
     import pandas as pd
 
+_DECIMALS = 6
 _NOT_CSV = (".tsv", ".json", ".jsonl", ".parquet", ".xlsx")
 
 
@@ -92,6 +93,10 @@ def answer_texts(
     check_columns(asking.file, texts, predictor.fields)
     kept = read_kept(asking.file, options, asking.keep) if asking.file and asking.keep else {}
     frame = predictor.predict(texts, threshold).frame(probabilities)
+    for name in map(str, frame.columns):
+        if name == "confidence" or name.startswith("p:"):
+            # further digits change with the texts that are asked beside a text
+            frame[name] = frame[name].round(_DECIMALS)
     _write_answers(_beside(frame, texts, kept), asking.out)
 
 

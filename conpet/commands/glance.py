@@ -63,6 +63,9 @@ def following(results: Results, here: Path, named: str) -> Iterator[str]:
     page = here / "report.html"
     if page.is_file() and not _older(page, results.metrics_files()):
         ready["report"] = (str(page), "tables, figures and every run on one page")
+    elif page.is_file():
+        command = f"{_command('snakemake')} report --config experiment={shlex.quote(named)}"
+        ready["report"] = (command, f"make the page again: {page} is older than the results")
     if (here / "tracked.json").is_file():
         ready["mlflow"] = (f"{conpet} ui", "all runs in MLflow")
     make = f"--config experiment={shlex.quote(named)}"

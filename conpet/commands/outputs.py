@@ -1,8 +1,9 @@
-"""What a command may write: never over what it reads, nor over a folder that it did not make."""
+"""What a command may write: never over what it reads, nor over what it did not make."""
 
 from __future__ import annotations
 
 import functools
+import json
 from collections.abc import Callable, Iterator
 from itertools import combinations
 from pathlib import Path
@@ -31,8 +32,8 @@ def guarded(command: Callable[..., None]) -> Callable[..., None]:
     """Return the command with a look at its paths before it does anything.
 
     Raises:
-        UserError: an output is an input, holds one, or is another output; or a folder would be
-            replaced that holds other things than such an output.
+        UserError: an output is an input, holds one, or is another output; or a file or folder
+            would be replaced that is, or holds, other things than such an output.
     """
 
     @functools.wraps(command)
@@ -54,6 +55,8 @@ def guarded(command: Callable[..., None]) -> Callable[..., None]:
             raise UserError(f"--mirror {mirror}: no such folder")
         if mark := _FOLDERS.get(command.__name__):
             _check_folder(given["out"], mark)
+        if given.get("out"):
+            _check_files(command.__name__, given["out"])
         command(**given)
 
     return run
@@ -69,6 +72,38 @@ def _inputs(given: dict[str, Any]) -> Iterator[tuple[str, Path]]:
         texts = [Path(one) for one in values if isinstance(one, str)] if name == "dataset" else []
         yield from ((label, path) for path in texts if path.is_file())
         yield from ((label, one) for one in values if isinstance(one, Path))
+
+
+def _start(path: Path) -> str:
+    with path.open(encoding="utf-8", errors="replace") as file:
+        return file.readline().strip()
+
+
+def _is_table(path: Path) -> bool:
+    """Say whether a file is one of a table, by the record beside it."""
+    try:
+        record = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
+        return path.suffix == ".json" or path.name in record["outputs"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+
+
+#: commands that write such files (ends of --out), and whether one that is there is of theirs
+_FILES: dict[str, tuple[tuple[str, ...], Callable[[Path], bool]]] = {
+    "predict": (("",), lambda path: "confidence" in _start(path).split(",")),
+    "dump_store": (("",), lambda path: _start(path)[:1] in ("{", "[")),
+    "table": ((".csv", ".md", ".tex", ".json"), _is_table),
+}
+
+
+def _check_files(command: str, out: Path) -> None:
+    ends, is_ours = _FILES.get(command, ((), bool))
+    for path in (out.with_name(out.name + end) for end in ends):
+        if path.is_file() and path.stat().st_size and not is_ours(path):
+            raise UserError(
+                f"--out {out}: {path} is there, and conpet {command.replace('_', '-')} did not "
+                "write it: give another path, or move it away"
+            )
 
 
 def _check_folder(out: Path, mark: str) -> None:

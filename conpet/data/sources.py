@@ -226,7 +226,8 @@ def _verify(file: RawFile, path: Path, source: str) -> None:
             f"{file.name}: wrong bytes from {source} (expected sha256 {file.sha256}, found {found},"
             f" {path.stat().st_size} bytes): truncated or changed: get the file again"
             + (
-                " (one that you changed yourself: its new sha256 belongs where the old one stands)"
+                " (one that you changed yourself: its new sha256 belongs where the old one stands; "
+                "of `conpet extend`: delete its entry, and extend again)"
                 if file.local_path()
                 else ""
             )

@@ -16,6 +16,8 @@ from conpet.reporting.numbers import duration, number, percent, spread
 from conpet.reporting.verdict import place, ranking, reached
 from conpet.run.reading import Run
 
+_NAMED = 3  # trainings in a sentence
+
 
 def places(results: Results) -> list[tuple[str, str]]:
     """Return the datasets and models, in the matrix's order."""
@@ -151,6 +153,25 @@ def code(commits: Mapping[str, int]) -> str:
     if len(versions) > 1:
         more += f", which were not the same for all ({len(versions)} versions)"
     return f"{said}{more if changed else ''}."
+
+
+def thrown_away(results: Results) -> str:
+    """Return a sentence on trainings that came to nothing; '' where there are none."""
+    found, tried = [], 0
+    for run in results.runs:
+        for task in run.tasks:
+            epochs = [training.best_epoch for training in task.trainings]
+            tried += sum(epoch is not None for epoch in epochs)
+            if 0 in epochs:
+                name = results.name(run.key.method)
+                found.append(f"{name}, seed {run.key.seed}, task {task.number}")
+    if not found:
+        return ""
+    named = "; ".join(found[:_NAMED]) + ("; ..." if len(found) > _NAMED else "")
+    return (
+        f"{len(found)} of {tried:,} trainings came to nothing, as validation was best before the "
+        f"first epoch: {named}."
+    )
 
 
 def _at(results: Results, dataset: str, model: str, said: str) -> str:

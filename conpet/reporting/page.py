@@ -152,6 +152,7 @@ def _answers(
         "trust": lambda: [
             answers.tested(claims),
             answers.code(provenance_view.commits(results)),
+            answers.thrown_away(results),
         ],
     }
     return [line for line in said.get(question, list)() if line]

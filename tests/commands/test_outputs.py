@@ -7,6 +7,15 @@ from pathlib import Path
 import pytest
 
 from conpet.commands import main
+from conpet.reporting.collect import Results
+from tests.conftest import ROOT
+from tests.reporting.synthetic import build, cells
+
+
+@pytest.fixture
+def results(tmp_path_factory: pytest.TempPathFactory) -> Results:
+    matrix = cells(methods=("finetune", "emr"), seeds=(100,), n_tasks=2)
+    return build(tmp_path_factory.mktemp("made"), matrix, per_class=2)
 
 
 def said(argv: list[str]) -> str:
@@ -59,3 +68,56 @@ def test_an_input_is_no_output(
         Path(name).write_text("mine")
     assert what in said(argv)
     assert Path("e.safetensors").read_text() == Path("x.csv").read_text() == "mine"
+
+
+@pytest.mark.parametrize(
+    ("argv", "name", "earlier"),
+    [
+        (["predict", "--run", "r", "--text", "t", "--out", "x.csv"], "x.csv",
+         "text,label,confidence,task\n"),
+        (["dump-store", "--out", "x.yaml"], "x.yaml", "{}\n"),
+    ],
+)  # fmt: skip
+def test_a_file_that_is_not_of_the_command_is_left_alone(
+    argv: list[str], name: str, earlier: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path(name).write_text("text,label\nmy years,of work\n")
+    assert f"{name} is there, and conpet {argv[0]} did not write it" in said(argv)
+    assert Path(name).read_text() == "text,label\nmy years,of work\n"
+    Path(name).write_text(earlier)
+    assert "did not write it" not in said(argv)  # it stops at the run or store that is not there
+
+
+def test_a_table_is_written_over_a_table_alone(
+    results: Results, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    argv = ["table", "main", "--experiment", "demo", "--out", "own/topics", "--results",
+            str(results.root), "--config-dir", str(ROOT / "config")]  # fmt: skip
+    Path("own").mkdir()
+    Path("own/topics.csv").write_text("text,label\n")
+    assert "own/topics.csv is there, and conpet table did not write it" in said(argv)
+    assert [path.name for path in Path("own").iterdir()] == ["topics.csv"]
+    Path("own/topics.csv").unlink()
+    for _ in range(2):
+        main(argv)
+    assert Path("own/topics.csv").read_text().startswith("dataset,model,method")
+    Path("own/topics.json").write_text("{}")
+    assert "own/topics.csv is there" in said(argv)
+
+
+def test_a_copy_of_the_project_runs_its_own_code(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "conpet").mkdir()
+    (tmp_path / "conpet/__init__.py").touch()
+    main(["--version"])
+    (tmp_path / "Snakefile").touch()
+    line = said(["targets"])
+    assert f"{tmp_path}: this is a copy of the project, and the code that would run is " in line
+    (tmp_path / "conpet/__init__.py").unlink()
+    (tmp_path / "conpet").rmdir()
+    (tmp_path / "conpet").symlink_to(ROOT / "conpet")
+    assert "this is a copy" not in said(["targets"])

@@ -9,6 +9,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from conpet.files import read_json, write_json
 from conpet.reporting import answers
 from conpet.reporting.claims import FAILS, HOLDS, OPEN, difference, found_claims
 from conpet.reporting.collect import Results, collect
@@ -163,6 +164,18 @@ def test_changes_not_committed_are_said() -> None:
         "same for all (2 versions)."
     )
     assert answers.code({}) == ""
+
+
+def test_trainings_that_came_to_nothing_are_said(tmp_path: Path) -> None:
+    matrix = cells(methods=("emr", "dynamic"), seeds=(100,), n_tasks=2)
+    made = build(tmp_path, matrix, per_class=2)
+    assert answers.thrown_away(made) == ""
+    path = made.runs[1].folder.selector(2) / "state.json"
+    write_json(path, read_json(path) | {"best_epoch": -1})
+    assert answers.thrown_away(collect("demo", tmp_path, matrix, **known())) == (
+        "1 of 5 trainings came to nothing, as validation was best before the first epoch: "
+        "Dynamic ConPET, seed 100, task 2."
+    )
 
 
 def test_a_figure_without_numbers_of_its_own_is_described(results: Results) -> None:

@@ -107,3 +107,12 @@ def test_a_mirror_is_a_folder(tmp_path: Path) -> None:
 def test_an_experiment_without_a_name_is_one_line(value: Any) -> None:
     with pytest.raises(UserError, match="experiment=: empty: give a name"):
         asked.experiment({"experiment": value}, ["demo"])
+
+
+def test_an_option_given_twice_is_one_line() -> None:
+    words = ["snakemake", "tables", "--config", "experiment=a.yaml", "experiment=b.yaml"]
+    with pytest.raises(
+        UserError, match=r"experiment=a\.yaml experiment=b\.yaml: experiment is given"
+    ):
+        asked.check({"experiment": "b.yaml"}, words)
+    asked.check({"experiment": "b.yaml", "mirror": "m"}, [*words[:3], words[4], "mirror=m"])

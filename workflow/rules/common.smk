@@ -33,6 +33,7 @@ from conpet import names
 from conpet.commands.owner import check_owner, claim
 from conpet.config.loading import additions_file
 from conpet.config.strict import choose
+from conpet.environment import check_copy
 from conpet.errors import UserError
 from conpet.files import write_text
 from conpet.reporting.named import FIGURES, TABLES
@@ -81,7 +82,8 @@ def experiment_names():
 
 
 try:
-    asked.check(config)
+    check_copy(Path.cwd())
+    asked.check(config, sys.argv)
     TOLERANCE = asked.tolerance(config)
     MIRROR = asked.mirror(config)
     STORE = asked.text(config, "store", "sqlite:///results/mlflow.db")
@@ -423,12 +425,13 @@ def figure_files(experiment):
 
 
 def metrics_files(experiment):
-    """Return the metrics of an experiment's runs.
+    """Return the metrics and predictions of an experiment's runs.
 
     They are asked for beside what is made of them: a run that is gone would stay gone.
     """
-    found = all_runs(Keys(experiment=experiment))
-    return [file for file in found if Path(file).name == "metrics.json"]
+    found = map(Path, all_runs(Keys(experiment=experiment)))
+    tested = [path.parent for path in found if path.name == "metrics.json"]
+    return [str(task / name) for task in tested for name in ("metrics.json", "predictions.parquet")]
 
 
 def store_files():

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -96,7 +96,13 @@ def tolerance(config: dict[str, Any]) -> str:
     return f"--tolerance {number}"
 
 
-def check(config: dict[str, Any]) -> None:
-    """Raise a UserError for an option that there is not."""
+def check(config: dict[str, Any], words: Sequence[str] = ()) -> None:
+    """Raise a UserError for an option that there is not, or that ``words`` give twice.
+
+    Snakemake takes the last of two, and says nothing.
+    """
     for option in config:
         choose("option", option, list(OPTIONS), "--config")
+        given = [word for word in words if word.startswith(f"{option}=")]
+        if len(given) > 1:
+            raise UserError(f"--config {' '.join(given)}: {option} is given twice: give it once")
