@@ -1,7 +1,7 @@
 """Continual parameter-efficient tuning, from raw files to tables, figures, report and MLflow.
 
-Type a target: demo, tables, figures, report, mlflow, models, partial, publish, verify, all (the
-default), or a file's path.
+Type a target: demo, tables, figures, report, mlflow, learners, models, partial, publish, verify,
+all (the default), or a file's path.
 `snakemake tables --config experiment=clinc150` takes config/experiments/clinc150.yaml.
 """
 
@@ -29,6 +29,7 @@ localrules:
     figures,
     report,
     mlflow,
+    learners,
     models,
     publish,
     verify,
@@ -132,11 +133,18 @@ rule partial:
         JOB + " tables --experiment {params.experiment:q} --results results"
 
 
+rule learners:
+    input:
+        lambda wildcards: learner_folders(EXPERIMENT),
+    message:
+        "learners of experiment {EXPERIMENT}, ready to be asked"
+
+
 rule models:
     input:
         lambda wildcards: model_files(EXPERIMENT),
     message:
-        "learners of experiment {EXPERIMENT}, ready for use, and in MLflow"
+        "learners of experiment {EXPERIMENT}, ready to be asked, and in MLflow"
 
 
 plan_quietly()

@@ -172,7 +172,7 @@ def check_current(package: Path, run: Path) -> None:
     if later.is_file() and later.stat().st_mtime > (package / CARD_FILE).stat().st_mtime:
         raise UserError(
             f"{package}: knows {card.task} tasks, and one more has been learnt since: snakemake "
-            f"models --config experiment={_reference(card)} makes it again (to ask this one "
+            f"learners --config experiment={_reference(card)} makes it again (to ask this one "
             f"all the same: --run {package})"
         )
     for name, digest in card.files.items():
@@ -180,7 +180,7 @@ def check_current(package: Path, run: Path) -> None:
         state = RunFolder(run).state(task.removeprefix("task")) / rest
         if task.startswith("task") and state.is_file() and sha256(state) != digest:
             raise UserError(
-                f"{package}: {task} has been learnt again since: snakemake models --config "
+                f"{package}: {task} has been learnt again since: snakemake learners --config "
                 f"experiment={_reference(card)} makes it again"
             )
 
@@ -205,6 +205,6 @@ def read_card(folder: Path) -> Card:
         raise UserError(
             f"{folder}: no packaged learner here ({CARD_FILE}): give the folder of a run, "
             "results/EXPERIMENT/DATASET/MODEL/METHOD/seedN, and make its learner ready first: "
-            "snakemake models --config experiment=EXPERIMENT"
+            "snakemake learners --config experiment=EXPERIMENT"
         )
     return validate(Card, read_json(path), str(path))

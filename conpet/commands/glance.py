@@ -50,7 +50,7 @@ def following(results: Results, here: Path, named: str) -> Iterator[str]:
     conpet = _command("conpet")
     answering = [run for run in results.runs if (run.folder.root / "model").is_dir()]
     asked = [
-        ("models", "make the learners ready to be asked"),
+        ("learners", "make the learners ready to be asked"),
         ("report", "make a page of tables, figures and every run"),
         ("mlflow", "log all runs in MLflow"),
     ]
@@ -59,7 +59,7 @@ def following(results: Results, here: Path, named: str) -> Iterator[str]:
         best = max(answering, key=lambda run: _accuracy(results, run))
         words = f"--run {best.folder.root} --text {_example(results, best)}"
         what = f"ask what {results.name(best.key.method)} learnt"
-        ready["models"] = (f"{conpet} predict {words}", what)
+        ready["learners"] = (f"{conpet} predict {words}", what)
     page = here / "report.html"
     if page.is_file() and not _older(page, results.metrics_files()):
         ready["report"] = (str(page), "tables, figures and every run on one page")

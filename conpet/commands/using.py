@@ -168,7 +168,7 @@ def extend(
     for about, note in report.as_dict()["notes"].items():
         print(f"note: {about}: {note}")
     print(f"every experiment with {dataset} has it now")
-    print(f"learn it: snakemake models --config experiment={experiment or 'NAME'}")
+    print(f"learn it: snakemake learners --config experiment={experiment or 'NAME'}")
 
 
 @app.command()

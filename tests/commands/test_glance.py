@@ -86,7 +86,7 @@ def test_show_names_what_is_there(
 
     make, ours = following("show", "demo")[:3], following("show", "demo")[3:]
     assert [line.split()[1:] for line in make] == [
-        [target, "--config", "experiment=demo"] for target in ("models", "report", "mlflow")
+        [target, "--config", "experiment=demo"] for target in ("learners", "report", "mlflow")
     ]
     assert [line.split()[1] for line in ours] == ["init", "targets"]
     main(["show", "demo", "--results", str(there)])

@@ -122,7 +122,9 @@ def test_a_run_with_one_more_task_does_not_answer_by_its_old_package(
     name = read_card(run / "model").experiment
     monkeypatch.chdir(tmp_path)
     Path(f"{name}.yaml").touch()  # an experiment of one's own is named by its file
-    with pytest.raises(UserError, match=rf"models --config experiment={name}\.yaml makes it again"):
+    with pytest.raises(
+        UserError, match=rf"learners --config experiment={name}\.yaml makes it again"
+    ):
         conpet.load(run, snapshot=snapshot)
     assert conpet.load(run / "model", snapshot=snapshot).predict(["the w0x0"])
     os.utime(more, (0, 0))  # left over from a longer stream

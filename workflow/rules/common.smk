@@ -456,10 +456,15 @@ def tracked_files(experiment):
     return [*tracked, *map(str, store_files().values())]
 
 
+def learner_folders(experiment):
+    """Return an experiment's packaged learners."""
+    return [f"{run}/model" for run in runs(experiment_of(experiment))]
+
+
 def model_files(experiment):
     """Return an experiment's packaged learners, and the marks of their models in MLflow."""
-    found = runs(experiment_of(experiment))
-    return [f"{run}/{name}" for run in found for name in ("model", "logged_model.json")]
+    logged = [f"{run}/logged_model.json" for run in runs(experiment_of(experiment))]
+    return [*learner_folders(experiment), *logged]
 
 
 def packaged_files(experiment):
