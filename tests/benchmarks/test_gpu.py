@@ -13,6 +13,7 @@ import pytest
 from benchmarks import gpu_check, library
 from benchmarks.__main__ import main
 from benchmarks.gpu_check import check_all
+from benchmarks.texts import make_stream
 from conpet.training.engine import Work
 from tests.conftest import ROOT
 from tests.training.standin import Kept, Refusing
@@ -27,8 +28,18 @@ def standing_in(monkeypatch: pytest.MonkeyPatch, engine: type[Kept]) -> None:
     monkeypatch.setattr(library, "choose_engine", choose)
 
 
+def short(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A third of the texts: what a card does in a second takes a processor a minute."""
+
+    def fewer(*args: Any, counts: tuple[int, int, int], **more: Any) -> Any:
+        return make_stream(*args, counts=(counts[0] // 3, *counts[1:]), **more)
+
+    monkeypatch.setattr(gpu_check, "make_stream", fewer)
+
+
 def test_every_learner_passes_the_check(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     standing_in(monkeypatch, Kept)
+    short(monkeypatch)
     found = check_all("cpu", tmp_path)
     assert [one.name for one in found[:-2]] == list(gpu_check.LEARNERS)
     assert all(one.good for one in found), found
@@ -38,6 +49,7 @@ def test_the_check_says_what_is_not_recorded(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     standing_in(monkeypatch, Refusing)
+    short(monkeypatch)
     first, *_ = check_all("cpu", tmp_path, ["linear"])
     assert not first.good
     assert "synchronizing" in first.why
@@ -67,6 +79,7 @@ def test_the_check_sees_steps_that_are_not_taken(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     standing_in(monkeypatch, Idle)
+    short(monkeypatch)
     first, *_ = check_all("cpu", tmp_path, ["linear"])
     assert first.recorded and first.same
     assert not first.near and not first.good
