@@ -32,8 +32,9 @@ def make_figure(results: Results, name: str) -> Figure:
     """Draw a figure, with what is to be doubted of the results above it."""
     figure = FIGURES[name][0](results)
     if results.doubts:
-        width = int(13 * figure.get_figwidth())  # letters of that size in a line
-        lines = [textwrap.fill(doubt, width) for doubt in results.doubts]
+        width = int(16 * figure.get_figwidth())  # letters of that size in a line
+        lines = [line for doubt in results.doubts for line in textwrap.wrap(doubt, width)]
+        figure.set_figheight(figure.get_figheight() + 0.16 * len(lines))
         figure.suptitle("\n".join(lines), fontsize=8, color=VERMILLION)
     return figure
 
