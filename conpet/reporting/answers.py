@@ -160,7 +160,8 @@ def thrown_away(results: Results) -> str:
     found, tried = [], 0
     for run in results.runs:
         for task in run.tasks:
-            epochs = [training.best_epoch for training in task.trainings]
+            # one that takes no steps (nothing is trained) cannot come to nothing
+            epochs = [one.best_epoch for one in task.trainings if one.state.get("steps")]
             tried += sum(epoch is not None for epoch in epochs)
             if 0 in epochs:
                 name = results.name(run.key.method)

@@ -172,8 +172,10 @@ def test_trainings_that_came_to_nothing_are_said(tmp_path: Path) -> None:
     assert answers.thrown_away(made) == ""
     path = made.runs[1].folder.selector(2) / "state.json"
     write_json(path, read_json(path) | {"best_epoch": -1})
+    untrained = made.runs[0].folder.state(2) / "state.json"  # one that takes no step
+    write_json(untrained, read_json(untrained) | {"best_epoch": -1, "steps": 0})
     assert answers.thrown_away(collect("demo", tmp_path, matrix, **known())) == (
-        "1 of 5 trainings came to nothing, as validation was best before the first epoch: "
+        "1 of 4 trainings came to nothing, as validation was best before the first epoch: "
         "Dynamic ConPET, seed 100, task 2."
     )
 
