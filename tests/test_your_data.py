@@ -318,6 +318,22 @@ def test_an_estimate_follows_the_plan_of_each_seed(
         assert both[key] == one[key] + other[key]
 
 
+def test_an_estimate_of_long_runs_follows_the_first_seed(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(estimation, "TIMED_SECONDS", 0.0)
+    monkeypatch.setattr(estimation, "ALIKE", 10)
+    found = []
+    for seeds in ("[100]", "[100, 200]"):
+        path = place.write("long", examples()["A few shots"].replace("[100, 200]", seeds))
+        main(["estimate", str(path), "--config-dir", str(place.config), "--results",
+              str(place.folder / "results")])  # fmt: skip
+        found.append(read_json(place.folder / "results/long/estimate.json")["rows"])
+    one, both = found
+    for key in ("jobs", "samples", "tokens", "forward_tokens", "bytes"):
+        assert [row[key] for row in both] == [2 * row[key] for row in one]
+
+
 def test_columns_for_a_learner_of_plain_texts(place: Place) -> None:
     run = next((place.run(place.write("plain", examples()["A table"])) / "finetune").glob("seed*"))
     with pytest.raises(SystemExit, match="premise, hypothesis: this learner reads one column"):

@@ -39,6 +39,8 @@ class DryBackbone(Backbone):
     Its first tunable weight stands for all: one gradient is as much as a count needs.
     """
 
+    dry = True
+
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **{**options, "load": _read_once})
         self._first = next(iter(self.parameters()), None)

@@ -51,7 +51,10 @@ class Backbone:
     Attributes:
         passed: how much passed the model so far.
         frozen: whether nothing of it is tuned (any more): each sample then passes it once.
+        dry: whether it counts passes and computes nothing: no step is taken then.
     """
+
+    dry = False
 
     def __init__(
         self,

@@ -18,6 +18,7 @@ from conpet.training.history import History
 from conpet.training.optimizer import make_optimizer
 from conpet.training.pieces import Loss, Pieces
 from conpet.training.recorded import Recorded
+from conpet.training.split import Split
 
 
 def run_epoch(
@@ -52,6 +53,20 @@ def run_epoch(
     return total / max(1, len(batches))
 
 
+def counter(loss: Split, history: History) -> Callable[[Batches, str], float]:
+    """Return what passes an epoch's batches and leaves the weights as they are."""
+
+    def epoch(batches: Batches, where: str) -> float:
+        for prepared in map(loss.prepare, batches):
+            if prepared is not None:
+                loss.hidden(prepared.samples)
+            history.steps += 1
+            history.note(0.0, where)
+        return 0.0
+
+    return epoch
+
+
 def stepper(
     loss: Loss,
     parameters: Sequence[nn.Parameter],
@@ -63,6 +78,8 @@ def stepper(
     """Return what takes an epoch's steps, with an optimiser of its own: (batches, its name) -> the
     mean loss.
     """
+    if isinstance(loss, Split) and loss.backbone.dry:
+        return counter(loss, history)
     if engine is not None:
         try:
             return Recorded(engine, loss, parameters, training, progress, history).epoch
