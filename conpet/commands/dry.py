@@ -45,7 +45,7 @@ class DryBackbone(Backbone):
         super().__init__(*args, **{**options, "load": _read_once})
         self._first = next(iter(self.parameters()), None)
 
-    def _hidden(self, stream: Stream, indices: np.ndarray) -> Tensor:
-        table = _noise(self.width)
+    def _hidden(self, stream: Stream, indices: np.ndarray, layers: int) -> Tensor:
+        table = _noise(self.reads(layers))
         found = torch.from_numpy(table[indices % len(table)])
         return found if self._first is None else found + 0.0 * self._first.flatten()[0]

@@ -22,13 +22,15 @@ class Head(Strict):
     ``grow`` (they come with their task) or ``fixed`` (all from the start, as the authors have it).
     ``samples`` that a fitted head is fitted on: the ``plan``'s, so many of each class, drawn once,
     all of the ``history``, or the newest task's beside what is ``kept`` of earlier ones, which
-    follows the drift of the space (``ncm`` and ``lda``).
+    follows the drift of the space (``ncm`` and ``lda``). ``layers``: how many of the backbone's
+    last layers a fitted head reads, side by side (:func:`conpet.models.layers.side_by_side`).
     """
 
     type: str = "softmax"
     rows: Literal["grow", "fixed"] = "grow"
     samples: Literal["plan", "kept", "history"] | Annotated[int, Field(ge=1, le=1_000_000)] = "plan"
     config: dict[str, Any] = {}
+    layers: Annotated[int, Field(ge=1, le=1000)] = 1
 
     @model_validator(mode="before")
     @classmethod
@@ -40,7 +42,10 @@ class Head(Strict):
         # texts of stages and states say what they said before there were other heads
         if self == Head(rows=self.rows):
             return self.rows
-        return self.type if self == Head(type=self.type) else handler(self)
+        if self == Head(type=self.type):
+            return self.type
+        said: dict[str, Any] = handler(self)
+        return said if self.layers > 1 else {k: v for k, v in said.items() if k != "layers"}
 
 
 def _long(value: Any) -> Any:

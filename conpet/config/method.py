@@ -9,7 +9,9 @@ from pydantic import Field
 from conpet.config.strict import Strict
 
 Line = Literal["solid", "dashed", "dashdot", "dotted"]
-Marker = Literal["o", "s", "D", "d", "^", "v", "<", ">", "p", "P", "h", "*", "x", "X", "+"]
+Marker = Literal[
+    "o", "s", "D", "d", "^", "v", "<", ">", "p", "P", "h", "*", "x", "X", "+", "1", "2"
+]
 
 
 class Look(Strict):

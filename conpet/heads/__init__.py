@@ -41,6 +41,11 @@ def check_head(head: Head) -> None:
     validate(kind.Options, head.config, "head.config")
     if not kind.fitted and head.samples != Head().samples:
         raise UserError(f"head.samples: {head.type} is trained, not fitted: leave samples out")
+    if not kind.fitted and head.layers != Head().layers:
+        raise UserError(
+            f"head.layers: {head.type} is trained, on the last layer alone: leave layers out, or "
+            "take a head that is fitted"
+        )
     if head.samples == "kept" and not issubclass(kind, Moving):
         raise UserError(
             f"head.samples: what {head.type} keeps cannot follow the drift of the space: use plan, "

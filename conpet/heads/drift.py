@@ -17,13 +17,25 @@ from conpet.heads.base import Array
 STRENGTHS = 10.0 ** np.arange(-4, 3.5, 0.5)
 
 
-def drift(before: Array, after: Array) -> tuple[Array, Array]:
+def drift(before: Array, after: Array, block: int | None = None) -> tuple[Array, Array]:
     """Return weight (width, width) and bias (width,): x is about at x @ weight + bias now.
 
     Args:
         before: representations of samples, (n, width).
         after: of the same samples, once trained.
+        block: the width of each space, where several stand side by side: each moves by itself.
     """
+    from scipy.linalg import block_diag
+
+    width = before.shape[1]
+    starts = range(0, width, block or width)
+    parts = [slice(start, start + (block or width)) for start in starts]
+    found = [_moved(before[:, part], after[:, part]) for part in parts]
+    weight: Array = block_diag(*(weight for weight, _ in found))
+    return weight, np.concatenate([bias for _, bias in found])
+
+
+def _moved(before: Array, after: Array) -> tuple[Array, Array]:
     from sklearn.linear_model import RidgeCV
 
     width = before.shape[1]

@@ -11,6 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from conpet.errors import UserError
 from conpet.heads import trained_head
 from conpet.learners.base import Learner
 from conpet.learners.context import Context
@@ -41,6 +42,9 @@ class Classifier(Learner):
         self.head.to(self.backbone.device)
         self.prior = Prior(context.settings)
         self.refit = Refit(context)
+        if head.layers > 1 and type(self).represent is not Classifier.represent:
+            name = type(self).__name__.lower()
+            raise UserError(f"head.layers: {name} maps what the head reads: leave layers out")
 
     def load(self, states: Sequence[Path], selector: Path | None) -> None:
         """Take up the newest of the earlier states."""
@@ -143,27 +147,32 @@ class Classifier(Learner):
     @torch.no_grad()
     def predict(self, indices: np.ndarray) -> Prediction:
         """Score over seen classes; rows of classes still to come are left out."""
-        represented = self.represented(indices)
         if self.refit.answers(self.stream.seen):
-            scores = self.refit.scores(represented)
+            scores = self.refit.scores(self.read(indices))
         else:
-            scores = self.head(represented)[:, : self.stream.seen]
+            scores = self.head(self.represented(indices))[:, : self.stream.seen]
         return Prediction(F.log_softmax(self.prior.in_answers(scores), dim=1).float().cpu())
 
     @torch.no_grad()
     def represented(self, indices: np.ndarray) -> Tensor:
-        """Return what the head reads, shape (n, width), on the model's device."""
+        """Return what the trained head reads, shape (n, width), on the model's device."""
         hidden = self.backbone.features(self.stream, indices).to(self.backbone.device)
         return self.represent(hidden)
 
+    def read(self, indices: np.ndarray) -> Tensor:
+        """Return what the fitted head reads: the same, or more layers of it (n, reads)."""
+        layers = self.context.settings.head.layers
+        if layers == 1:
+            return self.represented(indices)
+        return self.backbone.features(self.stream, indices, layers)
+
     def representations(self, indices: np.ndarray) -> np.ndarray:
-        """Return what the head reads, shape (n, width)."""
-        return self.represented(indices).cpu().numpy()
+        """Return what the fitted head reads, as an array on the host."""
+        return self.read(indices).cpu().numpy()
 
     @torch.no_grad()
     def memory_features(self, indices: np.ndarray) -> np.ndarray:
         """Return the head's outputs, shape (n, rows)."""
-        represented = self.represented(indices)
         if self.refit.alone:
-            return self.refit.scores(represented).numpy()
-        return self.head(represented).cpu().numpy()
+            return self.refit.scores(self.read(indices)).numpy()
+        return self.head(self.represented(indices)).cpu().numpy()

@@ -38,7 +38,8 @@ class Refit:
     def __init__(self, context: Context) -> None:
         self.context = context
         settings = context.settings
-        width, seed = context.backbone.width, context.seed.of("init")
+        width = context.backbone.reads(settings.head.layers)
+        seed = context.seed.of("init")
         self.head: Fitted | None = fitted_head(settings.head, width, seed)
         self.alone = self.head is not None and settings.tuning.type == "none"
         #: samples whose shift is looked at, and their representations before the training
@@ -92,7 +93,7 @@ class Refit:
         """Have what is kept follow the space, and add the newest task's samples."""
         stream = self.context.stream
         after = _finite(representations(asked))
-        head.move(*drift(before, after))
+        head.move(*drift(before, after, self.context.backbone.width))
         own = np.isin(asked, stream.of("train", [self.context.task]))
         found = Measured(after[own], stream.label[asked[own]].astype(np.int64))
         head.fit(found, stream.seen, joins=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import nullcontext
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from conpet.models.compiled import CompiledLayers
 from conpet.models.device import choose_device, choose_number_type
 from conpet.models.four_bits import count, keep_gradients, load_four_bits
 from conpet.models.fused import fuse
+from conpet.models.layers import blocks, mean_of, mean_within, side_by_side, states_of
 from conpet.models.loading import load_model
 from conpet.models.mixed import Mixture, can_mix
 from conpet.models.once import Once
@@ -87,7 +89,8 @@ class Backbone:
         with self._randomness.drawing():
             self.model = tune(model, name, tuning, targets)
         self._tuned = {n for n, p in self.model.named_parameters() if p.requires_grad}
-        self._once = Once(self._features, self.width)
+        #: by the number of layers that are read
+        self._once: dict[int, Once] = {}
         if any(p.dtype != torch.float32 for p in self.parameters()):
             raise UserError(
                 f"compute.precision: {tuning.type} as set here trains weights of the backbone's "
@@ -131,7 +134,7 @@ class Backbone:
     @torch.no_grad()
     def load_state(self, state: State) -> None:
         """Put a copy made by :meth:`state` back."""
-        self._once.forget()
+        self._once.clear()
         for name, parameter in self.model.named_parameters():
             if name in self._tuned:
                 parameter.copy_(state[name])
@@ -155,7 +158,7 @@ class Backbone:
         Raises:
             UserError: it was made for another model or tuning.
         """
-        self._once.forget()
+        self._once.clear()
         if not self._tuned:
             return
         if self._own:
@@ -173,31 +176,39 @@ class Backbone:
         LoRA's own dropout acts where a gradient is taken; the backbone's is off.
         """
         if self.frozen:
-            return self._once(stream, indices).to(self.device)
+            return self.features(stream, indices).to(self.device)
         return self._passed(stream, indices)
 
-    def _passed(self, stream: Stream, indices: np.ndarray) -> Tensor:
+    def _passed(self, stream: Stream, indices: np.ndarray, layers: int = 1) -> Tensor:
         trained = torch.is_grad_enabled()
         self.passed.add(len(indices), self.tokens(stream.lengths[indices]), trained)
         for dropout in self._dropouts:
             dropout.train(trained)
         with self._randomness.drawing() if trained and self._dropouts else nullcontext():
-            return self._hidden(stream, indices)
+            return self._hidden(stream, indices, layers)
 
-    def _hidden(self, stream: Stream, indices: np.ndarray) -> Tensor:
+    def _hidden(self, stream: Stream, indices: np.ndarray, layers: int) -> Tensor:
         if self._unpadded is not None:
-            states, packing = self._unpadded(self.model, stream, indices)
-            if self.pooling == "mean":
-                return torch.stack(
-                    [s.float().mean(0) for s in states.split(packing.lengths.tolist())]
-                )
-            return states[packing.read].float()
+            found, packing = self._unpadded(self.model, stream, indices, layers)
+            mean = mean_of(packing.lengths.tolist())
+            return side_by_side(found, self.pooling, lambda states: states[packing.read], mean)
         ids, mask, pool = (t.to(self.device) for t in collate(stream, indices))
-        states = self.model(input_ids=ids, attention_mask=mask).last_hidden_state
-        if self.pooling == "mean":
-            weights = mask.unsqueeze(-1).to(states.dtype)
-            return ((states * weights).sum(1) / weights.sum(1)).float()
-        return states[torch.arange(len(ids), device=self.device), pool].float()
+        more = {"output_hidden_states": True} if layers > 1 else {}
+        padded = states_of(self.model(input_ids=ids, attention_mask=mask, **more), layers)
+        rows = torch.arange(len(ids), device=self.device)
+        mean = mean_within(mask)
+        return side_by_side(padded, self.pooling, lambda states: states[rows, pool], mean)
+
+    def reads(self, layers: int) -> int:
+        """Return the width of :meth:`features` of so many layers.
+
+        Raises:
+            UserError: the model has fewer.
+        """
+        has: int = self.model.config.num_hidden_layers
+        if layers > has:
+            raise UserError(f"head.layers: {layers}: {self.name} has {has}: take at most as many")
+        return self.width * blocks(layers, self.pooling)
 
     def static(self, stream: Stream) -> StaticPass:
         """Return what computes :meth:`hidden` in few shapes, without waiting; it counts nothing.
@@ -214,9 +225,18 @@ class Backbone:
         compiled = CompiledLayers(self.model) if self._compile else None
         return StaticPass(self.model, stream, self.device, self.pooling, compiled)
 
-    def features(self, stream: Stream, indices: np.ndarray) -> Tensor:
-        """Return :meth:`hidden` without gradient, in large batches of similar lengths."""
-        return (self._once if self.frozen else self._features)(stream, indices)
+    def features(self, stream: Stream, indices: np.ndarray, layers: int = 1) -> Tensor:
+        """Return :meth:`hidden` without gradient, in large batches of similar lengths.
+
+        Args:
+            layers: of how many of the last layers (:func:`conpet.models.layers.side_by_side`).
+        """
+        if not self.frozen:
+            return self._features(stream, indices, layers)
+        if layers not in self._once:
+            compute = partial(self._features, layers=layers)
+            self._once[layers] = Once(compute, self.reads(layers))
+        return self._once[layers](stream, indices)
 
     def features_of(
         self, stream: Stream, indices: np.ndarray, experts: np.ndarray, states: dict[int, State]
@@ -263,13 +283,13 @@ class Backbone:
         self.passed.add(texts, tokens, trained=False)
 
     @torch.no_grad()
-    def _features(self, stream: Stream, indices: np.ndarray) -> Tensor:
-        passes = self._passes(stream)
+    def _features(self, stream: Stream, indices: np.ndarray, layers: int = 1) -> Tensor:
+        passes = self._passes(stream) if layers == 1 else None
         if passes is not None:
             return passes(indices)
         order = np.argsort(stream.lengths[indices], kind="stable")
-        result = torch.empty(len(indices), self.width)
+        result = torch.empty(len(indices), self.reads(layers))
         for start in range(0, len(order), self.eval_batch_size):
             chosen = order[start : start + self.eval_batch_size]
-            result[torch.from_numpy(chosen)] = self._passed(stream, indices[chosen]).cpu()
+            result[torch.from_numpy(chosen)] = self._passed(stream, indices[chosen], layers).cpu()
         return result

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from conpet.data.stream import Stream
 from conpet.models.attention import attend, attend_at_read
 from conpet.models.fallback import say_once
+from conpet.models.layers import states_of
 from conpet.models.packing import Packing
 
 NAME = "conpet_unpadded"
@@ -159,9 +160,9 @@ class Unpadded:
         last.register_forward_hook(put_back)
 
     def __call__(
-        self, model: nn.Module, stream: Stream, indices: np.ndarray
-    ) -> tuple[Tensor, Packing]:
-        """Return the last hidden states (tokens, width) of samples, and where the texts lie."""
+        self, model: nn.Module, stream: Stream, indices: np.ndarray, layers: int = 1
+    ) -> tuple[list[Tensor], Packing]:
+        """Return the states (tokens, width) of the last layers, last first, and where texts lie."""
         lengths = stream.lengths[indices]
         packing = Packing(lengths, stream.pool[indices])
         self._read, self._row = packing.read, packing.row
@@ -173,5 +174,6 @@ class Unpadded:
             input_ids=torch.from_numpy(ids)[None],
             position_ids=packing.positions + self._first,
             packing=packing,
+            **({"output_hidden_states": True} if layers > 1 else {}),
         )
-        return output.last_hidden_state[0, : packing.tokens], packing
+        return [states[0, : packing.tokens] for states in states_of(output, layers)], packing

@@ -60,7 +60,7 @@ def test_what_is_kept_follows_the_space(
 
     followed = apart("followed")
     monkeypatch.setattr(
-        "conpet.learners.refit.drift", lambda a, _: (np.eye(a.shape[1]), np.zeros(a.shape[1]))
+        "conpet.learners.refit.drift", lambda a, *_: (np.eye(a.shape[1]), np.zeros(a.shape[1]))
     )
     left = apart("left")
     assert followed < 0.5 * left
