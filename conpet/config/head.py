@@ -32,6 +32,11 @@ class Head(Strict):
     config: dict[str, Any] = {}
     layers: Annotated[int, Field(ge=1, le=1000)] = 1
 
+    @property
+    def fitted(self) -> bool:
+        """Whether it is fitted after the task."""
+        return self.type not in TRAINED
+
     @model_validator(mode="before")
     @classmethod
     def _from_short(cls, value: Any) -> Any:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from conpet.config.head import TRAINED, Head
+from conpet.config.head import Head
 from conpet.reporting.collect import Results
 from conpet.reporting.numbers import DASH, percent, points, spread, waiting
 from conpet.reporting.table import Table
@@ -60,7 +60,7 @@ def _head_in_full(settings: Mapping[str, Any]) -> dict[str, Any]:
         return dict(settings)
     head = Head.model_validate(settings["head"])
     full = {"type": head.type, "rows": head.rows, "config": head.config}
-    fitted = {} if head.type in TRAINED else {"samples": head.samples}
+    fitted = {"samples": head.samples, "layers": head.layers} if head.fitted else {}
     return {**settings, "head": full | fitted}
 
 

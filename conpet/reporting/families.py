@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
+from conpet.config.head import Head
 from conpet.config.method import Method
 from conpet.reporting.collect import Results
 
@@ -23,7 +26,10 @@ def family_title(method: Method) -> str:
         return "Nothing trained"
     if method.learner == "experts":
         return "An expert per task"
-    return _BY_REPLAY.get(method.replay, method.replay)
+    title = _BY_REPLAY.get(method.replay, method.replay)
+    if method.replay == "dynamic" and Head.model_validate(method.settings.get("head", {})).fitted:
+        return f"{title}, head fitted after the task"
+    return title
 
 
 def families(results: Results) -> dict[str, list[str]]:
@@ -33,4 +39,12 @@ def families(results: Results) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     for method in results.methods:
         found.setdefault(family_title(results.method(method)), []).append(method)
-    return found
+    return {title: part for name, kind in found.items() for title, part in _parts(name, kind)}
+
+
+def _parts(name: str, kind: list[str]) -> Iterator[tuple[str, list[str]]]:
+    """Cut a kind of many into parts that can be read."""
+    parts = -(-len(kind) // TOGETHER)
+    for number in range(parts):
+        title = name if parts == 1 else f"{name}, {number + 1} of {parts}"
+        yield title, kind[number * len(kind) // parts : (number + 1) * len(kind) // parts]

@@ -27,6 +27,19 @@ def test_a_linear_drift_is_found() -> None:
     np.testing.assert_allclose(offset, bias, atol=0.05)
 
 
+def test_spaces_side_by_side_move_each_by_itself() -> None:
+    rng = np.random.default_rng(4)
+    before = rng.normal(size=(300, 6))
+    after = before @ np.kron(np.eye(2), rng.normal(size=(3, 3))) + 1
+    found, offset = drift(before, after, block=3)
+    for part in (slice(0, 3), slice(3, 6)):
+        weight, bias = drift(before[:, part], after[:, part])
+        np.testing.assert_allclose(found[part, part], weight)
+        np.testing.assert_allclose(offset[part], bias)
+    assert not found[:3, 3:].any()
+    assert not found[3:, :3].any()
+
+
 def test_noise_is_no_drift() -> None:
     """Fewer samples than dimensions, and a shift of no pattern: the map hardly moves anything."""
     rng = np.random.default_rng(1)

@@ -21,8 +21,8 @@ OLD = ["the w0x0 a w0x1", "the w1x1 a w1x2", "the w2x0 a w2x2", "the w3x1 a w3x0
 
 @pytest.fixture(scope="module")
 def run(learnt: Chain, packaged: Packaged) -> Path:
-    """Learn and package LDA on the frozen backbone."""
-    settings = {"tuning": {"type": "none"}, "head": "lda"}
+    """Learn and package LDA of two layers of the frozen backbone."""
+    settings = {"tuning": {"type": "none"}, "head": {"type": "lda", "layers": 2}}
     learnt.methods["lda"] = {
         "title": "LDA", "learner": "linear", "replay": "none", "settings": settings
     }  # fmt: skip
