@@ -10,6 +10,7 @@ from conpet.config import Experiment, Method, load_experiment
 from conpet.config.checks import Checks
 from conpet.config.dataset import Dataset
 from conpet.config.head import Head
+from conpet.config.model import Model
 from conpet.config.settings import Settings, Tuning
 from conpet.config.strict import choose, within
 
@@ -68,12 +69,13 @@ class LibraryChecks(Checks):
 
         check(tuning, targets)
 
-    def head(self, head: Head, method: Method | None) -> None:
-        """Raise a UserError unless there is such a head, and the method's learner takes it."""
+    def head(self, head: Head, method: Method | None, model: Model) -> None:
+        """Raise a UserError unless there is such a head, and learner and model suit it."""
         from conpet.heads import check_head
         from conpet.learners import check_takes
 
         check_head(head)
+        model.check_layers(head.layers)
         if method is not None:
             check_takes(method.learner, head)
 
@@ -101,7 +103,7 @@ class DataChecks(LibraryChecks):
     def tuning(self, tuning: Tuning, targets: list[str] | str) -> None:
         """Let every tuning pass."""
 
-    def head(self, head: Head, method: Method | None) -> None:
+    def head(self, head: Head, method: Method | None, model: Model) -> None:
         """Let every head pass."""
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from conpet.config.dataset import Dataset
 from conpet.config.head import Head
 from conpet.config.method import Method
+from conpet.config.model import Model
 from conpet.config.settings import Settings, Tuning
 
 
@@ -50,5 +51,5 @@ class Checks:
     def tuning(self, tuning: Tuning, targets: list[str] | str) -> None:
         """Raise a UserError unless there is such a tuning."""
 
-    def head(self, head: Head, method: Method | None) -> None:
-        """Raise a UserError unless there is such a head, and the method's learner takes it."""
+    def head(self, head: Head, method: Method | None, model: Model) -> None:
+        """Raise a UserError unless there is such a head, and learner and model suit it."""

@@ -111,7 +111,7 @@ class Experiment:
                 if "tuning" in layer:
                     self._checks.tuning(settings.tuning, self.models[model].lora_targets)
                 if "head" in layer:
-                    self._checks.head(settings.head, self.methods.get(method))
+                    self._checks.head(settings.head, self.methods.get(method), self.models[model])
         if method:
             where, data = f"{self._where}: {method} on {dataset}", self.datasets[dataset]
             self._checks.learning(self.methods[method], settings, data, where)

@@ -8,6 +8,7 @@ from pydantic import Field
 
 from conpet.config.model_source import ModelSource
 from conpet.config.strict import Strict
+from conpet.errors import UserError
 
 
 class Model(Strict):
@@ -25,3 +26,9 @@ class Model(Strict):
     pooling: Literal["mask", "last", "mean"] = "mask"
     lora_targets: list[str] | Literal["all-linear"]
     architecture: dict[str, Any] = {}
+
+    def check_layers(self, layers: int) -> None:
+        """Raise a UserError if a head is to read more layers than the architecture says it has."""
+        most = self.architecture.get("num_hidden_layers", layers)
+        if layers > most:
+            raise UserError(f"head.layers: {layers}: {self.title} has {most}: take at most as many")

@@ -103,7 +103,10 @@ def _check_effect(method: Method, chosen: type[Replay], distils: bool, where: st
 
 def check_takes(learner: str, head: Head) -> None:
     """Raise a UserError unless a learner answers by such a head."""
-    if head.type != "softmax" and not learner_class(learner).takes_heads:
+    chosen = learner_class(learner)
+    if head.layers > 1 and chosen.maps_hidden():
+        raise UserError(f"head.layers: learner {learner} maps what a head reads: leave layers out")
+    if head.type != "softmax" and not chosen.takes_heads:
         raise UserError(
             f"head: learner {learner} answers in a way of its own, not by {head.type}: "
             "leave the head's type out"

@@ -93,6 +93,11 @@ class Learner(ABC):
         """Return all that a state keeps beside the adapter, whatever the learner."""
         return self.tensors()
 
+    @classmethod
+    def maps_hidden(cls) -> bool:
+        """Say whether a map stands between the last layer and what a head reads."""
+        return False
+
     def memory_features(self, indices: np.ndarray) -> np.ndarray:
         """Return what exemplars are chosen on, shape (n, d); of a classifier its head's scores."""
         raise UserError(f"{type(self).__name__.lower()}: keeps no memory: use another replay")

@@ -11,7 +11,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from conpet.errors import UserError
 from conpet.heads import trained_head
 from conpet.learners.base import Learner
 from conpet.learners.context import Context
@@ -42,9 +41,6 @@ class Classifier(Learner):
         self.head.to(self.backbone.device)
         self.prior = Prior(context.settings)
         self.refit = Refit(context)
-        if head.layers > 1 and type(self).represent is not Classifier.represent:
-            name = type(self).__name__.lower()
-            raise UserError(f"head.layers: {name} maps what the head reads: leave layers out")
 
     def load(self, states: Sequence[Path], selector: Path | None) -> None:
         """Take up the newest of the earlier states."""
@@ -78,6 +74,11 @@ class Classifier(Learner):
     def represent(self, hidden: Tensor) -> Tensor:
         """Return what the head reads, (n, d) -> (n, d)."""
         return hidden
+
+    @classmethod
+    def maps_hidden(cls) -> bool:
+        """Say whether :meth:`represent` is a map of its own."""
+        return cls.represent is not Classifier.represent
 
     def inputs(self, batch: np.ndarray) -> dict[str, np.ndarray]:
         """Return the whole numbers that :meth:`loss_of` needs of a batch, by name.

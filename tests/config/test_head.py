@@ -10,6 +10,7 @@ from conpet.config.head import Head
 from conpet.config.layers import laid_over
 from conpet.config.settings import Settings
 from conpet.config.stages import Learn
+from tests.config.conftest import Project
 
 
 @pytest.mark.parametrize(
@@ -61,3 +62,12 @@ def test_a_stage_says_of_the_old_heads_what_it_said() -> None:
 def test_layers_of_a_head(layers: list[Any], expected: Head) -> None:
     last = [settings for _, _, settings in laid_over([({"head": h}, "") for h in layers])][-1]
     assert last.head == expected
+
+
+def test_more_layers_than_a_model_has_are_told_before_anything_is_learnt(project: Project) -> None:
+    project.set("methods/plain.yaml", "settings.head", {"type": "lda", "layers": 3})
+    project.set("models/small.yaml", "architecture", {"num_hidden_layers": 3})
+    project.load()
+    project.set("models/small.yaml", "architecture", {"num_hidden_layers": 2})
+    assert project.mistake().endswith("has 2: take at most as many")
+    assert "settings: head.layers: 3: " in project.mistake()

@@ -15,6 +15,7 @@ from conpet.config.settings import Compute, Tuning
 from conpet.data.stream import Stream, open_stream
 from conpet.errors import UserError
 from conpet.heads import check_head
+from conpet.learners import check_takes
 from conpet.models.backbone import Backbone
 from conpet.models.batches import collate
 from tests.models.architectures import ARCHITECTURES, Small
@@ -80,12 +81,14 @@ def test_more_layers_than_there_are(worlds: dict[str, Small]) -> None:
         make(worlds["bert"], "mask").reads(3)
 
 
-def test_what_reads_the_last_layer_alone_takes_no_others(worlds: dict[str, Small]) -> None:
+def test_what_reads_the_last_layer_alone_takes_no_others() -> None:
     with pytest.raises(UserError, match=r"^head.layers: softmax is trained, on the last layer"):
         check_head(Head(layers=2))
     check_head(Head(type="ranpac", layers=2))
-    with pytest.raises(UserError, match=r"^head.layers: aligned maps what the head reads"):
-        worlds["bert"].learner("aligned", 1, head={"type": "lda", "layers": 2})
+    deep = Head(type="lda", layers=2)
+    with pytest.raises(UserError, match=r"^head.layers: learner aligned maps what a head reads"):
+        check_takes("aligned", deep)
+    check_takes("ewc", deep)
 
 
 @pytest.mark.parametrize("samples", ["plan", "kept", "history"])
