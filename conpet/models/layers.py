@@ -56,7 +56,7 @@ def mean_within(mask: Tensor) -> Reads:
     """Return what takes the mean over each padded text, (n, row, width), by its mask (n, row)."""
 
     def mean(states: Tensor) -> Tensor:
-        weights = mask.unsqueeze(-1).to(states.dtype)
-        return (states * weights).sum(1) / weights.sum(1)
+        weights = mask.unsqueeze(-1).float()
+        return (states.float() * weights).sum(1) / weights.sum(1)
 
     return mean
