@@ -46,7 +46,7 @@ MISTAKES: list[tuple[str, str, Any, str]] = [
     (E, "settings.compute.device", "gpu", "device: expected 'auto', 'cpu' or 'cuda', found 'gpu'"),
     (E, "settings.head", "fixd", "settings: head: unknown head 'fixd': did you mean 'fixed'?"),
     (E, "settings.head", "ldaa", f"{E}: settings: head: unknown head 'ldaa': did you me"),
-    (E, "settings.head", 5, f"{E}: settings: head: expected {{type, rows, samples, config, layers}}"),
+    (E, "settings.head", 5, f"{E}: settings: head: expected {{type, rows, samples, config, lay"),
     (E, "settings.head", {"typ": "lda"}, "settings: head.typ: unknown key: did you mean 'type'?"),
     (E, "settings.head", {"samples": 9}, "head.samples: softmax is trained, not fitted: leave sam"),
     (E, "settings.head", {"type": "lda", "samples": "all"}, "expected 'plan', 'kept' or 'history'"),
