@@ -40,9 +40,9 @@ class ExperimentFile(Strict):
     """The whole file."""
 
     title: str
-    datasets: Names | Annotated[dict[str, dict[str, Any]], Field(min_length=1)]
+    datasets: Names | Annotated[dict[str, dict[str, Any] | None], Field(min_length=1)]
     models: Names = ["minilm"]
-    methods: Names | Annotated[dict[str, dict[str, Any]], Field(min_length=1)]
+    methods: Names | Annotated[dict[str, dict[str, Any] | None], Field(min_length=1)]
     seeds: Annotated[list[Seed], Field(min_length=1)] = [100]
     tasks: Count | None = None
     settings: dict[str, Any] = {}

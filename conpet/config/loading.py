@@ -25,6 +25,8 @@ _TEMPLATES = {
 }
 _CHANGES = 3  # so many make a title
 P = TypeVar("P", Dataset, Source, Addition)
+#: names, or what an experiment says itself of each; None: what the shared config says
+Named = Sequence[str] | dict[str, dict[str, Any] | None]
 
 
 def load(folder: str, kind: str, name: str, schema: Any, config_dir: Path, where: str) -> Any:
@@ -37,28 +39,28 @@ def load(folder: str, kind: str, name: str, schema: Any, config_dir: Path, where
 
 
 def load_datasets(
-    datasets: Sequence[str] | dict[str, dict[str, Any]],
+    datasets: Named,
     config_dir: Path,
     where: str,
     checks: Checks,
 ) -> tuple[dict[str, Dataset], dict[str, str]]:
     """Return the datasets by name, and the place of each for messages.
 
-    ``datasets`` are names of config/datasets, or the datasets themselves, of which the files are
-    enough to say; ``base`` names one of config/datasets that a variant differs from in the rest of
-    its keys. A path is looked for beside the YAML that it stands in, then where the command
-    is run. A file without an address is looked for by its name in config/datasets/DATASET, and
-    beside an experiment that writes its dataset out.
+    ``datasets`` are names of config/datasets, or the datasets themselves (with nothing beside a
+    name: that of config/datasets), of which the files are enough to say; ``base`` names one of
+    config/datasets that a variant differs from in the rest of its keys. A path is looked for beside
+    the YAML that it stands in, then where the command is run. A file without an address is looked
+    for by its name in config/datasets/DATASET, and beside an experiment that writes it out.
 
     Raises:
         UserError: an unknown name, a mistake in a dataset, a name that is taken.
     """
     found, places = {}, {}
     for name in datasets:
-        if isinstance(datasets, dict):
+        if (own := _own(datasets, name)) is not None:
             places[name] = f"{where}: datasets.{name}"
             check_name(name, places[name])
-            found[name] = _written_out(name, datasets[name], config_dir, (where, checks))
+            found[name] = _written_out(name, own, config_dir, (where, checks))
             _check_additions(name, found[name], config_dir, (where, checks))
         else:
             places[name] = f"{config_dir}/datasets/{name}.yaml"
@@ -67,6 +69,11 @@ def load_datasets(
             found[name] = _resolved(data, [folder], [folder / name])
         found[name] = _extended(found[name], additions_file(config_dir, name))
     return found, places
+
+
+def _own(named: Named, name: str) -> dict[str, Any] | None:
+    """Return what an experiment itself says of one that it names, or None."""
+    return named[name] if isinstance(named, dict) else None
 
 
 def additions_file(config_dir: Path, dataset: str) -> Path:
@@ -158,12 +165,13 @@ def _scheme(data: Dataset, part: str, checks: Checks) -> str:
 
 
 def load_methods(
-    methods: Sequence[str] | dict[str, dict[str, Any]], config_dir: Path, where: str
+    methods: Named, config_dir: Path, where: str
 ) -> tuple[dict[str, Method], dict[str, str]]:
     """Return the methods by name, and the place of each for messages.
 
-    ``methods`` are names of config/methods, or the methods themselves. One of these may be a
-    variant: ``base`` names a method of config/methods, whose keys hold where it says no other.
+    ``methods`` are names of config/methods, or the methods themselves (with nothing beside a name:
+    that of config/methods). One of these may be a variant: ``base`` names a method of
+    config/methods, whose keys hold where it says no other.
 
     Raises:
         UserError: an unknown name, a mistake in a method, a name that is taken.
@@ -172,20 +180,20 @@ def load_methods(
     places: dict[str, str] = {}
     for name in methods:
         path = config_dir / "methods" / f"{name}.yaml"
-        if not isinstance(methods, dict):
+        if (own := _own(methods, name)) is None:
             places[name] = str(path)
             found[name] = load("methods", "method", name, Method, config_dir, where)
             continue
         places[name] = f"{where}: methods.{name}"
         check_name(name, places[name])
-        value = _based(methods[name], "methods", "method", config_dir, places[name])
-        if "title" not in methods[name] and (changed := _changed(methods[name])):
+        value = _based(own, "methods", "method", config_dir, places[name])
+        if "title" not in own and (changed := _changed(own)):
             value["title"] = f"{value.get('title', name)}, {changed}"
         value.setdefault("title", name)
         found[name] = validate(Method, value, places[name])
     for name, method in found.items():
         # of a shipped method, others may be left away in one's own config
-        if not isinstance(methods, dict) or "against" not in methods[name]:
+        if "against" not in (_own(methods, name) or {}):
             continue
         _check_against(method, found, config_dir, places[name])
     return found, places
@@ -252,14 +260,14 @@ def _with_defaults(name: str, value: dict[str, Any], place: str, checks: Checks)
     return defaults | order | value
 
 
-def check_names(file: Path, datasets: Sequence[str] | dict[str, Any], config_dir: Path) -> None:
+def check_names(file: Path, datasets: Named, config_dir: Path) -> None:
     """Refuse an experiment's file that has no name's name, and datasets that share another's files.
 
     Raises:
         UserError: the stem is no name, or a dataset written out has one of config/datasets.
     """
     check_name(file.stem, str(file))
-    for name in datasets if isinstance(datasets, dict) else ():
+    for name in (name for name in datasets if _own(datasets, name) is not None):
         if (path := config_dir / "datasets" / f"{name}.yaml").is_file():
             raise UserError(f"{file}: datasets.{name}: {path} has that name: choose another")
 

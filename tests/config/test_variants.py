@@ -40,6 +40,24 @@ def test_a_datasets_variant_has_an_order_of_its_own() -> None:
     assert all(d.files == named.files and d.split == named.split for d in found.datasets.values())
 
 
+def test_with_nothing_beside_its_name_it_is_the_shared_one() -> None:
+    found = load_experiment("ablation_layers", ROOT / "config")
+    named = load_experiment("clinc150", ROOT / "config")
+    assert found.datasets["clinc150"] == named.datasets["clinc150"]
+    assert found.methods["static_plus"] == named.methods["static_plus"]
+    assert found.methods["history_layers"].replay == named.methods["static_plus_history"].replay
+
+
+def test_one_name_is_one_dataset_in_all_experiments() -> None:
+    # tables of two experiments are read side by side
+    seen: dict[str, tuple[str, object]] = {}
+    for path in sorted((ROOT / "config/experiments").glob("*.yaml")):
+        for name, data in load_experiment(path.stem, ROOT / "config").datasets.items():
+            first, known = seen.setdefault(name, (path.stem, data))
+            assert data == known, f"{name} of {first} is not {name} of {path.stem}"
+    assert len(seen) > 10
+
+
 @pytest.mark.parametrize(
     ("methods", "line"),
     [
@@ -47,6 +65,7 @@ def test_a_datasets_variant_has_an_order_of_its_own() -> None:
         ({"mine": {"base": "plain", "options": {"no": 1}}}, "methods.mine: options"),
         ({"mine": {"base": "plain", "lerner": "ewc"}}, "methods.mine: lerner"),
         ({"mine": {"replay": "none"}}, "methods.mine: learner"),
+        ({"plane": None}, "unknown method 'plane': did you mean 'plain'?"),
         ({"a/b": {"base": "plain"}}, "methods.a/b: a name has letters"),
         ({}, "methods"),
     ],
