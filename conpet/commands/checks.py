@@ -56,12 +56,15 @@ class LibraryChecks(Checks):
 
         return revisions(learner, replay, head)
 
-    def learning(self, method: Method, settings: Settings, data: Dataset, where: str) -> None:
-        """Raise a UserError unless a method can learn such a stream with such settings."""
+    def learning(
+        self, method: Method, settings: Settings, on: tuple[Dataset, Model], where: str
+    ) -> None:
+        """Raise a UserError unless a method can learn a stream with a model, so set."""
         from conpet.learners import check_settings
 
+        data, model = on
         shared = any(map(data.shares_classes, data.parts()))
-        check_settings(method, settings, where, shared)
+        check_settings(method, settings, model, where, shared)
 
     def tuning(self, tuning: Tuning, targets: list[str] | str) -> None:
         """Raise a UserError unless there is such a tuning."""
@@ -75,7 +78,7 @@ class LibraryChecks(Checks):
         from conpet.learners import check_takes
 
         check_head(head)
-        model.check_layers(head.layers)
+        model.check_layers(head.layers, "head.layers")
         if method is not None:
             check_takes(method.learner, head)
 
@@ -97,7 +100,9 @@ class DataChecks(LibraryChecks):
     def method(self, method: Method, where: str) -> None:
         """Let every method pass."""
 
-    def learning(self, method: Method, settings: Settings, data: Dataset, where: str) -> None:
+    def learning(
+        self, method: Method, settings: Settings, on: tuple[Dataset, Model], where: str
+    ) -> None:
         """Let all settings pass."""
 
     def tuning(self, tuning: Tuning, targets: list[str] | str) -> None:

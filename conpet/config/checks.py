@@ -45,8 +45,10 @@ class Checks:
         """Return which revision there is of each: another one gives other numbers."""
         return {}
 
-    def learning(self, method: Method, settings: Settings, data: Dataset, where: str) -> None:
-        """Raise a UserError unless a method can learn such a stream with such settings."""
+    def learning(
+        self, method: Method, settings: Settings, on: tuple[Dataset, Model], where: str
+    ) -> None:
+        """Raise a UserError unless a method can learn a stream with a model, so set."""
 
     def tuning(self, tuning: Tuning, targets: list[str] | str) -> None:
         """Raise a UserError unless there is such a tuning."""

@@ -113,8 +113,9 @@ class Experiment:
                 if "head" in layer:
                     self._checks.head(settings.head, self.methods.get(method), self.models[model])
         if method:
-            where, data = f"{self._where}: {method} on {dataset}", self.datasets[dataset]
-            self._checks.learning(self.methods[method], settings, data, where)
+            where = f"{self._where}: {method} on {dataset}"
+            learnt = self.datasets[dataset], self.models[model]
+            self._checks.learning(self.methods[method], settings, learnt, where)
         return settings
 
     def base_tasks(self, dataset: str) -> int:

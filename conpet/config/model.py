@@ -27,8 +27,8 @@ class Model(Strict):
     lora_targets: list[str] | Literal["all-linear"]
     architecture: dict[str, Any] = {}
 
-    def check_layers(self, layers: int) -> None:
+    def check_layers(self, layers: int, where: str) -> None:
         """Raise a UserError if a head is to read more layers than the architecture says it has."""
         most = self.architecture.get("num_hidden_layers", layers)
         if layers > most:
-            raise UserError(f"head.layers: {layers}: {self.title} has {most}: take at most as many")
+            raise UserError(f"{where}: {layers}: {self.title} has {most}: take at most as many")

@@ -12,6 +12,7 @@ from conpet.errors import UserError
 if TYPE_CHECKING:
     from conpet.config.head import Head
     from conpet.config.method import Method
+    from conpet.config.model import Model
     from conpet.config.settings import Settings
     from conpet.learners.base import Learner
     from conpet.replay.base import Replay
@@ -113,8 +114,10 @@ def check_takes(learner: str, head: Head) -> None:
         )
 
 
-def check_settings(method: Method, settings: Settings, where: str, shared: bool = False) -> None:
-    """Raise a UserError unless a method can learn with such settings.
+def check_settings(
+    method: Method, settings: Settings, model: Model, where: str, shared: bool = False
+) -> None:
+    """Raise a UserError unless a method can learn with a model, so set.
 
     Args:
         shared: whether classes of earlier tasks may come again.
@@ -126,5 +129,7 @@ def check_settings(method: Method, settings: Settings, where: str, shared: bool 
     trained = not head_class(settings.head.type).fitted
     check_prior(settings, learner.has_prior, trained, where)
     with within(where):
-        learner.check(validate(learner.Options, method.options, "options"), settings, shared)
+        options = validate(learner.Options, method.options, "options")
+        learner.check(options, settings, shared)
+        model.check_layers(learner.layers(options), "options: layers")
         replay.replay_class(method.replay).check(settings)

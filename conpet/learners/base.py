@@ -65,6 +65,11 @@ class Learner(ABC):
             shared: whether classes of earlier tasks may come again.
         """
 
+    @classmethod
+    def layers(cls, options: Any) -> int:
+        """Return how many of the backbone's last layers are read, by its own ``Options``."""
+        return 1
+
     @abstractmethod
     def load(self, states: Sequence[Path], selector: Path | None) -> None:
         """Take up earlier states, oldest first."""

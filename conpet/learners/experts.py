@@ -17,14 +17,13 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from conpet.config.settings import Settings
-from conpet.heads.softmax import Softmax as Head
 from conpet.learners.base import Context, Learner, Prediction, kept_tensors, mean_by_task
-from conpet.learners.discriminant import discriminant
+from conpet.learners.experts_heads import ExpertHeads
 from conpet.learners.experts_loss import expert_loss, joined
 from conpet.learners.experts_options import Options, check_shared
 from conpet.learners.filling import filled, shortened
 from conpet.learners.prior import Prior
-from conpet.learners.routing import UNCHOSEN, choose_experts, fit_temperature, mix_asked, rank_tasks
+from conpet.learners.routing import UNCHOSEN, choose_experts, mix_asked, rank_tasks
 from conpet.learners.selector import Selector, Word
 from conpet.models.backbone import State
 from conpet.replay.base import Plan
@@ -46,9 +45,8 @@ class Experts(Learner):
         self.options: Options = context.options
         self.task = context.task
         self.adapters: dict[int, State] = {}
-        self.heads: dict[int, Head] = {}
-        self.temperatures: dict[int, float] = {}
         self.check(self.options, context.settings, context.stream.shared)
+        self.heads = ExpertHeads(self)
         self.prior = Prior(context.settings)
         self.selector = Selector(self)
 
@@ -58,22 +56,19 @@ class Experts(Learner):
         if shared:
             check_shared(options, settings.prior)
 
-    def _expert_head(self, task: int) -> Head:
-        rows = len(self.stream.classes[task - 1])
-        head = Head(self.backbone.width, rows, self.context.seed.of("init", "expert", task))
-        return head.to(self.backbone.device)
+    @classmethod
+    def layers(cls, options: Any) -> int:
+        """Return how many layers the discriminants read."""
+        return int(options.layers)
 
     def load(self, states: Sequence[Path], selector: Path | None) -> None:
         """Take up all earlier experts, and the selector where there is one."""
         for task, folder in enumerate(states, 1):
             self.backbone.load(folder)
             self.adapters[task] = self.backbone.state()
-            self.heads[task] = self._expert_head(task)
             with kept_tensors(folder) as tensors:
-                self.heads[task].take(tensors)
+                self.heads.take(task, tensors)
                 self.prior.take(tensors)
-                if self.options.temperature or "temperature" in tensors:
-                    self.temperatures[task] = float(tensors["temperature"])
         if selector is not None:
             self.backbone.load(selector)
             with kept_tensors(selector) as tensors:
@@ -82,16 +77,13 @@ class Experts(Learner):
 
     def tensors(self) -> dict[str, Tensor]:
         """Return what was trained in this job beside its adapter: the expert's, or selector's."""
-        if self.task not in self.heads:
+        if self.task not in self.heads.trained:
             return self.selector.tensors()
-        found = self.heads[self.task].tensors() | self.prior.tensors()
-        if self.options.temperature:
-            found["temperature"] = torch.tensor(self.temperatures[self.task], dtype=torch.float64)
-        return found
+        return self.heads.tensors(self.task) | self.prior.tensors()
 
     def parameters(self) -> list[nn.Parameter]:
         """Return the adapter and head of what is trained in this job."""
-        head = self.heads.get(self.task, self.selector.head)
+        head = self.heads.trained.get(self.task, self.selector.head)
         assert head is not None
         return [*self.backbone.parameters(), *head.parameters()]
 
@@ -114,7 +106,7 @@ class Experts(Learner):
         elif self.selector.adapter is not None:
             self.backbone.load_state(self.selector.adapter)
         if first and self.adapters and self.selector.over_classes:
-            self.selector.make_head().take(self.heads[1].tensors())
+            self.selector.make_head().take(self.heads.trained[1].tensors())
         self.prior.learn(plan, self.stream)
         self.selector.train(plan)
         return plan
@@ -139,19 +131,12 @@ class Experts(Learner):
         features = self.backbone.features_of(
             self.stream, indices[np.concatenate(list(asking.values()))], experts,
             {task: self.adapters[task] for task in asking},
+            self.heads.layers,
         )  # fmt: skip
         for task, rows in asking.items():
             at, own = torch.from_numpy(rows), features[torch.from_numpy(experts == task)]
-            scores[at] = self._joined(scores[at], task, self._own_scores(own, task))
+            scores[at] = self._joined(scores[at], task, self.heads.scores(own, task))
         return scores
-
-    @torch.no_grad()
-    def _own_scores(self, features: Tensor, task: int) -> Tensor:
-        """Return what an expert says of its classes, (n, own), by its representations."""
-        scores = self.heads[task](features.to(self.backbone.device)).cpu()
-        if not self.options.temperature:
-            return scores
-        return F.log_softmax(scores / self.temperatures.get(task, 1.0), dim=1)
 
     def _joined(self, scores: Tensor, task: int, own: Tensor) -> Tensor:
         """Return scores (n, seen) with an expert's own (n, its classes) at their places."""
@@ -187,7 +172,7 @@ class Experts(Learner):
 
     def _start(self) -> None:
         """Put the expert's first weights into the backbone, and make its head."""
-        head = self.heads[self.task] = self._expert_head(self.task)
+        head = self.heads.make(self.task)
         if self.options.expert_init == "fresh" or self.selector.adapter is None:
             self.backbone.reset()
             return
@@ -216,7 +201,7 @@ class Experts(Learner):
             scores = base_valid.clone()
             if len(mine_valid):
                 features = self.backbone.features(self.stream, validated[mine_valid])
-                own = self._own_scores(features, self.task)
+                own = self.heads.scores(features, self.task)
                 rows = torch.from_numpy(mine_valid)
                 scores[rows] = self._joined(scores[rows], self.task, own)
             found = self._answer(word, scores, chosen_valid).argmax(1).numpy()
@@ -226,30 +211,8 @@ class Experts(Learner):
         loss = expert_loss(self, trained, mine, base)
         self.fit(plan, loss, accuracy, self.parameters())
         self.adapters[self.task] = self.backbone.state()
-        if self.options.expert_head == "lda":
-            self._discriminate()
-        if self.options.temperature:
-            self._fit_temperature(validated)
+        self.heads.fit(validated)
         return plan
-
-    @torch.no_grad()
-    def _discriminate(self) -> None:
-        """Put the discriminant of all the task's training samples in place of the trained head."""
-        own = self.stream.of("train", [self.task])
-        start, end = self.stream.class_range(self.task)
-        features = self.backbone.features(self.stream, own).double().numpy()
-        weight, bias = discriminant(features, self.stream.label[own] - start, end - start)
-        self.heads[self.task].take({"head.weight": weight, "head.bias": bias})
-
-    @torch.no_grad()
-    def _fit_temperature(self, validated: np.ndarray) -> None:
-        """Set the newest expert's temperature by its own task's validation samples."""
-        own = validated[self.stream.task[validated] == self.task]
-        features = self.backbone.features(self.stream, own).to(self.backbone.device)
-        places = torch.from_numpy(self.stream.label[own].astype(np.int64))
-        start = self.stream.class_range(self.task)[0]
-        scores = self.heads[self.task](features).cpu()
-        self.temperatures[self.task] = fit_temperature(scores, places - start)
 
     # -- asking -----------------------------------------------------------------------------
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import model_validator
+from pydantic import Field, model_validator
 
 from conpet.config.settings import Count, Positive, Share
 from conpet.config.strict import Strict
@@ -27,7 +27,9 @@ class Options(Strict):
     ``selector``, and the next selector from the expert (the authors' LLaMA code); or from a
     ``shared`` adapter, the selector's, which is carried on by itself from expert 1.
     ``expert_head``: with ``lda`` class means and covariance of the expert's representations of its
-    task speak in place of the head that was trained.
+    task speak in place of the head that was trained. ``layers``: how many
+    of the backbone's last layers are read by what is fitted, the selector's and the experts'
+    (:func:`conpet.models.layers.side_by_side`).
     ``fill``: an expert's batches hold only samples that give it a gradient. ``expert_share``: of
     each epoch's batches, from task 2 on, that an expert follows. ``temperature``: the scores of
     each expert and selector are set to one scale on validation data.
@@ -37,6 +39,7 @@ class Options(Strict):
     teacher_forcing: bool = True
     expert_init: Literal["fresh", "selector", "shared"] = "fresh"
     expert_head: Literal["trained", "lda"] = "trained"
+    layers: Annotated[int, Field(ge=1, le=1000)] = 1
     selector_clip_norm: Positive | None = 1.0
     selector_untrained: bool = False
     redraw: bool = False
@@ -52,6 +55,8 @@ class Options(Strict):
     def _fits(self) -> Options:
         if self.fill and not self.teacher_forcing and self.routing == "hard":
             raise ValueError("fill needs teacher_forcing: a sample is its own task's expert's")
+        if self.layers > 1 and "lda" not in (self.selector, self.expert_head):
+            raise ValueError("layers: what is trained reads the last one alone: say selector: lda")
         return self
 
 

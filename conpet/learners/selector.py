@@ -152,13 +152,18 @@ class Selector:
         stream = self.learner.stream
         if self.learner.options.selector == "lda":
             samples = self._to_fit(plan)
-            features = self.learner.backbone.features(stream, samples).double().numpy()
+            features = self._read(samples).double().numpy()
             self.discriminant = discriminant(features, stream.label[samples], stream.seen)
         if self.learner.options.temperature:
             samples = plan.validated()
             tasks = torch.from_numpy(stream.task[samples].astype(np.int64) - 1)
             summed = stream.class_task if self.over_classes else None
             self.temperature = fit_temperature(self._scores(samples), tasks, summed)
+
+    def _read(self, indices: np.ndarray) -> Tensor:
+        """Return what its discriminant reads, (n, reads), on the CPU."""
+        learner = self.learner
+        return learner.backbone.features(learner.stream, indices, learner.options.layers)
 
     def _to_fit(self, plan: Plan) -> np.ndarray:
         """Return the samples that a discriminant is fitted on, sorted."""
@@ -208,7 +213,6 @@ class Selector:
     def _scores(self, indices: np.ndarray, fitted: bool = True) -> Tensor:
         """Return the plain scores, of tasks or classes, on the CPU."""
         backbone, head = self.learner.backbone, self.make_head()
-        features = backbone.features(self.learner.stream, indices)
         if fitted and self.discriminant is not None:
-            return F.linear(features, *self.discriminant)
-        return head(features.to(backbone.device)).cpu()
+            return F.linear(self._read(indices), *self.discriminant)
+        return head(backbone.features(self.learner.stream, indices).to(backbone.device)).cpu()

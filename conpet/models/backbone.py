@@ -207,7 +207,7 @@ class Backbone:
         """
         has: int = self.model.config.num_hidden_layers
         if layers > has:
-            raise UserError(f"head.layers: {layers}: {self.name} has {has}: take at most as many")
+            raise UserError(f"layers: {layers}: {self.name} has {has}: take at most as many")
         return self.width * blocks(layers, self.pooling)
 
     def static(self, stream: Stream) -> StaticPass:
@@ -239,27 +239,32 @@ class Backbone:
         return self._once[layers](stream, indices)
 
     def features_of(
-        self, stream: Stream, indices: np.ndarray, experts: np.ndarray, states: dict[int, State]
+        self,
+        stream: Stream,
+        indices: np.ndarray,
+        experts: np.ndarray,
+        states: dict[int, State],
+        layers: int = 1,
     ) -> Tensor:
-        """Return each sample's representation by its own expert, (n, width), on the CPU.
+        """Return each sample's representation by its own expert, (n, reads), on the CPU.
 
-        Texts of all experts pass together where that is known to pay, else one expert's after
-        another's.
+        Texts of all experts pass together where that is known to pay, and the last layer is read
+        alone, else one expert's after another's.
 
         Args:
             experts: whose each sample is (n,): keys of ``states``.
         """
         keys = sorted(states)
-        passes = self._passes(stream) if can_mix(self.model, self._tuned) else None
-        if passes is not None:
+        mixes = layers == 1 and can_mix(self.model, self._tuned)
+        if mixes and (passes := self._passes(stream)) is not None:
             with Mixture(self.model, [states[key] for key in keys]) as mixture:
                 return passes(indices, mixture, np.searchsorted(keys, experts))
-        result = torch.empty(len(indices), self.width)
+        result = torch.empty(len(indices), self.reads(layers))
         for key in keys:
             rows = np.flatnonzero(experts == key)
             if len(rows):
                 self.load_state(states[key])
-                result[torch.from_numpy(rows)] = self.features(stream, indices[rows])
+                result[torch.from_numpy(rows)] = self.features(stream, indices[rows], layers)
         return result
 
     def _passes(self, stream: Stream) -> Passes | None:

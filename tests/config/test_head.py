@@ -71,3 +71,14 @@ def test_more_layers_than_a_model_has_are_told_before_anything_is_learnt(project
     project.set("models/small.yaml", "architecture", {"num_hidden_layers": 2})
     assert project.mistake().endswith("has 2: take at most as many")
     assert "settings: head.layers: 3: " in project.mistake()
+
+
+def test_more_layers_than_a_model_has_for_experts(project: Project) -> None:
+    project.set("methods/plain.yaml", "learner", "experts")
+    project.set("methods/plain.yaml", "replay", "dynamic")
+    project.set("methods/plain.yaml", "options", {"selector": "lda", "layers": 3})
+    project.set("models/small.yaml", "architecture", {"num_hidden_layers": 3})
+    project.load()
+    project.set("models/small.yaml", "architecture", {"num_hidden_layers": 2})
+    assert project.mistake().endswith("has 2: take at most as many")
+    assert "options: layers: 3: " in project.mistake()

@@ -54,7 +54,7 @@ def test_a_shared_start_is_expert_1_then_the_selector_which_no_later_expert_move
     folder, _ = soft
     first = make_learner(world, 2, **SOFT)
     first.load([folder / "state1"], None)
-    expert, rows = first.adapters[1], first.heads[1]
+    expert, rows = first.adapters[1], first.heads.answering[1]
     adapter, (weight, bias) = _starts(first, monkeypatch, "train_selector")
     assert all(torch.equal(adapter[name], expert[name]) for name in expert)
     assert torch.equal(weight[:2], rows.weight)
@@ -138,5 +138,45 @@ def test_an_experts_head_may_be_the_discriminant_of_its_whole_task(
     assert learner.backbone.passed.forward_samples >= len(own)
     features = learner.backbone.features(learner.stream, own).double().numpy()
     weight, bias = discriminant(features, learner.stream.label[own] - 2, 2)
-    torch.testing.assert_close(learner.heads[2].weight.detach(), weight, rtol=1e-3, atol=1e-2)
-    torch.testing.assert_close(learner.heads[2].bias.detach(), bias, rtol=1e-3, atol=1e-2)
+    torch.testing.assert_close(
+        learner.heads.answering[2].weight.detach(), weight, rtol=1e-3, atol=1e-2
+    )
+    torch.testing.assert_close(learner.heads.answering[2].bias.detach(), bias, rtol=1e-3, atol=1e-2)
+
+
+DEEP: dict[str, Any] = {**SOFT, "selector": "lda", "expert_head": "lda", "layers": 2}
+
+
+def test_what_is_fitted_may_read_several_layers(world: World, tmp_path: Path) -> None:
+    states = world.run("experts", tmp_path, tasks=3, replay="dynamic", options=DEEP)
+    made = world.newest
+    width, indices = made.backbone.width, made.stream.of("test", [1, 2, 3])
+    deep = made.backbone.reads(2)
+    assert deep > width
+    assert made.selector.discriminant[0].shape == (made.stream.seen, deep)
+    assert [h.weight.shape[1] for h in made.heads.answering.values()] == [deep] * 3
+    # what is trained, and counted as trainable, reads the last one alone
+    assert [h.weight.shape[1] for h in made.heads.trained.values()] == [width] * 3
+    assert made.parameters()[-2].shape == (2, width)
+    asked = make_learner(world, 3, **DEEP)
+    asked.load(states, tmp_path / "selector3")
+    torch.testing.assert_close(asked.predict(indices).scores, made.predict(indices).scores)
+    own = asked.predict_in_task(indices, asked.predict(indices))
+    assert set(asked.stream.class_task[own] == asked.stream.task[indices]) == {True}
+
+
+def test_a_deep_discriminant_is_that_of_the_states_read(world: World, tmp_path: Path) -> None:
+    world.run("experts", tmp_path, tasks=1, replay="dynamic", options=DEEP)
+    made = world.newest
+    own = made.stream.of("train", [1])
+    read = made.backbone.features(made.stream, own, 2).double().numpy()
+    weight, bias = discriminant(read, made.stream.label[own], 2)
+    torch.testing.assert_close(made.heads.answering[1].weight.detach(), weight)
+    torch.testing.assert_close(made.heads.answering[1].bias.detach(), bias)
+
+
+def test_layers_are_of_what_is_fitted() -> None:
+    with pytest.raises(ValidationError, match="layers: what is trained reads the last one alone"):
+        Options(layers=2)
+    for keys in ({"selector": "lda"}, {"expert_head": "lda"}):
+        assert Options.model_validate({"layers": 2, **keys}).layers == 2

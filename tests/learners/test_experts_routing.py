@@ -119,7 +119,7 @@ def test_a_loud_expert_does_not_shout_down_one_that_knows_better(
 ) -> None:
     """Both experts are asked for task 1's texts; the scores of task 2's are set 50 too high."""
     learner = selected(world, soft[0], 2, last=2, **(SOFT | options))
-    learner.heads[2].bias.data += 50
+    learner.heads.answering[2].bias.data += 50
     test = learner.stream.of("test", [1])
     of_task_1 = (learner.predict(test).labels() < 2).mean()
     assert of_task_1 == 0.0 if right == 0.0 else of_task_1 >= right
@@ -128,9 +128,9 @@ def test_a_loud_expert_does_not_shout_down_one_that_knows_better(
 def test_a_temperature_is_kept_in_the_state(world: World, soft: tuple[Path, Any]) -> None:
     folder, made = soft
     learner = selected(world, folder, 3, last=3, **SOFT)
-    assert learner.temperatures == made.temperatures
+    assert learner.heads.temperatures == made.heads.temperatures
     assert learner.selector.temperature == made.selector.temperature != 1
-    assert 1.0 not in learner.temperatures.values()
+    assert 1.0 not in learner.heads.temperatures.values()
     test = learner.stream.of("test", [1, 2, 3])
     found = learner.predict(test).scores
     assert torch.equal(found, made.predict(test).scores)

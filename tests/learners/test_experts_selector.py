@@ -70,7 +70,7 @@ def test_an_expert_learns_from_its_classes_as_if_they_were_equally_frequent(
         )
         monkeypatch.setattr(base, "fit", fit_bias)
         learner.train()
-        said[prior] = F.softmax(learner.heads[1].bias.detach(), dim=0)
+        said[prior] = F.softmax(learner.heads.answering[1].bias.detach(), dim=0)
     assert float(said["none"][0]) == pytest.approx(12 / 15, abs=0.02)
     assert float(said["plan"][0]) == pytest.approx(0.5, abs=0.04)
 

@@ -290,7 +290,7 @@ def test_an_experts_loss_is_averaged_over_the_whole_batch(world: World, tmp_path
     assert 0 < len(mine) < len(batch)
     start, end = learner.stream.class_range(2)
     scores = torch.full((len(mine), learner.stream.seen), UNCHOSEN)
-    scores[:, start:end] = learner.heads[2](learner.backbone.hidden(learner.stream, mine))
+    scores[:, start:end] = learner.heads.answering[2](learner.backbone.hidden(learner.stream, mine))
     total = F.cross_entropy(scores, learner.targets(mine), reduction="sum")
     torch.testing.assert_close(loss(batch), total / len(batch))
 

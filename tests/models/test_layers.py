@@ -77,7 +77,7 @@ def test_a_frozen_text_passes_once_for_each_depth(worlds: dict[str, Small]) -> N
 
 
 def test_more_layers_than_there_are(worlds: dict[str, Small]) -> None:
-    with pytest.raises(UserError, match=r"^head.layers: 3: m has 2: take at most as many$"):
+    with pytest.raises(UserError, match=r"^layers: 3: m has 2: take at most as many$"):
         make(worlds["bert"], "mask").reads(3)
 
 
