@@ -10,7 +10,7 @@ from conpet.config.strict import Strict
 
 Line = Literal["solid", "dashed", "dashdot", "dotted"]
 Marker = Literal[
-    "o", "s", "D", "d", "^", "v", "<", ">", "p", "P", "h", "*", "x", "X", "+", "1", "2"
+    "o", "s", "D", "d", "^", "v", "<", ">", "p", "P", "h", "*", "x", "X", "+", "1", "2", "3", "4"
 ]
 
 
