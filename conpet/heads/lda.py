@@ -20,14 +20,8 @@ from conpet.heads.means import ByMeans
 
 
 class Options(Strict):
-    """``shrinkage`` g: S is taken as (1 - g) S + g T; ``oas`` finds g from S itself.
+    """``shrinkage`` g: S is taken as (1 - g) S + g (tr S / d) I; ``oas`` finds g from S itself."""
 
-    T is what S is drawn ``towards``: its mean variance in every dimension (``identity``), or each
-    dimension's own (``diagonal``; Schäfer and Strimmer 2005, doi 10.2202/1544-6115.1175, table 2,
-    D), which suits dimensions of unlike scale, as several layers are.
-    """
-
-    towards: Literal["identity", "diagonal"] = "identity"
     shrinkage: Literal["oas"] | Annotated[float, Field(ge=1e-6, le=1)] = "oas"
 
 
@@ -62,14 +56,9 @@ class Lda(ByMeans):
         if not self.freedom or not scale:
             return np.eye(self.width) * self.between()
         shared, asked = self.scatter / self.freedom, self.options.shrinkage
-        target = np.full(self.width, scale / self.freedom)
-        relative = shared
-        if self.options.towards == "diagonal":
-            # 1e-6 above zero: a dimension that is constant has no variance of its own
-            target = np.maximum(np.diag(shared), 1e-6 * target)
-            relative = shared / np.sqrt(np.outer(target, target))
-        share = max(1e-6, oas(relative, self.freedom)) if asked == "oas" else asked
-        return (1 - share) * shared + share * np.diag(target)
+        # 1e-6 above zero: a dimension that is constant has no variance of its own
+        share = max(1e-6, oas(shared, self.freedom)) if asked == "oas" else asked
+        return (1 - share) * shared + share * scale / self.freedom * np.eye(self.width)
 
     def solved(self) -> Array:
         """Return S^-1 m_c."""

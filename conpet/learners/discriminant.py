@@ -14,7 +14,7 @@ NEVER = -1e4  # the score of a class that no sample tells anything of
 
 
 def discriminant(
-    features: NDArray[np.float64], labels: NDArray[np.int64], classes: int, layers: int = 1
+    features: NDArray[np.float64], labels: NDArray[np.int64], classes: int
 ) -> tuple[Tensor, Tensor]:
     """Return weight (classes, d) and bias (classes,) of the discriminant's scores, float32.
 
@@ -23,10 +23,8 @@ def discriminant(
     Args:
         features: (n, d), n at least 1.
         labels: class of each, (n,).
-        layers: how many are read; the covariance of several is drawn towards its diagonal.
     """
-    options = Lda.Options(towards="identity" if layers == 1 else "diagonal")
-    lda = Lda(features.shape[1], 0, options)
+    lda = Lda(features.shape[1], 0, Lda.Options())
     lda.fit(Measured(features, labels), classes, joins=False)
     weight, bias = lda.linear()
     bias[lda.count == 0] = NEVER

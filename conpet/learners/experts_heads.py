@@ -95,7 +95,7 @@ class ExpertHeads:
         own = stream.of("train", [task])
         start, end = stream.class_range(task)
         features = self._read(own).double().numpy()
-        weight, bias = discriminant(features, stream.label[own] - start, end - start, self.layers)
+        weight, bias = discriminant(features, stream.label[own] - start, end - start)
         if self.layers > 1:
             self.answering[task] = self._head(task, self.layers)
         self.answering[task].take({"head.weight": weight, "head.bias": bias})

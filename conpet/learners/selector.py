@@ -153,8 +153,7 @@ class Selector:
         if self.learner.options.selector == "lda":
             samples = self._to_fit(plan)
             features = self._read(samples).double().numpy()
-            labels, layers = stream.label[samples], self.learner.options.layers
-            self.discriminant = discriminant(features, labels, stream.seen, layers)
+            self.discriminant = discriminant(features, stream.label[samples], stream.seen)
         if self.learner.options.temperature:
             samples = plan.validated()
             tasks = torch.from_numpy(stream.task[samples].astype(np.int64) - 1)

@@ -72,30 +72,6 @@ def test_lda_is_scikit_learns(shrinkage: float) -> None:
     )
 
 
-def test_towards_the_diagonal_no_dimensions_scale_counts() -> None:
-    root = np.random.default_rng(3).standard_normal((6, 6))
-    x, y = gaussians(np.eye(6)[:3] * 2, root, 5, seed=4)
-    scales = np.array([0.1, 1, 1, 5, 1, 10])
-    plain, scaled = head("lda", 6, towards="diagonal"), head("lda", 6, towards="diagonal")
-    fit(plain, x, y, 3)
-    fit(scaled, x * scales, y, 3)
-    np.testing.assert_allclose(scaled.plain(x * scales), plain.plain(x), rtol=1e-7)
-    # with variances of one it is what is drawn towards the identity
-    within = x - plain.mean[y]
-    ones = x / np.sqrt((within**2).sum(0) / plain.freedom)
-    same, sphere = head("lda", 6, towards="diagonal"), head("lda", 6)
-    fit(same, ones, y, 3)
-    fit(sphere, ones, y, 3)
-    np.testing.assert_allclose(same.plain(ones), sphere.plain(ones), rtol=1e-9)
-
-
-def test_towards_the_diagonal_a_constant_dimension_does_no_harm() -> None:
-    x, y = gaussians(np.eye(4)[:2] * 3, np.eye(4), 6, seed=5)
-    made = head("lda", 5, towards="diagonal")
-    fit(made, np.column_stack([x, np.full(len(x), 7.0)]), y, 2)
-    assert np.isfinite(made.plain(np.column_stack([x, np.full(len(x), 7.0)]))).all()
-
-
 def test_oas_is_scikit_learns() -> None:
     x = np.random.default_rng(0).standard_normal((30, 8)) * np.arange(1, 9)
     theirs = OAS(assume_centered=True).fit(x).shrinkage_

@@ -170,7 +170,7 @@ def test_a_deep_discriminant_is_that_of_the_states_read(world: World, tmp_path: 
     made = world.newest
     own = made.stream.of("train", [1])
     read = made.backbone.features(made.stream, own, 2).double().numpy()
-    weight, bias = discriminant(read, made.stream.label[own], 2, layers=2)
+    weight, bias = discriminant(read, made.stream.label[own], 2)
     torch.testing.assert_close(made.heads.answering[1].weight.detach(), weight)
     torch.testing.assert_close(made.heads.answering[1].bias.detach(), bias)
 
