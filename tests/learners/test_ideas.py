@@ -202,10 +202,14 @@ def test_what_gives_no_gradient_asks_neither_selector_nor_frozen_experts(
         features = learner.backbone.features
 
         def noted(
-            stream: Any, indices: np.ndarray, seen: set[int] = seen, features: Any = features
+            stream: Any,
+            indices: np.ndarray,
+            layers: int = 1,
+            seen: set[int] = seen,
+            features: Any = features,
         ) -> Any:
             seen.update(indices.tolist())
-            return features(stream, indices)
+            return features(stream, indices, layers)
 
         monkeypatch.setattr(learner.backbone, "features", noted)
         plan = learner.train()
