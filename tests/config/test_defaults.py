@@ -32,9 +32,9 @@ OPTIONS = {
     "ewc": {"strength": 1000.0, "fisher_samples": 200, "probes": 8},
     "experts": {
         "top_k": 1, "teacher_forcing": True, "expert_init": "fresh", "selector_clip_norm": 1.0,
-        "expert_head": "trained", "layers": 1, "selector_untrained": False, "redraw": False, "selector": "tasks",
-        "selector_fit": "plan", "selector_least": 5, "routing": "hard", "fill": False,
-        "expert_share": 1.0, "temperature": False,
+        "expert_head": "trained", "layers": 1, "selector_untrained": False, "redraw": False,
+        "selector": "tasks", "selector_fit": "plan", "selector_least": 5, "routing": "hard",
+        "fill": False, "expert_share": 1.0, "temperature": False,
     },
     "linear": {"distillation": 0.0, "average": 0.0},
     "lwf": {"strength": 0.1},
