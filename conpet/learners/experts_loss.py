@@ -32,11 +32,8 @@ def expert_loss(learner: Experts, trained: np.ndarray, mine: np.ndarray, base: T
         trained: the plan's samples (n,), sorted; mine: which of them ask it, (n,).
         base: what the other experts say of them, (n, seen).
     """
-    stream, device, head = (
-        learner.stream,
-        learner.backbone.device,
-        learner.heads.trained[learner.task],
-    )
+    stream, device = learner.stream, learner.backbone.device
+    head = learner.heads.trained[learner.task]
     base = base.to(device)
     columns = torch.from_numpy(stream.columns(learner.task)).to(device)
 

@@ -64,21 +64,23 @@ def test_layers_of_a_head(layers: list[Any], expected: Head) -> None:
     assert last.head == expected
 
 
-def test_more_layers_than_a_model_has_are_told_before_anything_is_learnt(project: Project) -> None:
-    project.set("methods/plain.yaml", "settings.head", {"type": "lda", "layers": 3})
+EXPERTS = {"learner": "experts", "replay": "dynamic", "options": {"selector": "lda", "layers": 3}}
+
+
+@pytest.mark.parametrize(
+    ("keys", "place"),
+    [
+        ({"settings.head": {"type": "lda", "layers": 3}}, "settings: head.layers: 3: "),
+        (EXPERTS, "options: layers: 3: "),
+    ],
+)
+def test_more_layers_than_a_model_has_are_told_before_anything_is_learnt(
+    keys: dict[str, Any], place: str, project: Project
+) -> None:
+    for key, value in keys.items():
+        project.set("methods/plain.yaml", key, value)
     project.set("models/small.yaml", "architecture", {"num_hidden_layers": 3})
     project.load()
     project.set("models/small.yaml", "architecture", {"num_hidden_layers": 2})
     assert project.mistake().endswith("has 2: take at most as many")
-    assert "settings: head.layers: 3: " in project.mistake()
-
-
-def test_more_layers_than_a_model_has_for_experts(project: Project) -> None:
-    project.set("methods/plain.yaml", "learner", "experts")
-    project.set("methods/plain.yaml", "replay", "dynamic")
-    project.set("methods/plain.yaml", "options", {"selector": "lda", "layers": 3})
-    project.set("models/small.yaml", "architecture", {"num_hidden_layers": 3})
-    project.load()
-    project.set("models/small.yaml", "architecture", {"num_hidden_layers": 2})
-    assert project.mistake().endswith("has 2: take at most as many")
-    assert "options: layers: 3: " in project.mistake()
+    assert place in project.mistake()

@@ -10,7 +10,8 @@ import pytest
 from conpet.commands.checks import open_experiment
 from conpet.config import Dataset, Method, Model
 from conpet.config.dataset import ClassOrder, FileOrder
-from conpet.config.strict import read_yaml, validate
+from conpet.config.head import Head
+from conpet.config.strict import merge, read_yaml, validate
 from conpet.data import readers
 from conpet.learners import check_method
 from tests.conftest import ROOT
@@ -65,3 +66,19 @@ def test_class_order(name: str) -> None:
     assert [len(names) for names in order.tasks] == SIZES[name]
     classes = [c for names in order.tasks for c in names]
     assert len(set(classes)) == len(classes)
+
+
+def test_a_method_of_several_layers_differs_in_these_alone() -> None:
+    found = {p.stem: validate(Method, read_yaml(p), str(p)) for p in files("methods")}
+    for name in ("lda", "static_plus", "dynamic_plus"):
+        one, deep = found[name], found[f"{name}_layers"]
+        assert (deep.learner, deep.replay) == (one.learner, one.replay)
+        options = {k: v for k, v in deep.options.items() if k != "layers"}
+        settings = merge({}, deep.settings)
+        if "head" in settings:
+            head = Head.model_validate(settings["head"])
+            settings["head"] = head.model_copy(update={"layers": 1}).model_dump()
+        plain = merge({}, one.settings)
+        if "head" in plain:
+            plain["head"] = Head.model_validate(plain["head"]).model_dump()
+        assert (options, settings) == (one.options, plain)
