@@ -23,6 +23,7 @@ from conpet.commands.dry import DryBackbone
 from conpet.commands.jobs import as_told, open_encoded
 from conpet.commands.length import too_long, trained
 from conpet.config import Experiment
+from conpet.config.alike import trains_like
 from conpet.config.settings import Compute
 from conpet.learners import learner_class
 from conpet.learners.assembly import assemble, needed_states
@@ -78,6 +79,12 @@ class _Cell:
     folder: Path
 
     @property
+    def taken_from(self) -> str | None:
+        """The method whose training is taken over, if there is one: it is not done again."""
+        kind = learner_class(self.experiment.methods[self.keys[-1]].learner)
+        return trains_like(self.experiment, *self.keys) if kind.takes_over() else None
+
+    @property
     def compute(self) -> Compute:
         """What it is computed with."""
         return self.experiment.settings(*self.keys).compute
@@ -127,11 +134,21 @@ def estimate(
                     timed = next((c for c, cost in both if cost.passed.trained_tokens), cells[0])
                     with computing(timed.compute):
                         speed = measure(timed)
+                notes += _shared(cells)
                 rows += [
                     _row(*pair, rate, speed) | {"there": _there(pair[0], results)}
                     for pair, rate in zip(both, rates, strict=True)
                 ]
     return rows, notes, cpu()
+
+
+def _shared(cells: Sequence[_Cell]) -> list[str]:
+    """Return a line on methods whose training is another's."""
+    shared = [f"{cell.keys[-1]} with {cell.taken_from}" for cell in cells if cell.taken_from]
+    if not shared:
+        return []
+    dataset, model, _ = cells[0].keys
+    return [f"{dataset} {model}: trained once, and counted there: {', '.join(shared)}"]
 
 
 def count(cell: _Cell) -> Cost:
@@ -173,6 +190,8 @@ def _count(cell: _Cell, seed: int) -> Cost:
         learner = cell.learner(task, DryBackbone, seed, memory)
         learner.load(needed_states(kind, states), selector)
         learner.train()
+        if cell.taken_from is not None:
+            learner.backbone.passed = _fitting(learner)
         memory = learner.keep()
         states.append(cell.folder / f"state{task}")
         stored += _save(learner, states[-1])
@@ -182,6 +201,12 @@ def _count(cell: _Cell, seed: int) -> Cost:
         _add(total, learner.backbone.passed)
         jobs += 2  # it is trained, and evaluated
     return Cost(jobs, total, stored)
+
+
+def _fitting(learner: Learner) -> Passed:
+    """Return what passes where the training is taken over: what the head is fitted on."""
+    spent = learner.fitting()
+    return Passed() if spent is None else Passed(0, 0, spent.samples, spent.tokens)
 
 
 def _save(learner: Any, folder: Path) -> int:
@@ -273,7 +298,12 @@ def _there(cell: _Cell, results: Path) -> int:
 
 
 def _known_rate(cell: _Cell, cost: Cost, results: Path) -> float | None:
-    """Return seconds per token of runs that are there, learnt on this kind of machine."""
+    """Return seconds per token of runs that are there, learnt on this kind of machine.
+
+    None where there are none, or where the training is another's: what they say covers it too.
+    """
+    if cell.taken_from is not None:
+        return None
     counter = "tokens_passed" if cost.passed.trained_tokens else "forward_tokens"
     seconds = tokens = 0.0
     for run in _runs(cell, results):

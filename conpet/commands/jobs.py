@@ -6,12 +6,14 @@ import resource
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from conpet.commands.alike import Taken, take_over
+from conpet.commands.work import Job
 from conpet.config.stages import Learn
 from conpet.data.stream import Stream, open_stream
 from conpet.errors import UserError
@@ -25,10 +27,9 @@ from conpet.provenance import commit, cpu
 from conpet.replay import replay_class
 from conpet.replay.base import Plan
 from conpet.replay.exemplars import read_memory, write_memory
-from conpet.run import MEMORY_FILE, STATE_FILE, TIMING_FILE, RunKey
+from conpet.run import MEMORY_FILE, STATE_FILE, TIMING_FILE
 from conpet.run.inputs import Inputs
 from conpet.run.states import (
-    State,
     check_classes,
     check_same_run,
     check_tasks,
@@ -36,29 +37,7 @@ from conpet.run.states import (
     read_state,
 )
 from conpet.tracking.live import live
-
-
-@dataclass(frozen=True)
-class Job:
-    """One task of one run, and how it is learnt."""
-
-    about: Learn
-    key: RunKey
-    task: int
-
-    @property
-    def name(self) -> str:
-        """What progress lines call it."""
-        key = self.key
-        return f"{key.dataset} {key.model} {key.method} seed {key.seed} task {self.task}"
-
-    def keys(self) -> dict[str, Any]:
-        """Return the keys that every file about it starts with."""
-        return self.key.of_task(self.task)
-
-    def state(self) -> State:
-        """Return what the states of this run say of themselves."""
-        return State(**self.keys(), stage="train", classes=[], settings=self.about)
+from conpet.training.spent import Spent
 
 
 def open_encoded(encoded: Sequence[Path], task: int) -> Stream:
@@ -143,15 +122,24 @@ def train_task(
     states: Sequence[Path],
     selector: Path | None,
     out: Path,
+    trained: Path | None = None,
 ) -> None:
-    """Learn one task from the earlier states and write the new state, with what it keeps."""
+    """Learn one task from the earlier states and write the new state, with what it keeps.
+
+    Args:
+        trained: the state that a method which trains alike has of the task: taken over then.
+    """
     start = (time.monotonic(), time.process_time())
     learner = make_learner(job, snapshot, open_encoded(encoded, job.task), states, "train")
     inputs = Inputs(snapshot, encoded)
     take_up(job, learner, inputs, states, selector, (job.task - 1, job.task))
-    plan = learner.train()
+    taken = None
+    if trained is None:
+        plan = learner.train()
+    else:
+        plan, taken = take_over(job, learner, inputs, trained)
     learner.keep()
-    _write_state(job, learner, plan, inputs, out, (start, "train"))
+    _write_state(job, learner, plan, inputs, out, (start, "train"), taken)
 
 
 def train_selector(
@@ -186,9 +174,11 @@ def _write_state(
     inputs: Inputs,
     out: Path,
     begun: tuple[tuple[float, float], str],
+    taken: Taken | None = None,
 ) -> None:
     """Write a state's folder; everything but timing.json is the same bytes every time."""
     history, passed, (start, stage) = learner.history, learner.backbone.passed, begun
+    fitting = learner.fitting()
     with atomic_folder(out) as folder:
         learner.save(folder)
         if stage == "train" and learner.context.replay.keeps:
@@ -217,6 +207,10 @@ def _write_state(
             "epochs": history.epochs,
             "loss_curve": history.loss_curve(),
         }
+        if fitting is not None:
+            state["fitting"] = {"samples": fitting.samples, "tokens": fitting.tokens}
+        if taken is not None:
+            state |= taken.of_state(fitting or Spent())
         write_json(folder / STATE_FILE, state)
         timing = {
             "seconds": round(time.monotonic() - start[0], 3),
@@ -228,6 +222,11 @@ def _write_state(
             "git_commit": commit(Path.cwd()),
             "code_sha256": code(job.about.learner, job.about.replay, job.about.settings.head.type),
         }
+        if fitting is not None:
+            timing["fitting_seconds"] = round(fitting.seconds, 3)
+            timing["fitting_cpu_seconds"] = round(fitting.cpu_seconds, 3)
+        if taken is not None:
+            timing = taken.of_timing(timing, fitting or Spent())
         write_json(folder / TIMING_FILE, timing)
     learner.context.progress.close()
 

@@ -41,17 +41,22 @@ def train(
     out: o.Out,
     state: o.States = None,
     selector: o.Selector = None,
+    trained: Annotated[
+        Path | None,
+        Option(help="the state of this task of a method that trains alike: taken over"),
+    ] = None,
     settings: o.Handed = None,
     config_dir: o.ConfigDir = o.CONFIG,
 ) -> None:
     """Learn one task from the earlier states, and write the new one."""
-    from conpet.commands.jobs import Job, train_task
+    from conpet.commands.jobs import train_task
+    from conpet.commands.work import Job
 
     keys = dataset, model, method, task
     source = experiment, config_dir
     about = o.told(Learn, settings, source, lambda e: _learn(keys, e), LearningChecks())
     job = Job(about, RunKey(Path(experiment).stem, dataset, model, method, seed), task)
-    train_task(job, snapshot, encoded, state or [], selector, out)
+    train_task(job, snapshot, encoded, state or [], selector, out, trained)
 
 
 @app.command()
@@ -71,7 +76,8 @@ def select(
     config_dir: o.ConfigDir = o.CONFIG,
 ) -> None:
     """Train one task's selector (Dynamic ConPET) from the previous one."""
-    from conpet.commands.jobs import Job, train_selector
+    from conpet.commands.jobs import train_selector
+    from conpet.commands.work import Job
 
     keys = dataset, model, method, task
     source = experiment, config_dir

@@ -18,6 +18,7 @@ from conpet.config.dataset import (
     Outside,
     SeedOrder,
 )
+from conpet.config.head import Head
 from conpet.config.method import Look
 from conpet.config.model_source import ModelSource
 from conpet.config.partition import Partition
@@ -111,6 +112,18 @@ class Learn(Stage):
     settings: Settings = Settings()
     shots: int | None = None
     validation: bool = True
+
+    def training(self) -> Learn:
+        """Return it with nothing said of what is fitted after the training.
+
+        Two of one value train the same, step by step.
+        """
+        head = self.settings.head
+        if not head.fitted:
+            return self
+        trained = {"head": Head(rows=head.rows)}
+        settings = self.settings.model_copy(update=trained)
+        return self.model_copy(update={"settings": settings, "head_revision": 1})
 
 
 class Evaluate(Stage):

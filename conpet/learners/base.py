@@ -20,6 +20,7 @@ from conpet.learners.prediction import Prediction, mean_by_task
 from conpet.replay.base import Plan
 from conpet.replay.exemplars import Memory
 from conpet.training import Engine, History, fit
+from conpet.training.spent import Spent
 
 __all__ = [
     "LEARNER_FILE", "Context", "Learner", "Prediction", "Seeds", "kept_tensors",
@@ -77,6 +78,23 @@ class Learner(ABC):
     @abstractmethod
     def train(self) -> Plan:
         """Learn the newest task; return the plan that was followed."""
+
+    @classmethod
+    def takes_over(cls) -> bool:
+        """Say whether :meth:`take_over` can stand for :meth:`train`."""
+        return False
+
+    def take_over(self, trained: Path) -> Plan:
+        """Do as :meth:`train` does, with what another method of the same training has learnt.
+
+        Args:
+            trained: that method's state of this task.
+        """
+        raise UserError(f"{type(self).__name__.lower()}: trains by itself: leave --trained out")
+
+    def fitting(self) -> Spent | None:
+        """Return what was spent on what is fitted after the training, None where nothing is."""
+        return None
 
     @abstractmethod
     def predict(self, indices: np.ndarray) -> Prediction:

@@ -20,6 +20,7 @@ from conpet.learners.prior import Prior
 from conpet.learners.refit import Refit
 from conpet.replay.base import Plan
 from conpet.training import Given, Prepared, Rows, Split
+from conpet.training.spent import Spent
 
 
 class Classifier(Learner):
@@ -144,6 +145,28 @@ class Classifier(Learner):
             self.after_task(plan)
         self.refit.fit(plan, self.representations)
         return plan
+
+    @classmethod
+    def takes_over(cls) -> bool:
+        """Say whether another method's training can stand for this learner's: none of its own."""
+        return cls.train is Classifier.train and cls.load is Classifier.load
+
+    def take_over(self, trained: Path) -> Plan:
+        """Take up the state of a method that has trained the task alike; fit the own head on it."""
+        plan = self.plan()
+        self.prior.learn(plan, self.stream)
+        self.refit.before(plan, self.representations)
+        self.backbone.load(trained)
+        with kept_tensors(trained) as tensors:
+            self.refit.leave(tensors)
+            self.prior.take(tensors)
+            self.take(tensors)
+        self.refit.fit(plan, self.representations)
+        return plan
+
+    def fitting(self) -> Spent | None:
+        """Return what fitting the head has cost, where it is fitted after a training."""
+        return self.refit.spent if self.refit.head is not None and self.refit.trains else None
 
     @torch.no_grad()
     def predict(self, indices: np.ndarray) -> Prediction:

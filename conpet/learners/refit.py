@@ -14,6 +14,7 @@ from conpet.heads.base import Fitted, Measured, Moving
 from conpet.heads.drift import drift
 from conpet.learners.context import Context
 from conpet.replay.base import Plan
+from conpet.training.spent import Spent
 
 PREFIX = "fitted."
 #: indices (n,) -> what the head reads of them (n, width)
@@ -33,6 +34,7 @@ class Refit:
 
     Attributes:
         alone: whether the fitted head is all there is: nothing is ever trained.
+        spent: what the fitting has cost in this job.
     """
 
     def __init__(self, context: Context) -> None:
@@ -42,6 +44,9 @@ class Refit:
         seed = context.seed.of("init")
         self.head: Fitted | None = fitted_head(settings.head, width, seed)
         self.alone = self.head is not None and settings.tuning.type == "none"
+        self.spent = Spent()
+        #: whether the training goes on: what the head was fitted on is no longer what it reads
+        self._stale = False
         #: samples whose shift is looked at, and their representations before the training
         self._shifted: tuple[np.ndarray, np.ndarray] | None = None
 
@@ -51,8 +56,11 @@ class Refit:
         return self.head is None or not self.context.backbone.frozen
 
     def answers(self, classes: int) -> bool:
-        """Say whether the fitted head answers: it knows all classes, once it is fitted."""
-        return self.head is not None and self.head.classes == classes
+        """Say whether the fitted head answers: it knows all classes, once it is fitted.
+
+        While a task is trained the trained head does, also where the task has no new class.
+        """
+        return self.head is not None and not self._stale and self.head.classes == classes
 
     def scores(self, represented: Tensor) -> Tensor:
         """Return the fitted head's scores of representations (n, width), float64, on the CPU."""
@@ -61,17 +69,23 @@ class Refit:
     def before(self, plan: Plan, representations: Representations) -> None:
         """Note, before the training, where the samples lie whose shift is to be looked at."""
         c = self.context
+        self._stale = True
         if self.head is None or c.settings.head.samples != "kept" or c.task == 1:
             return
         asked = np.union1d(plan.trained(), c.stream.of("train", [c.task]))
-        self._shifted = asked, _finite(representations(asked))
+        with self.spent.counting(c.backbone.passed):
+            self._shifted = asked, _finite(representations(asked))
 
     def fit(self, plan: Plan, representations: Representations) -> None:
         """Fit the head, where there is one, after the newest task."""
-        if self.head is None:
-            return
-        if self._shifted is not None and isinstance(self.head, Moving):
-            self._follow(self.head, *self._shifted, representations)
+        self._stale = False
+        if self.head is not None:
+            with self.spent.counting(self.context.backbone.passed):
+                self._fit(self.head, plan, representations)
+
+    def _fit(self, head: Fitted, plan: Plan, representations: Representations) -> None:
+        if self._shifted is not None and isinstance(head, Moving):
+            self._follow(head, *self._shifted, representations)
             return
         stream, task = self.context.stream, self.context.task
         indices = self.samples(plan)
@@ -83,9 +97,9 @@ class Refit:
             x = _finite(representations(chosen))
             return Measured(x, stream.label[chosen].astype(np.int64))
 
-        chosen = self._validation(plan) if self.head.validated else indices[:0]
+        chosen = self._validation(plan) if head.validated else indices[:0]
         valid = measured(chosen) if len(chosen) else None
-        self.head.fit(measured(indices), stream.seen, joins, valid)
+        head.fit(measured(indices), stream.seen, joins, valid)
 
     def _follow(
         self, head: Moving, asked: np.ndarray, before: np.ndarray, representations: Representations
@@ -126,6 +140,11 @@ class Refit:
         if self.head is None:
             return {}
         return {PREFIX + name: tensor for name, tensor in self.head.tensors().items()}
+
+    def leave(self, tensors: dict[str, Tensor]) -> None:
+        """Pass over what another method's head has left among what its state keeps."""
+        for name in [name for name in tensors if name.startswith(PREFIX)]:
+            tensors.get(name)
 
     def take(self, tensors: dict[str, Tensor]) -> None:
         """Take up what :meth:`tensors` gave, out of all that a state keeps."""

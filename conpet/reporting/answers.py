@@ -118,9 +118,9 @@ def _taken(results: Results, dataset: str, model: str, method: str) -> str:
 
 def trained(results: Results) -> str:
     """Return how long all trainings took; '' where no clock has said."""
-    timings = [t.timing for run in results.runs for t in run.trainings if t.timing]
-    seconds = sum(float(timing.get("seconds", 0.0)) for timing in timings)
-    return f"{duration(seconds)} of training in all, {len(timings):,} trainings" if timings else ""
+    found = [t for run in results.runs for t in run.trainings if t.timing]
+    seconds = sum(training.own_seconds for training in found)
+    return f"{duration(seconds)} of training in all, {len(found):,} trainings" if found else ""
 
 
 def tested(claims: Sequence[Claim]) -> str:

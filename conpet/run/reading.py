@@ -44,6 +44,11 @@ class Training:
         return float(self.timing.get("seconds", 0.0))
 
     @property
+    def own_seconds(self) -> float:
+        """Wall time of this job alone, without a training that it has taken over."""
+        return float(self.timing.get("own_seconds", self.seconds))
+
+    @property
     def best_epoch(self) -> int | None:
         """The epoch that was kept, counted as logs do (:func:`counted`); None where none is."""
         return counted(self.state.get("best_epoch"))
@@ -57,7 +62,7 @@ class Training:
     @property
     def start_ms(self) -> int:
         """When the training began."""
-        return self.end_ms - round(1000 * self.seconds)
+        return self.end_ms - round(1000 * self.own_seconds)
 
     def needs(self) -> tuple[bool, bool]:
         """Return whether predicting takes all tasks' states, and whether it takes a selector.

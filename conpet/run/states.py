@@ -97,6 +97,40 @@ def check_same_run(states: Sequence[tuple[Path, State]], wanted: State) -> None:
                 )
 
 
+def check_alike(folder: Path, trained: State, wanted: State, task: int) -> None:
+    """Refuse another method's state where its training cannot stand for the wanted one's.
+
+    Args:
+        wanted: what the states of the run say of themselves.
+        task: the task that is learnt.
+
+    Raises:
+        UserError: the folder, and what differs.
+    """
+    for name, one, other in (
+        *((n, getattr(trained, n), getattr(wanted, n)) for n in ("dataset", "model", "seed")),
+        ("task", trained.task, task),
+    ):
+        if one != other:
+            raise UserError(f"{folder}: a state of {name} {one}, not {other}")
+    told, needed = (_flat(s.settings.training().model_dump(mode="json")) for s in (trained, wanted))
+    for name in sorted({*told, *needed}):
+        if (one := told.get(name)) != (other := needed.get(name)):
+            raise UserError(
+                f"{folder}: {trained.method} was trained with {name} {one}, not {other}: "
+                "it cannot be taken over"
+            )
+
+
+def _flat(value: dict[str, Any], before: str = "") -> dict[str, Any]:
+    """Return a nested mapping as one, by dotted names."""
+    found: dict[str, Any] = {}
+    for name, inner in value.items():
+        own = _flat(inner, f"{before}{name}.") if isinstance(inner, dict) and inner else None
+        found |= {f"{before}{name}": inner} if own is None else own
+    return found
+
+
 def check_classes(folder: Path, state: State, classes: Sequence[Sequence[str]]) -> None:
     """Refuse a state that learnt other classes than the encoded files hold, or in another order.
 

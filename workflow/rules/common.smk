@@ -31,6 +31,7 @@ from conpet.commands.checks import DataChecks, open_experiment
 from conpet.commands.failures import in_one_line
 from conpet import names
 from conpet.commands.owner import check_owner, claim
+from conpet.config.alike import trains_like
 from conpet.config.loading import additions_file
 from conpet.config.strict import choose
 from conpet.environment import check_copy
@@ -328,6 +329,23 @@ def earlier_states(wildcards):
     task = int(wildcards.task)
     first = 1 if has_experts(wildcards) else max(1, task - 1)
     return at(wildcards, range(first, task), "state")
+
+
+def trained(wildcards):
+    """Return the state of the method that trains alike: what it has trained is taken over."""
+    experiment = chosen(wildcards)
+    if not FACTS[experiment.name][wildcards.method]["takes_over"]:
+        return []
+    first = trained_first(experiment.name, wildcards.dataset, wildcards.model, wildcards.method)
+    if first is None:
+        return []
+    return at(Keys({**wildcards, "method": first}), [int(wildcards.task)], "state")
+
+
+@functools.cache
+def trained_first(experiment, *cell):
+    """Return the first method of an experiment that trains as a cell's does, if it is another."""
+    return trains_like(experiment_of(experiment), *cell)
 
 
 def states(wildcards):

@@ -8,6 +8,7 @@ rule train:
         encoded=encoded,
         states=earlier_states,
         selector=selector,
+        trained=trained,
     output:
         directory(f"{CELL}/state"),
     log:
@@ -23,11 +24,12 @@ rule train:
         encoded=given("--encoded", "encoded"),
         states=given("--state", "states"),
         selector=given("--selector", "selector"),
+        trained=given("--trained", "trained"),
     message:
         f"train {NAME}"
     shell:
         f"{JOB} train {KEYS} --snapshot {{input.snapshot:q}} {{params.encoded}}"
-        f" {{params.states}} {{params.selector}} --out {{output:q}}{TOLD}"
+        f" {{params.states}} {{params.selector}} {{params.trained}} --out {{output:q}}{TOLD}"
 
 
 rule select:

@@ -24,7 +24,8 @@ Facts = dict[str, dict[str, bool]]
 def facts_of(experiment: Experiment, keep: bool = True) -> Facts:
     """Return what each method needs, by its name.
 
-    ``experts`` says that all its states answer, ``keeps`` that a memory travels with them.
+    ``experts`` says that all its states answer, ``keeps`` that a memory travels with them,
+    ``takes_over`` that another method's training can stand for its own.
 
     Args:
         keep: whether what is found is written down.
@@ -54,6 +55,7 @@ def _ask(experiment: Experiment) -> Facts:
         name: {
             "experts": learner_class(method.learner).experts,
             "keeps": replay_class(method.replay).keeps,
+            "takes_over": learner_class(method.learner).takes_over(),
         }
         for name, method in experiment.methods.items()
     }
