@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from conpet.commands import estimation, main
+from conpet.commands import estimation, estimation_speed, main
 from conpet.commands.checks import open_experiment
 from conpet.files import read_json
 from tests.chain import write_yaml
@@ -223,7 +223,7 @@ def test_shared_labels_from_files_to_answers(
         # where all tasks have all classes, to be given the task helps a single head nothing
         if method != "dynamic":
             assert metrics["task_incremental_accuracy"] == metrics["whole_accuracy"]
-    monkeypatch.setattr(estimation, "TIMED_SECONDS", 0.0)
+    monkeypatch.setattr(estimation_speed, "TIMED_SECONDS", 0.0)
     check_estimate(place, path, found, ["finetune", "dynamic"])
     before = path.read_text()
     path.write_text(re.sub(r"(?m)^methods: .*$", "methods: [ncm]", before))
@@ -303,7 +303,7 @@ def test_pairs_from_files_to_answers(place: Place) -> None:
 def test_an_estimate_follows_the_plan_of_each_seed(
     place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(estimation, "TIMED_SECONDS", 0.0)
+    monkeypatch.setattr(estimation_speed, "TIMED_SECONDS", 0.0)
     found = {}
     for seeds in ("[100]", "[200]", "[100, 200]"):
         yaml = examples()["A few shots"].replace("[100, 200]", seeds)
@@ -318,10 +318,34 @@ def test_an_estimate_follows_the_plan_of_each_seed(
         assert both[key] == one[key] + other[key]
 
 
+def test_an_estimate_counts_a_shared_training_once(
+    place: Place, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(estimation_speed, "TIMED_SECONDS", 0.0)
+    methods = ["static_emr", "fitted"]
+    fitted = "{base: static_emr, title: Fitted, settings: {head: lda}}"
+    written = f"{{static_emr: , fitted: {fitted}}}"
+    yaml = examples()["A few shots"].replace("[100, 200]", "[100]")
+    yaml = yaml.replace("[finetune, static_emr]", written)
+    path = place.write("alike", yaml)
+    found = place.run(path)
+    states = {m: [read_json(s) for s in (found / m).rglob("state.json")] for m in methods}
+    main(["estimate", str(path), "--config-dir", str(place.config), "--results",
+          str(place.folder / "results")])  # fmt: skip
+    assert "trained once, and counted there: fitted with static_emr" in capsys.readouterr().out
+    one, other = read_json(place.folder / "results/alike/estimate.json")["rows"]
+    assert one["samples"] == sum(state["samples_passed"] for state in states["static_emr"]) > 0
+    assert other["samples"] == other["tokens"] == 0
+    tested = one["forward_tokens"] - sum(s["forward_tokens"] for s in states["static_emr"])
+    fitted = sum(state["fitting"]["tokens"] for state in states["fitted"])
+    assert other["forward_tokens"] == tested + fitted > tested
+    assert 0 < other["hours"] < one["hours"] * 3  # both are timed; the machine may be busy
+
+
 def test_an_estimate_of_long_runs_follows_the_first_seed(
     place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(estimation, "TIMED_SECONDS", 0.0)
+    monkeypatch.setattr(estimation_speed, "TIMED_SECONDS", 0.0)
     monkeypatch.setattr(estimation, "ALIKE", 10)
     found = []
     for seeds in ("[100]", "[100, 200]"):

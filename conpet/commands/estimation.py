@@ -8,27 +8,20 @@ others hardly differ: then the first stands for all.
 
 from __future__ import annotations
 
-import math
 import shutil
-import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from conpet.commands.described_work import Work
 from conpet.commands.dry import DryBackbone
-from conpet.commands.jobs import as_told, open_encoded
+from conpet.commands.estimation_cell import Cell, Cost
+from conpet.commands.estimation_speed import Speed, measure
 from conpet.commands.length import too_long, trained
 from conpet.config import Experiment
-from conpet.config.alike import trains_like
-from conpet.config.settings import Compute
 from conpet.learners import learner_class
-from conpet.learners.assembly import assemble, needed_states
-from conpet.learners.base import Learner, Seeds
-from conpet.models.backbone import Backbone
+from conpet.learners.assembly import needed_states
+from conpet.learners.base import Learner
 from conpet.models.passed import Passed
 from conpet.models.process import computing
 from conpet.progress import Progress
@@ -38,68 +31,8 @@ from conpet.run import RunKey
 from conpet.run.reading import Run, read_run
 from conpet.temporary import scratch
 
-TIMED_SECONDS = 4.0
 #: texts passed from which on seeds cost the same, as far as an estimate goes
 ALIKE = 20_000
-_TIMED_BATCHES = 4
-
-
-@dataclass(frozen=True)
-class Cost:
-    """What runs cost, all tasks: jobs, what passes the backbone, bytes of states kept."""
-
-    jobs: int
-    passed: Passed
-    stored: int
-
-
-@dataclass(frozen=True)
-class Speed:
-    """Tokens per second, trained (infinite: none) and forward; seconds a job takes to begin."""
-
-    trained: float
-    forward: float
-    start: float
-
-    def seconds(self, cost: Cost) -> float:
-        """Return how long that takes."""
-        passed = cost.passed
-        passes = passed.trained_tokens / self.trained + passed.forward_tokens / self.forward
-        return passes + cost.jobs * self.start
-
-
-@dataclass(frozen=True)
-class _Cell:
-    """One method on one dataset, with what it is learnt from."""
-
-    experiment: Experiment
-    keys: tuple[str, str, str]
-    snapshot: Path
-    encoded: Sequence[Path]
-    folder: Path
-
-    @property
-    def taken_from(self) -> str | None:
-        """The method whose training is taken over, if there is one: it is not done again."""
-        kind = learner_class(self.experiment.methods[self.keys[-1]].learner)
-        return trains_like(self.experiment, *self.keys) if kind.takes_over() else None
-
-    @property
-    def compute(self) -> Compute:
-        """What it is computed with."""
-        return self.experiment.settings(*self.keys).compute
-
-    def learner(
-        self, task: int, kind: type[Backbone], seed: int | None = None, memory: Memory | None = None
-    ) -> Learner:
-        """Return the cell's learner at a task, nothing loaded; of the first seed, or another."""
-        dataset, model, method = self.keys
-        about = self.experiment.learn(dataset, model, method, task)
-        seeds = Seeds(self.experiment.seeds[0] if seed is None else seed, dataset)
-        stream = as_told(about, open_encoded(self.encoded, task), seeds)
-        progress = Progress("estimate")
-        progress.quiet = True
-        return assemble(about, (model, self.snapshot), stream, seeds, memory, progress, kind)
 
 
 def estimate(
@@ -115,7 +48,7 @@ def estimate(
             for model in experiment.models:
                 snapshot, encoded = work.snapshot(model), work.encoded(model)
                 cells = [
-                    _Cell(experiment, (dataset, model, method), snapshot, encoded,
+                    Cell(experiment, (dataset, model, method), snapshot, encoded,
                           folder / f"{model}-{method}")
                     for method in experiment.methods
                 ]  # fmt: skip
@@ -142,7 +75,7 @@ def estimate(
     return rows, notes, cpu()
 
 
-def _shared(cells: Sequence[_Cell]) -> list[str]:
+def _shared(cells: Sequence[Cell]) -> list[str]:
     """Return a line on methods whose training is another's."""
     shared = [f"{cell.keys[-1]} with {cell.taken_from}" for cell in cells if cell.taken_from]
     if not shared:
@@ -151,7 +84,7 @@ def _shared(cells: Sequence[_Cell]) -> list[str]:
     return [f"{dataset} {model}: trained once, and counted there: {', '.join(shared)}"]
 
 
-def count(cell: _Cell) -> Cost:
+def count(cell: Cell) -> Cost:
     """Follow plans with a backbone that counts: of all seeds, or of the first if it is long."""
     first, *others = cell.experiment.seeds
     found = [_followed(cell, first)]
@@ -164,13 +97,13 @@ def count(cell: _Cell) -> Cost:
     return Cost(sum(cost.jobs for cost in found), total, sum(cost.stored for cost in found))
 
 
-def _followed(cell: _Cell, seed: int) -> Cost:
+def _followed(cell: Cell, seed: int) -> Cost:
     cost = _count(cell, seed)
     shutil.rmtree(cell.folder)
     return cost
 
 
-def _count(cell: _Cell, seed: int) -> Cost:
+def _count(cell: Cell, seed: int) -> Cost:
     dataset, _, method = cell.keys
     total, jobs = Passed(), 0
     states: list[Path] = []
@@ -220,43 +153,7 @@ def _add(total: Passed, more: Passed) -> None:
     total.add(more.forward_samples, more.forward_tokens, trained=False)
 
 
-def measure(cell: _Cell) -> Speed:
-    """Time a job's beginning, and a few batches of the cell's first plan: with gradient, without.
-
-    Jobs are forked from a process that has imported torch: one begins by reading the model.
-    """
-    begun = time.perf_counter()
-    learner = cell.learner(1, Backbone)
-    start = time.perf_counter() - begun
-    backbone, stream = learner.backbone, learner.stream
-    batches = [batch for epoch in learner.plan().epochs for batch in epoch]
-
-    def rate(work: Any, batches: Sequence[np.ndarray]) -> float:
-        work(batches[0])  # the first is slower
-        tokens, begun = 0, time.perf_counter()
-        for number, batch in enumerate(batches[1:] or batches):
-            work(batch)
-            tokens += backbone.tokens(stream.lengths[batch])
-            if number >= _TIMED_BATCHES and time.perf_counter() - begun > TIMED_SECONDS:
-                break
-        return tokens / (time.perf_counter() - begun)
-
-    def train(batch: np.ndarray) -> None:
-        backbone.hidden(stream, batch).sum().backward()
-
-    tunes = any(True for _ in backbone.parameters())
-
-    everything = np.concatenate(batches)
-    size = backbone.eval_batch_size
-    large = [everything[i : i + size] for i in range(0, len(everything), size)]
-    return Speed(
-        rate(train, batches) if tunes else math.inf,
-        rate(lambda batch: backbone.features(stream, batch), large),
-        start,
-    )
-
-
-def _row(cell: _Cell, cost: Cost, rate: float | None, speed: Speed | None) -> dict[str, Any]:
+def _row(cell: Cell, cost: Cost, rate: float | None, speed: Speed | None) -> dict[str, Any]:
     dataset, model, method = cell.keys
     passed = cost.passed
     if rate is not None:
@@ -272,7 +169,7 @@ def _row(cell: _Cell, cost: Cost, rate: float | None, speed: Speed | None) -> di
     }  # fmt: skip
 
 
-def _flop(cell: _Cell, passed: Passed) -> float:
+def _flop(cell: Cell, passed: Passed) -> float:
     """Return it as the cost table does: 4 N a trained token and 2 a tuned weight, 2 N forward."""
     backbone = cell.learner(1, DryBackbone).backbone
     tuned = sum(p.numel() for p in backbone.parameters())
@@ -285,19 +182,19 @@ def _tokens(passed: Passed) -> int:
     return passed.trained_tokens or passed.forward_tokens
 
 
-def _runs(cell: _Cell, results: Path) -> Iterator[Run]:
+def _runs(cell: Cell, results: Path) -> Iterator[Run]:
     dataset, model, method = cell.keys
     for seed in cell.experiment.seeds:
         key = RunKey(cell.experiment.name, dataset, model, method, seed)
         yield read_run(results / key.path, key, cell.experiment.tasks(dataset))
 
 
-def _there(cell: _Cell, results: Path) -> int:
+def _there(cell: Cell, results: Path) -> int:
     """Return how many of a cell's jobs have left what they are for, whatever it was made with."""
     return sum(len(run.trainings) + len(run.metrics) for run in _runs(cell, results))
 
 
-def _known_rate(cell: _Cell, cost: Cost, results: Path) -> float | None:
+def _known_rate(cell: Cell, cost: Cost, results: Path) -> float | None:
     """Return seconds per token of runs that are there, learnt on this kind of machine.
 
     None where there are none, or where the training is another's: what they say covers it too.

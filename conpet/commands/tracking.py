@@ -67,6 +67,8 @@ def track(
         "data_sha256": last.state["encoded_sha256"],
         "config_sha256": hashlib.sha256(about.text().encode()).hexdigest(),
     }
+    if taken := last.timing.get("taken_from"):
+        tags["taken_from"] = str(taken)
     track_run(learnt, params, tags, store, artifacts, out, about.look, about.title)
 
 

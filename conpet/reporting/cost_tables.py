@@ -18,6 +18,7 @@ from conpet.reporting.table_parts import (
     key_cells,
     key_columns,
     pending_note,
+    shared_note,
     threads,
 )
 from conpet.run.reading import Run
@@ -79,7 +80,7 @@ def cost(results: Results) -> Table:
         ],
         labels=len(columns),
         rules=dataset_rules([fact["dataset"] for fact in facts]),
-        footnotes=[*_NOTES, *pending_note(results)],
+        footnotes=[*_NOTES, *shared_note(results), *pending_note(results)],
         inputs=results.hashes([*results.metrics_files(), *results.training_files()]),
         threads=threads(results),
     )

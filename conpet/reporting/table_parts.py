@@ -153,6 +153,23 @@ def pending_note(results: Results) -> list[str]:
     ]
 
 
+def shared_note(results: Results) -> list[str]:
+    """Return the footnote on trainings that several methods share, if there are any."""
+    pairs = {
+        (run.key.method, str(training.timing["taken_from"])): None
+        for run in results.runs
+        for training in run.trainings
+        if "taken_from" in training.timing
+    }
+    if not pairs:
+        return []
+    said = "; ".join(f"{results.name(one)}: {results.name(other)}" for one, other in pairs)
+    return [
+        "Methods that train alike are trained once, and the training counts in each of their rows "
+        f"(method: the one that was trained): {said}."
+    ]
+
+
 def bound_note(results: Results) -> list[str]:
     """Return the footnotes on methods that are not ranked, if there are any, by the reason why."""
     why: dict[str, list[str]] = {}

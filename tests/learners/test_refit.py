@@ -43,6 +43,26 @@ def test_what_fine_tuning_forgets_is_the_heads(world: World, tmp_path: Path) -> 
     assert kept[0] > 0.8
 
 
+def test_while_a_task_is_trained_the_trained_head_answers(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A fitted head of before knows all classes where a task has no new one: it is stale."""
+    learner: Any = world.learner("linear", 1, head={"type": "lda"})
+    learner.train()
+    seen = learner.stream.seen
+    assert learner.refit.answers(seen)
+    trains, during = learner.fit, []
+
+    def fit(*args: Any) -> None:
+        during.append(learner.refit.answers(seen))
+        trains(*args)
+
+    monkeypatch.setattr(learner, "fit", fit)
+    learner.train()  # the same classes once more
+    assert during == [False]
+    assert learner.refit.answers(seen)
+
+
 def test_what_is_kept_follows_the_space(
     world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -9,12 +9,15 @@ import numpy as np
 import pytest
 
 from conpet.errors import UserError
-from conpet.reporting.collect import Results
+from conpet.files import read_json, write_json
+from conpet.reporting.answers import trained
+from conpet.reporting.collect import Results, collect
 from conpet.reporting.cost import by_task, kept_bytes, slope, task_cost
 from conpet.reporting.pareto import pareto_front
 from conpet.reporting.tables import TABLES
 from conpet.run import RunFolder, RunKey
 from conpet.run.reading import Run, Task, Training
+from tests.reporting.synthetic import build, cells, known
 
 KEY, NOWHERE = RunKey("e", "d", "m", "x", 1), RunFolder(Path("nowhere"))
 
@@ -98,6 +101,26 @@ def test_cost_table_tells_flat_from_growing(results: Results) -> None:
     assert frame.loc["static_emr", "forward_samples_slope"] == pytest.approx(90)
     assert frame.loc["static_emr", "equivalent_samples_slope"] == pytest.approx(30)
     assert any("counts one third" in note for note in TABLES["cost"][0](results).footnotes)
+
+
+def test_a_shared_training_counts_in_each_row_and_takes_its_time_once(tmp_path: Path) -> None:
+    matrix = cells(methods=("static_emr", "joint"), seeds=(100,), n_tasks=2)
+    before = build(tmp_path, matrix, per_class=4)
+    said = "Methods that train alike"
+    assert not any(said in note for note in TABLES["cost"][0](before).footnotes)
+    for path in tmp_path.glob("demo/demo/minilm/joint/**/timing.json"):
+        write_json(path, read_json(path) | {"taken_from": "static_emr", "own_seconds": 0.0})
+    after = collect("demo", tmp_path, matrix, **known())
+    assert any(said in note and "Joint" in note for note in TABLES["cost"][0](after).footnotes)
+    one, other = (
+        TABLES["cost"][0](found).data["seconds_per_task"].tolist() for found in (before, after)
+    )
+    assert one == other
+    alone = collect(
+        "demo", tmp_path, cells(methods=("static_emr",), seeds=(100,), n_tasks=2), **known()
+    )
+    assert trained(after).split(" of ")[0] == trained(alone).split(" of ")[0]
+    assert trained(before).split(" of ")[0] != trained(alone).split(" of ")[0]
 
 
 def test_pareto_front() -> None:

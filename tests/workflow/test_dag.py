@@ -172,6 +172,20 @@ def test_each_job_is_given_what_it_needs_and_no_more(finished: Workspace) -> Non
     assert (counts["select"], counts["track-store"]) == (2, 1)
 
 
+def test_methods_that_train_alike_train_once(fresh: Workspace) -> None:
+    fresh.write("methods/fitted.yaml", "title: F\nlearner: linear\nreplay: none\n"
+                "settings: {head: lda}\n")  # fmt: skip
+    path = fresh.folder / "config/experiments/tiny.yaml"
+    fresh.write("experiments/tiny.yaml", path.read_text().replace("simple, ", "simple, fitted, "))
+    done = fresh.run("results/tiny/tiny/minilm/fitted/seed7/task02/metrics.json")
+    assert done.returncode == 0, done.stderr
+    assert collections.Counter(call[0] for call in fresh.calls())["train"] == 4
+    taken = call_of(fresh, "train", "fitted", 2)
+    assert files(taken, "trained", "simple") == ["task02/state"]
+    assert files(taken, "state", "fitted") == ["task01/state"]
+    assert "--trained" not in call_of(fresh, "train", "simple", 2)
+
+
 def test_logs_and_benchmarks_lie_beside_the_results(finished: Workspace) -> None:
     place = "tiny/minilm/expert/seed7/task02"
     results = finished.folder / "results"

@@ -1,0 +1,54 @@
+"""Which methods train alike: of all shipped ones, and of variants in an experiment."""
+
+from __future__ import annotations
+
+import pytest
+
+from conpet.config import Experiment, load_experiment
+from conpet.config.alike import trains_like
+from tests.conftest import ROOT
+
+
+def shared(found: Experiment, dataset: str) -> dict[str, str]:
+    pairs = {m: trains_like(found, dataset, "minilm", m) for m in found.methods}
+    return {method: other for method, other in pairs.items() if other is not None}
+
+
+def test_methods_that_differ_in_a_fitted_head_train_alike() -> None:
+    assert shared(load_experiment("demo_all", ROOT / "config"), "demo") == {
+        "finetune_lda": "finetune",
+        "static_emr_lda": "static_emr",
+        "static_emr_lda_history": "static_emr",
+        "static_plus_history": "static_plus",
+        "joint_lda": "joint",
+    }
+
+
+def test_it_is_the_first_that_trains() -> None:
+    found = load_experiment("ablation_layers", ROOT / "config")
+    for dataset in found.datasets:
+        assert shared(found, dataset) == dict.fromkeys(
+            ("static_plus_layers", "static_plus_history", "history_layers"), "static_plus"
+        )
+
+
+@pytest.mark.parametrize("name", ["ablation_rank", "ablation_budget", "ablation_memory"])
+def test_what_trains_otherwise_is_never_shared(name: str) -> None:
+    found = load_experiment(name, ROOT / "config")
+    for dataset in found.datasets:
+        assert not shared(found, dataset)
+
+
+def test_where_nothing_is_trained_nothing_is_shared() -> None:
+    found = load_experiment("training_free", ROOT / "config")
+    assert len(found.methods) > 2
+    for dataset in found.datasets:
+        assert not shared(found, dataset)
+
+
+def test_half_of_an_ablation_of_heads_is_trained() -> None:
+    found = load_experiment("ablation_static", ROOT / "config")
+    pairs = shared(found, "clinc150")
+    assert (len(pairs), len(found.methods)) == (14, 27)
+    assert pairs["ranpac"] == pairs["lda_history"] == "static_emr"
+    assert pairs["kept_half"] == pairs["half"] == "prior"
