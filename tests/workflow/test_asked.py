@@ -19,7 +19,7 @@ import asked
 # made with shlex.quote or by join, numbers, and settings of Python's own
 QUOTED = {
     "RUNNER", "params.before", "params.encoded", "params.mirror", "params.previous", "params.raw",
-    "params.script", "params.selector", "params.states", "params.tolerance", "threads",
+    "params.script", "params.selector", "params.states", "params.tolerance", "params.trained", "threads",
 }  # fmt: skip
 
 
