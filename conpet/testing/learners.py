@@ -13,6 +13,7 @@ from conpet.config.head import Head
 from conpet.config.strict import validate
 from conpet.learners import fits, learner_class
 from conpet.learners.base import Learner
+from conpet.learners.kept import LEARNER_FILE
 from conpet.temporary import scratch
 from conpet.testing.world import TASKS, World, make_encoded, same_bytes, selector_of
 
@@ -86,6 +87,8 @@ class _Check:
         self.counts_what_it_trains()
         self.depends_on_nothing_else()
         self.knows_no_later_task()
+        if self.kind.takes_over() and "head" not in self.keys:
+            self.can_be_taken_over()
 
     def run(self, name: str, **keys: Any) -> list[Path]:
         """Learn into a folder of this name."""
@@ -160,3 +163,20 @@ class _Check:
         self.run("short", tasks=2, encoded=short)
         same = same_bytes(self.folder / "a", self.folder / "short")
         self.expect(same, "a state depends on tasks that come after it")
+
+    def can_be_taken_over(self) -> None:
+        """A head that is fitted afterwards changes nothing of the training before it."""
+        head: dict[str, Any] = {"head": {"type": "lda"}}
+        self.run("fitted", tasks=2, **head)
+        for state in ("state1", "state2"):
+            own, other = self.folder / "a" / state, self.folder / "fitted" / state
+            trained = [p for p in own.rglob("*") if p.is_file() and p.name != LEARNER_FILE]
+            same = all(p.read_bytes() == (other / p.relative_to(own)).read_bytes() for p in trained)
+            self.expect(same, "a fitted head changes the training: let takes_over() return False")
+        taken: Any = self.world.learner(self.kind, 1, **self.keys, **head)
+        taken.take_over(self.folder / "a" / "state1")
+        (self.folder / "taken").mkdir()
+        taken.save(self.folder / "taken")
+        found, wanted = (self.folder / place / LEARNER_FILE for place in ("taken", "fitted/state1"))
+        same = found.read_bytes() == wanted.read_bytes()
+        self.expect(same, "a training that was taken over leaves another state than its own")

@@ -12,6 +12,7 @@ from torch import nn
 
 from conpet.errors import UserError
 from conpet.learners import names
+from conpet.learners.linear import Linear
 from conpet.testing import check_learner
 from tests.tiny import World
 
@@ -90,3 +91,26 @@ def test_best_epoch_is_kept(world: World) -> None:
     assert learner.history.best_epoch == 1
     assert torch.equal(learner.head.weight, kept[2])  # type: ignore[attr-defined]
     assert not torch.equal(kept[2], kept[3])
+
+
+class Looks(Linear):
+    """Trains at another rate where a head is fitted, and does not say so."""
+
+    def before_task(self, plan: Any) -> None:
+        if self.refit.head is not None:
+            self.backbone.reset()
+            nn.init.ones_(next(iter(self.backbone.parameters())))
+
+
+class Says(Looks):
+    """The same, but it says so."""
+
+    @classmethod
+    def takes_over(cls) -> bool:
+        return False
+
+
+def test_a_training_that_depends_on_the_head_is_told() -> None:
+    with pytest.raises(AssertionError, match=r"let takes_over\(\) return False"):
+        check_learner(Looks, ["dynamic"])
+    check_learner(Says, ["dynamic"])

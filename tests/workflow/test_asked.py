@@ -19,7 +19,8 @@ import asked
 # made with shlex.quote or by join, numbers, and settings of Python's own
 QUOTED = {
     "RUNNER", "params.before", "params.encoded", "params.mirror", "params.previous", "params.raw",
-    "params.script", "params.selector", "params.states", "params.tolerance", "params.trained", "threads",
+    "params.script", "params.selector", "params.states", "params.tolerance", "params.trained",
+    "threads",
 }  # fmt: skip
 
 
