@@ -19,6 +19,7 @@ from conpet.commands.estimation_cell import Cell, Cost
 from conpet.commands.estimation_speed import Speed, measure
 from conpet.commands.length import too_long, trained
 from conpet.config import Experiment
+from conpet.config.alike import shared_trainings
 from conpet.learners import learner_class
 from conpet.learners.assembly import needed_states
 from conpet.learners.base import Learner
@@ -47,10 +48,12 @@ def estimate(
             notes += too_long(experiment, dataset, trained(work))
             for model in experiment.models:
                 snapshot, encoded = work.snapshot(model), work.encoded(model)
+                shared = shared_trainings(experiment, dataset, model)
                 cells = [
                     Cell(experiment, (dataset, model, method), snapshot, encoded,
-                          folder / f"{model}-{method}")
-                    for method in experiment.methods
+                         folder / f"{model}-{method}",
+                         shared.get(method) if learner_class(about.learner).takes_over() else None)
+                    for method, about in experiment.methods.items()
                 ]  # fmt: skip
                 said = Progress(f"estimate {dataset} {model}")
                 said.start(len(cells))

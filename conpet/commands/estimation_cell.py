@@ -8,9 +8,7 @@ from pathlib import Path
 
 from conpet.commands.jobs import as_told, open_encoded
 from conpet.config import Experiment
-from conpet.config.alike import trains_like
 from conpet.config.settings import Compute
-from conpet.learners import learner_class
 from conpet.learners.assembly import assemble
 from conpet.learners.base import Learner, Seeds
 from conpet.models.backbone import Backbone
@@ -30,19 +28,17 @@ class Cost:
 
 @dataclass(frozen=True)
 class Cell:
-    """One method on one dataset, with what it is learnt from."""
+    """One method on one dataset, with what it is learnt from.
+
+    ``taken_from`` is the method whose training is taken over, if any: it is not done again.
+    """
 
     experiment: Experiment
     keys: tuple[str, str, str]
     snapshot: Path
     encoded: Sequence[Path]
     folder: Path
-
-    @property
-    def taken_from(self) -> str | None:
-        """The method whose training is taken over, if there is one: it is not done again."""
-        kind = learner_class(self.experiment.methods[self.keys[-1]].learner)
-        return trains_like(self.experiment, *self.keys) if kind.takes_over() else None
+    taken_from: str | None
 
     @property
     def compute(self) -> Compute:

@@ -9,22 +9,22 @@ from __future__ import annotations
 from conpet.config.experiment import Experiment
 
 
-def trains_like(experiment: Experiment, dataset: str, model: str, method: str) -> str | None:
-    """Return the first method of the experiment that trains as this one does.
+def shared_trainings(experiment: Experiment, dataset: str, model: str) -> dict[str, str]:
+    """Return each method that trains as one before it in the experiment does, and the first such.
 
-    None where that is the method itself, or where it trains nothing. Whether its learner can take
-    another's training over is the learner's to say (``Learner.takes_over``).
+    Methods that train nothing are left out. Whether a learner can take another's training over is
+    the learner's to say (``Learner.takes_over``).
     """
-    if experiment.settings(dataset, model, method).tuning.type == "none":
-        return None
-    wanted = _training(experiment, dataset, model, method)
-    methods = (m for m in experiment.methods if _training(experiment, dataset, model, m) == wanted)
-    first = next(methods)
-    return None if first == method else first
-
-
-def _training(experiment: Experiment, dataset: str, model: str, method: str) -> tuple[str, str]:
-    """Return what a method's training depends on, in text: two of one value train alike."""
-    rates = experiment.settings(dataset, model, method).training.model_dump_json(include={"lr"})
-    about = experiment.learn(dataset, model, method, 1).training()
-    return about.text(), rates
+    first: dict[tuple[str, str], str] = {}
+    found = {}
+    for method in experiment.methods:
+        settings = experiment.settings(dataset, model, method)
+        if settings.tuning.type == "none":
+            continue
+        # that of task 1, and the rates of all tasks: a task differs in nothing else
+        about = experiment.learn(dataset, model, method, 1).training()
+        key = about.text(), settings.training.model_dump_json(include={"lr"})
+        one = first.setdefault(key, method)
+        if one != method:
+            found[method] = one
+    return found

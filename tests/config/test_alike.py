@@ -5,13 +5,12 @@ from __future__ import annotations
 import pytest
 
 from conpet.config import Experiment, load_experiment
-from conpet.config.alike import trains_like
+from conpet.config.alike import shared_trainings
 from tests.conftest import ROOT
 
 
 def shared(found: Experiment, dataset: str) -> dict[str, str]:
-    pairs = {m: trains_like(found, dataset, "minilm", m) for m in found.methods}
-    return {method: other for method, other in pairs.items() if other is not None}
+    return shared_trainings(found, dataset, "minilm")
 
 
 def test_methods_that_differ_in_a_fitted_head_train_alike() -> None:

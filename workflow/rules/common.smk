@@ -31,7 +31,7 @@ from conpet.commands.checks import DataChecks, open_experiment
 from conpet.commands.failures import in_one_line
 from conpet import names
 from conpet.commands.owner import check_owner, claim
-from conpet.config.alike import trains_like
+from conpet.config.alike import shared_trainings
 from conpet.config.loading import additions_file
 from conpet.config.strict import choose
 from conpet.environment import check_copy
@@ -336,16 +336,17 @@ def trained(wildcards):
     experiment = chosen(wildcards)
     if not FACTS[experiment.name][wildcards.method]["takes_over"]:
         return []
-    first = trained_first(experiment.name, wildcards.dataset, wildcards.model, wildcards.method)
-    if first is None:
+    shared = shared_by(experiment.name, wildcards.dataset, wildcards.model)
+    if wildcards.method not in shared:
         return []
-    return at(Keys({**wildcards, "method": first}), [int(wildcards.task)], "state")
+    first = Keys({**wildcards, "method": shared[wildcards.method]})
+    return at(first, [int(wildcards.task)], "state")
 
 
 @functools.cache
-def trained_first(experiment, *cell):
-    """Return the first method of an experiment that trains as a cell's does, if it is another."""
-    return trains_like(experiment_of(experiment), *cell)
+def shared_by(experiment, dataset, model):
+    """Return the methods of an experiment whose training is another's, and whose."""
+    return shared_trainings(experiment_of(experiment), dataset, model)
 
 
 def states(wildcards):
