@@ -69,6 +69,9 @@ class Live:
             )
 
     def _run(self) -> None:
+        first = self._queue.get()
+        if first is _END:
+            return  # nothing was trained: no run without a curve
         experiment, key, name = self._about
         tags = {"conpet.run_key": key, "conpet.kind": "live"}
         made = self._post(
@@ -79,19 +82,20 @@ class Live:
             tags=[{"key": k, "value": v} for k, v in tags.items()],
         )
         run_id = made["run"]["info"]["run_id"]
-        ended = False
-        while not ended:
-            waiting = [self._queue.get()]
-            time.sleep(0 if waiting[0] is _END else EVERY_SECONDS)
+        waiting = [first]
+        while True:
+            time.sleep(0 if waiting[-1] is _END else EVERY_SECONDS)
             with contextlib.suppress(queue.Empty):
                 while True:
                     waiting.append(self._queue.get_nowait())
-            ended = waiting[-1] is _END
             metrics = [entry for entry in waiting if entry is not _END]
             metrics += _usage(metrics[-1]["step"]) if metrics else []
             for start in range(0, len(metrics), _MOST):
                 batch = metrics[start : start + _MOST]
                 self._post("runs/log-batch", run_id=run_id, metrics=batch)
+            if waiting[-1] is _END:
+                break
+            waiting = [self._queue.get()]
         now = int(time.time() * 1000)
         self._post("runs/update", run_id=run_id, status="FINISHED", end_time=now)
 

@@ -156,3 +156,11 @@ def test_a_server_that_goes_changes_nothing(
         ours, theirs = (tmp_path / w / "task01/state" / name for w in ("with", "without"))
         assert ours.read_bytes() == theirs.read_bytes()
     assert capsys.readouterr().err.count("going on without it") == 1
+
+
+def test_what_trains_nothing_makes_no_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+    monkeypatch.setattr(live.Live, "_ask", lambda self, what, *_: asked.append(what))
+    stream = live.Live("http://127.0.0.1:9", "e", "key", "name")
+    stream.close()
+    assert asked == []
