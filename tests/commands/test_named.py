@@ -7,6 +7,10 @@ from pathlib import Path
 import pytest
 
 from conpet.commands import main
+from conpet.commands import options as o
+from conpet.commands.checks import DataChecks
+from conpet.config import Experiment, load_experiment
+from conpet.config.stages import Learn
 from tests.conftest import ROOT
 
 
@@ -27,3 +31,17 @@ def test_other_columns_of_a_data_file_are_named_as_they_are_typed(tmp_path: Path
     with pytest.raises(SystemExit) as stopped:
         main(["describe", str(file), "--config-dir", str(ROOT / "config")])
     assert "give --option text=message --option label=category, or" in str(stopped.value.code)
+
+
+def test_a_job_by_hand_is_told_what_the_workflow_hands_it(tmp_path: Path) -> None:
+    """In the order of keys too: states are the same bytes."""
+
+    def learn(experiment: Experiment) -> Learn:
+        return experiment.learn("demo", "minilm", "static_plus", 2)
+
+    source = "demo", ROOT / "config"
+    path = tmp_path / "settings.json"
+    path.write_text(learn(load_experiment(*source)).text())
+    handed, named = (o.told(Learn, given, source, learn, DataChecks()) for given in (path, None))
+    assert handed == named
+    assert handed.model_dump_json() == named.model_dump_json()
