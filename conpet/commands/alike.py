@@ -74,7 +74,7 @@ def take_over(
         UserError: the state is of another task, run, model or data, or trained otherwise.
     """
     state = read_state(trained)
-    check_alike(trained, state, job.state(), job.task)
+    check_alike(trained, state, job.state())
     check_classes(trained, state, learner.stream.classes)
     inputs.check([(trained, state)])
     if not learner.takes_over():

@@ -212,23 +212,29 @@ def _write_state(
         if taken is not None:
             state |= taken.of_state(fitting or Spent())
         write_json(folder / STATE_FILE, state)
-        timing = {
-            "seconds": round(time.monotonic() - start[0], 3),
-            "cpu_seconds": round(time.process_time() - start[1], 3),
-            "peak_memory_mb": round(_peak_memory_mb(learner.backbone.device), 1),
-            "threads": torch.get_num_threads(),
-            "device": str(learner.backbone.device),
-            "cpu": cpu(),
-            "git_commit": commit(Path.cwd()),
-            "code_sha256": code(job.about.learner, job.about.replay, job.about.settings.head.type),
-        }
-        if fitting is not None:
-            timing["fitting_seconds"] = round(fitting.seconds, 3)
-            timing["fitting_cpu_seconds"] = round(fitting.cpu_seconds, 3)
-        if taken is not None:
-            timing = taken.of_timing(timing, fitting or Spent())
-        write_json(folder / TIMING_FILE, timing)
+        write_json(folder / TIMING_FILE, _timing(job, learner, start, taken))
     learner.context.progress.close()
+
+
+def _timing(
+    job: Job, learner: Learner, start: tuple[float, float], taken: Taken | None
+) -> dict[str, Any]:
+    """Return what a clock and a memory gauge say of a job, and what it ran with."""
+    fitting = learner.fitting()
+    timing = {
+        "seconds": round(time.monotonic() - start[0], 3),
+        "cpu_seconds": round(time.process_time() - start[1], 3),
+        "peak_memory_mb": round(_peak_memory_mb(learner.backbone.device), 1),
+        "threads": torch.get_num_threads(),
+        "device": str(learner.backbone.device),
+        "cpu": cpu(),
+        "git_commit": commit(Path.cwd()),
+        "code_sha256": code(job.about.learner, job.about.replay, job.about.settings.head.type),
+    }
+    if fitting is not None:
+        timing["fitting_seconds"] = round(fitting.seconds, 3)
+        timing["fitting_cpu_seconds"] = round(fitting.cpu_seconds, 3)
+    return timing if taken is None else taken.of_timing(timing, fitting or Spent())
 
 
 def _peak_memory_mb(device: torch.device) -> float:

@@ -85,9 +85,7 @@ def check_same_run(states: Sequence[tuple[Path, State]], wanted: State) -> None:
         UserError: the folder, what differs, and both values.
     """
     for folder, state in states:
-        for name in ("dataset", "model", "method", "seed"):
-            if (one := getattr(state, name)) != (other := getattr(wanted, name)):
-                raise UserError(f"{folder}: a state of {name} {one}, not {other}")
+        _check_keys(folder, state, wanted, ("dataset", "model", "method", "seed"))
         shape, needed = state.shape(), wanted.shape()
         for name, value in shape.items():
             if value != needed[name]:
@@ -97,22 +95,22 @@ def check_same_run(states: Sequence[tuple[Path, State]], wanted: State) -> None:
                 )
 
 
-def check_alike(folder: Path, trained: State, wanted: State, task: int) -> None:
+def _check_keys(folder: Path, state: State, wanted: State, names: Sequence[str]) -> None:
+    for name in names:
+        if (one := getattr(state, name)) != (other := getattr(wanted, name)):
+            raise UserError(f"{folder}: a state of {name} {one}, not {other}")
+
+
+def check_alike(folder: Path, trained: State, wanted: State) -> None:
     """Refuse another method's state where its training cannot stand for the wanted one's.
 
     Args:
-        wanted: what the states of the run say of themselves.
-        task: the task that is learnt.
+        wanted: what the state that is learnt will say of itself.
 
     Raises:
         UserError: the folder, and what differs.
     """
-    for name, one, other in (
-        *((n, getattr(trained, n), getattr(wanted, n)) for n in ("dataset", "model", "seed")),
-        ("task", trained.task, task),
-    ):
-        if one != other:
-            raise UserError(f"{folder}: a state of {name} {one}, not {other}")
+    _check_keys(folder, trained, wanted, ("dataset", "model", "seed", "task"))
     told, needed = (_flat(s.settings.training().model_dump(mode="json")) for s in (trained, wanted))
     for name in sorted({*told, *needed}):
         if (one := told.get(name)) != (other := needed.get(name)):
