@@ -24,6 +24,8 @@ class Head(Strict):
     all of the ``history``, or the newest task's beside what is ``kept`` of earlier ones, which
     follows the drift of the space (``ncm`` and ``lda``). ``layers``: how many of the backbone's
     last layers a fitted head reads, side by side (:func:`conpet.models.layers.side_by_side`).
+    ``adapter`` that it reads through: the ``last`` task's, or the ``mean`` over tasks
+    (:mod:`conpet.learners.slow`).
     """
 
     type: str = "softmax"
@@ -31,6 +33,7 @@ class Head(Strict):
     samples: Literal["plan", "kept", "history"] | Annotated[int, Field(ge=1, le=1_000_000)] = "plan"
     config: dict[str, Any] = {}
     layers: Annotated[int, Field(ge=1, le=1000)] = 1
+    adapter: Literal["last", "mean"] = "last"
 
     @property
     def fitted(self) -> bool:
@@ -50,7 +53,8 @@ class Head(Strict):
         if self == Head(type=self.type):
             return self.type
         said: dict[str, Any] = handler(self)
-        return said if self.layers > 1 else {k: v for k, v in said.items() if k != "layers"}
+        usual = {"layers": 1, "adapter": "last"}
+        return {key: value for key, value in said.items() if value != usual.get(key, ...)}
 
 
 def _long(value: Any) -> Any:

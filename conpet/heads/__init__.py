@@ -38,7 +38,7 @@ def check_head(head: Head) -> None:
     from conpet.heads.base import Moving
 
     kind = head_class(head.type)
-    validate(kind.Options, head.config, "head.config")
+    options = validate(kind.Options, head.config, "head.config")
     if not kind.fitted and head.samples != Head().samples:
         raise UserError(f"head.samples: {head.type} is trained, not fitted: leave samples out")
     if not kind.fitted and head.layers != Head().layers:
@@ -46,10 +46,20 @@ def check_head(head: Head) -> None:
             f"head.layers: {head.type} is trained, on the last layer alone: leave layers out, or "
             "take a head that is fitted"
         )
+    if not kind.fitted and head.adapter != Head().adapter:
+        raise UserError(
+            f"head.adapter: {head.type} is trained, through the last adapter: leave adapter out, "
+            "or take a head that is fitted"
+        )
     if head.samples == "kept" and not issubclass(kind, Moving):
         raise UserError(
             f"head.samples: what {head.type} keeps cannot follow the drift of the space: use plan, "
             "history or a number"
+        )
+    if getattr(options, "residuals", False) and head.samples != "kept":
+        raise UserError(
+            f"head.config.residuals: with samples: {head.samples} nothing follows the space: say "
+            "samples: kept, or leave residuals out"
         )
 
 

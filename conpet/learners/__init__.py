@@ -107,6 +107,11 @@ def check_takes(learner: str, head: Head) -> None:
     chosen = learner_class(learner)
     if head.layers > 1 and chosen.maps_hidden():
         raise UserError(f"head.layers: learner {learner} maps what a head reads: leave layers out")
+    if head.adapter != "last" and (chosen.maps_hidden() or not chosen.takes_over()):
+        raise UserError(
+            f"head.adapter: learner {learner} trains in a way of its own, that a mean over tasks "
+            "does not suit: leave adapter out"
+        )
     if head.type != "softmax" and not chosen.takes_heads:
         raise UserError(
             f"head: learner {learner} answers in a way of its own, not by {head.type}: "

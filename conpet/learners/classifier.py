@@ -199,4 +199,5 @@ class Classifier(Learner):
         """Return the head's outputs, shape (n, rows)."""
         if self.refit.alone:
             return self.refit.scores(self.read(indices)).numpy()
-        return self.head(self.represented(indices)).cpu().numpy()
+        with self.refit.trained():
+            return self.head(self.represented(indices)).cpu().numpy()

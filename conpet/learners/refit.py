@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 
 import numpy as np
 import torch
@@ -13,6 +14,7 @@ from conpet.heads import fitted_head
 from conpet.heads.base import Fitted, Measured, Moving
 from conpet.heads.drift import drift
 from conpet.learners.context import Context
+from conpet.learners.slow import Slow, fast_of
 from conpet.replay.base import Plan
 from conpet.training.spent import Spent
 
@@ -45,6 +47,10 @@ class Refit:
         self.head: Fitted | None = fitted_head(settings.head, width, seed)
         self.alone = self.head is not None and settings.tuning.type == "none"
         self.spent = Spent()
+        #: the mean over tasks of the adapters, where the head reads through that
+        self.slow: Slow | None = None
+        if settings.head.adapter == "mean" and not context.backbone.frozen:
+            self.slow = Slow(context.backbone, context.task)
         #: whether the training goes on: what the head was fitted on is no longer what it reads
         self._stale = False
         #: samples whose shift is looked at, and their representations before the training
@@ -68,8 +74,13 @@ class Refit:
 
     def before(self, plan: Plan, representations: Representations) -> None:
         """Note, before the training, where the samples lie whose shift is to be looked at."""
-        c = self.context
         self._stale = True
+        self._note(plan, representations)
+        if self.slow is not None:
+            self.slow.resume()
+
+    def _note(self, plan: Plan, representations: Representations) -> None:
+        c = self.context
         if self.head is None or c.settings.head.samples != "kept" or c.task == 1:
             return
         asked = np.union1d(plan.trained(), c.stream.of("train", [c.task]))
@@ -79,6 +90,8 @@ class Refit:
     def fit(self, plan: Plan, representations: Representations) -> None:
         """Fit the head, where there is one, after the newest task."""
         self._stale = False
+        if self.slow is not None:
+            self.slow.settle()
         if self.head is not None:
             with self.spent.counting(self.context.backbone.passed):
                 self._fit(self.head, plan, representations)
@@ -107,7 +120,7 @@ class Refit:
         """Have what is kept follow the space, and add the newest task's samples."""
         stream = self.context.stream
         after = _finite(representations(asked))
-        head.move(*drift(before, after, self.context.backbone.width))
+        head.move(drift(before, after, self.context.backbone.width))
         own = np.isin(asked, stream.of("train", [self.context.task]))
         found = Measured(after[own], stream.label[asked[own]].astype(np.int64))
         head.fit(found, stream.seen, joins=True)
@@ -139,12 +152,24 @@ class Refit:
         """Return what a state keeps of the fitted head."""
         if self.head is None:
             return {}
-        return {PREFIX + name: tensor for name, tensor in self.head.tensors().items()}
+        kept = {PREFIX + name: tensor for name, tensor in self.head.tensors().items()}
+        return kept if self.slow is None else kept | self.slow.tensors()
 
     def leave(self, tensors: dict[str, Tensor]) -> None:
-        """Pass over what another method's head has left among what its state keeps."""
+        """Pass over what another method's head has left among what its state keeps.
+
+        Where that head reads through a mean of adapters, the trained one is among it.
+        """
         for name in [name for name in tensors if name.startswith(PREFIX)]:
             tensors.get(name)
+        if fast := fast_of(tensors):
+            self.context.backbone.load_state(fast)
+
+    @contextmanager
+    def trained(self) -> Iterator[None]:
+        """Have the adapter that was trained in the backbone's slot, whichever the head reads."""
+        with nullcontext() if self.slow is None else self.slow.fast():
+            yield
 
     def take(self, tensors: dict[str, Tensor]) -> None:
         """Take up what :meth:`tensors` gave, out of all that a state keeps."""
@@ -152,6 +177,8 @@ class Refit:
             names = [name for name in tensors if name.startswith(PREFIX)]
             own = {name.removeprefix(PREFIX): tensors[name] for name in names}
             self.head.take(own)
+        if self.slow is not None:
+            self.slow.take(tensors)
 
     def _head(self) -> Fitted:
         assert self.head is not None
