@@ -38,7 +38,7 @@ def check_head(head: Head) -> None:
     from conpet.heads.base import Moving
 
     kind = head_class(head.type)
-    options = validate(kind.Options, head.config, "head.config")
+    validate(kind.Options, head.config, "head.config")
     if not kind.fitted and head.samples != Head().samples:
         raise UserError(f"head.samples: {head.type} is trained, not fitted: leave samples out")
     if not kind.fitted and head.layers != Head().layers:
@@ -55,11 +55,6 @@ def check_head(head: Head) -> None:
         raise UserError(
             f"head.samples: what {head.type} keeps cannot follow the drift of the space: use plan, "
             "history or a number"
-        )
-    if getattr(options, "residuals", False) and head.samples != "kept":
-        raise UserError(
-            f"head.config.residuals: with samples: {head.samples} nothing follows the space: say "
-            "samples: kept, or leave residuals out"
         )
 
 

@@ -160,27 +160,12 @@ class Fitted(ABC):
         """
 
 
-@dataclass(frozen=True)
-class Drift:
-    """How a space of width d moved: what was at x is about at x @ weight + bias now.
-
-    Attributes:
-        weight: shape (d, d).
-        bias: shape (d,).
-        left: mean square of what the map leaves unexplained, shape (d, d).
-    """
-
-    weight: Array
-    bias: Array
-    left: Array
-
-
 class Moving(Fitted):
-    """A fitted head whose sums can follow the drift of the space (``head.samples: kept``)."""
+    """A fitted head whose sums can follow a linear map of the space (``head.samples: kept``)."""
 
     @abstractmethod
-    def move(self, drift: Drift) -> None:
-        """Follow the space; the next fit solves."""
+    def move(self, weight: Array, bias: Array) -> None:
+        """Follow what was at x to x @ weight + bias; the next fit solves."""
 
 
 def sized(array: Array, classes: int) -> Array:

@@ -11,14 +11,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from conpet.heads.base import Array, Drift
+from conpet.heads.base import Array
 
 #: strengths of the pull towards no shift, of the samples' mean variance; the best is left-one-out's
 STRENGTHS = 10.0 ** np.arange(-4, 3.5, 0.5)
 
 
-def drift(before: Array, after: Array, block: int | None = None) -> Drift:
-    """Return how a space of some width moved: a linear map, and what it leaves unexplained.
+def drift(before: Array, after: Array, block: int | None = None) -> tuple[Array, Array]:
+    """Return weight (width, width) and bias (width,): x is about at x @ weight + bias now.
 
     Args:
         before: representations of samples, (n, width).
@@ -32,9 +32,7 @@ def drift(before: Array, after: Array, block: int | None = None) -> Drift:
     parts = [slice(start, start + (block or width)) for start in starts]
     found = [_moved(before[:, part], after[:, part]) for part in parts]
     weight: Array = block_diag(*(weight for weight, _ in found))
-    bias = np.concatenate([bias for _, bias in found])
-    left = after - (before @ weight + bias)
-    return Drift(weight, bias, left.T @ left / len(left))
+    return weight, np.concatenate([bias for _, bias in found])
 
 
 def _moved(before: Array, after: Array) -> tuple[Array, Array]:

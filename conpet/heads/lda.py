@@ -15,19 +15,14 @@ from scipy.linalg import cho_factor, cho_solve
 from torch import Tensor
 
 from conpet.config.strict import Strict
-from conpet.heads.base import Array, Drift, packed, unpacked
+from conpet.heads.base import Array, packed, unpacked
 from conpet.heads.means import ByMeans
 
 
 class Options(Strict):
-    """``shrinkage`` g: S is taken as (1 - g) S + g (tr S / d) I; ``oas`` finds g from S itself.
-
-    ``residuals``: where what is kept follows the space (``head.samples: kept``), a sample's shift
-    that the map leaves unexplained is spread within its class, as it was not before the training.
-    """
+    """``shrinkage`` g: S is taken as (1 - g) S + g (tr S / d) I; ``oas`` finds g from S itself."""
 
     shrinkage: Literal["oas"] | Annotated[float, Field(ge=1e-6, le=1)] = "oas"
-    residuals: bool = False
 
 
 def oas(covariance: Array, freedom: float) -> float:
@@ -51,10 +46,9 @@ class Lda(ByMeans):
         """Return the scatter matrix, shape (width, width)."""
         return deviations.T @ deviations
 
-    def spread(self, drift: Drift) -> Array:
-        """Return the scatter then: as the map has it, and what the map leaves, where asked."""
-        mapped: Array = drift.weight.T @ self.scatter @ drift.weight
-        return mapped + self.freedom * drift.left if self.options.residuals else mapped
+    def spread(self, weight: Array) -> Array:
+        """Return the scatter matrix there."""
+        return weight.T @ self.scatter @ weight
 
     def covariance(self) -> Array:
         """Return the shared covariance, shrunk: it can be inverted, whatever there was to fit."""

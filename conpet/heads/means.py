@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from conpet.heads.base import Array, Drift, Measured, Moving, shaped, sized
+from conpet.heads.base import Array, Measured, Moving, shaped, sized
 
 
 class ByMeans(Moving):
@@ -38,13 +38,13 @@ class ByMeans(Moving):
         """Return the sum of the squares of deviations (n, width)."""
 
     @abstractmethod
-    def spread(self, drift: Drift) -> Array:
-        """Return the scatter once the space has moved."""
+    def spread(self, weight: Array) -> Array:
+        """Return the scatter in the space that ``weight`` (width, width) maps to."""
 
-    def move(self, drift: Drift) -> None:
+    def move(self, weight: Array, bias: Array) -> None:
         """Move means and scatter; the next fit solves."""
-        self.mean = self.mean @ drift.weight + drift.bias
-        self.scatter = self.spread(drift)
+        self.mean = self.mean @ weight + bias
+        self.scatter = self.spread(weight)
 
     @abstractmethod
     def solved(self) -> Array:

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from conpet.heads.base import Array, Drift, shaped
+from conpet.heads.base import Array, shaped
 from conpet.heads.means import ByMeans
 
 
@@ -21,9 +21,9 @@ class Ncm(ByMeans):
         """Return the sum over samples and dimensions, a scalar."""
         return np.asarray(np.square(deviations).sum())
 
-    def spread(self, drift: Drift) -> Array:
-        """Return the sum then, of deviations that are alike in all directions."""
-        return np.asarray(self.scatter * np.square(drift.weight).sum() / self.width)
+    def spread(self, weight: Array) -> Array:
+        """Return the sum there, of deviations that are alike in all directions."""
+        return np.asarray(self.scatter * np.square(weight).sum() / self.width)
 
     def solved(self) -> Array:
         """Return m_c / s^2."""

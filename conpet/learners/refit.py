@@ -120,7 +120,7 @@ class Refit:
         """Have what is kept follow the space, and add the newest task's samples."""
         stream = self.context.stream
         after = _finite(representations(asked))
-        head.move(drift(before, after, self.context.backbone.width))
+        head.move(*drift(before, after, self.context.backbone.width))
         own = np.isin(asked, stream.of("train", [self.context.task]))
         found = Measured(after[own], stream.label[asked[own]].astype(np.int64))
         head.fit(found, stream.seen, joins=True)

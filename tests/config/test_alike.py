@@ -27,8 +27,12 @@ def test_it_is_the_first_that_trains() -> None:
     found = load_experiment("ablation_layers", ROOT / "config")
     for dataset in found.datasets:
         assert shared(found, dataset) == dict.fromkeys(
-            ("static_plus_layers", "static_plus_history", "history_layers"), "static_plus"
-        )
+            (
+                "static_plus_layers", "static_plus_mean", "static_plus_history",
+                "history_layers", "history_mean",
+            ),
+            "static_plus",
+        )  # fmt: skip
 
 
 @pytest.mark.parametrize("name", ["ablation_rank", "ablation_budget", "ablation_memory"])
