@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -68,17 +69,27 @@ def test_class_order(name: str) -> None:
     assert len(set(classes)) == len(classes)
 
 
-def test_a_method_of_several_layers_differs_in_these_alone() -> None:
-    found = {p.stem: validate(Method, read_yaml(p), str(p)) for p in files("methods")}
-    for name in ("lda", "static_plus", "dynamic_plus"):
-        one, deep = found[name], found[f"{name}_layers"]
-        assert (deep.learner, deep.replay) == (one.learner, one.replay)
-        options = {k: v for k, v in deep.options.items() if k != "layers"}
-        settings = merge({}, deep.settings)
-        if "head" in settings:
-            head = Head.model_validate(settings["head"])
-            settings["head"] = head.model_copy(update={"layers": 1}).model_dump()
-        plain = merge({}, one.settings)
-        if "head" in plain:
-            plain["head"] = Head.model_validate(plain["head"]).model_dump()
-        assert (options, settings) == (one.options, plain)
+@pytest.mark.parametrize(
+    ("first", "second", "more"),
+    [
+        ("lda", "lda_layers", {"layers": 1}),
+        ("static_plus", "static_plus_layers", {"layers": 1}),
+        ("static_plus_layers", "static_plus_mean", {"adapter": "last"}),
+        ("dynamic_plus", "dynamic_plus_layers", {}),
+    ],
+)
+def test_a_method_that_reads_more_differs_in_that_alone(
+    first: str, second: str, more: dict[str, Any]
+) -> None:
+    one, deep = (
+        validate(Method, read_yaml(path), str(path))
+        for path in (CONFIG / "methods" / f"{name}.yaml" for name in (first, second))
+    )
+    assert (deep.learner, deep.replay) == (one.learner, one.replay)
+    options = {k: v for k, v in deep.options.items() if k != "layers"}
+    settings, plain = merge({}, deep.settings), merge({}, one.settings)
+    if more:
+        head = Head.model_validate(settings["head"])
+        settings["head"] = head.model_copy(update=more).model_dump()
+        plain["head"] = Head.model_validate(plain["head"]).model_dump()
+    assert (options, settings) == (one.options, plain)
