@@ -21,6 +21,10 @@ class Plain:
     """A backbone with every adapter of the package in it, by the name of its folder."""
 
     def __init__(self, package: Path, backbone: Path) -> None:
+        if not (package / "model.json").is_file():
+            sys.exit(f"{package}: no package: `conpet package` writes one (docs/use.md)")
+        if not (backbone / "config.json").is_file():
+            sys.exit(f"{backbone}: no model: give the folder of the backbone it was tuned on")
         self.about = json.loads((package / "model.json").read_text())
         if self.about["kind"] != "sentence":
             sys.exit("this example reads plain sentences; conpet.load reads marked texts too")

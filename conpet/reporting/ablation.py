@@ -60,8 +60,8 @@ def _head_in_full(settings: Mapping[str, Any]) -> dict[str, Any]:
         return dict(settings)
     head = Head.model_validate(settings["head"])
     full = {"type": head.type, "rows": head.rows, "config": head.config}
-    fitted = {"samples": head.samples, "layers": head.layers} if head.fitted else {}
-    return {**settings, "head": full | fitted}
+    reads = {"samples": head.samples, "layers": head.layers, "adapter": head.adapter}
+    return {**settings, "head": full | (reads if head.fitted else {})}
 
 
 def differing(results: Results) -> dict[str, dict[str, str]]:

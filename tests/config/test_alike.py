@@ -52,6 +52,6 @@ def test_where_nothing_is_trained_nothing_is_shared() -> None:
 def test_half_of_an_ablation_of_heads_is_trained() -> None:
     found = load_experiment("ablation_static", ROOT / "config")
     pairs = shared(found, "clinc150")
-    assert (len(pairs), len(found.methods)) == (14, 27)
+    assert (len(pairs), len(found.methods)) == (13, 26)
     assert pairs["ranpac"] == pairs["lda_history"] == "static_emr"
     assert pairs["kept_half"] == pairs["half"] == "prior"

@@ -60,6 +60,18 @@ def test_experiment(path: Path) -> None:
         assert experiment.tasks(name) >= 1
 
 
+@pytest.mark.parametrize("path", files("experiments"), ids=lambda p: p.stem)
+def test_no_two_methods_of_an_experiment_are_one_setting(path: Path) -> None:
+    """Two rows that are the same run twice look like two findings."""
+    experiment = open_experiment(path.stem, CONFIG)
+    dataset, model = next(iter(experiment.datasets)), next(iter(experiment.models))
+    methods: dict[str, str] = {}
+    for method in experiment.methods:
+        rate = experiment.settings(dataset, model, method).training.lr
+        text = f"{experiment.learn(dataset, model, method, 1).text()} {rate}"
+        assert methods.setdefault(text, method) == method
+
+
 @pytest.mark.parametrize("name", SIZES)
 def test_class_order(name: str) -> None:
     path = CONFIG / "class_orders" / f"{name}.json"

@@ -30,3 +30,14 @@ def test_the_same_labels(method: str, packaged: Packaged, learnt: Chain) -> None
     imported = SCRIPT.read_text()
     assert "import conpet" not in imported
     assert "from conpet" not in imported
+
+
+def test_a_folder_that_is_none_is_told(tmp_path: Path) -> None:
+    command = [sys.executable, str(SCRIPT), str(tmp_path), str(tmp_path), "a text"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr == f"{tmp_path}: no package: `conpet package` writes one (docs/use.md)\n"
+    (tmp_path / "model.json").write_text("{}")
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"{tmp_path}: no model: ")
