@@ -57,16 +57,26 @@ class Slow:
             return
         slow = self.backbone.state()
         self.backbone.load_state(self._fast)
-        yield
-        self.backbone.load_state(slow)
+        try:
+            yield
+        finally:
+            self.backbone.load_state(slow)
 
     def tensors(self) -> dict[str, Tensor]:
         """Return the fast one, for a state to keep."""
         return {PREFIX + name: tensor for name, tensor in self._fast.items()}
 
     def take(self, tensors: dict[str, Tensor]) -> None:
-        """Take up what :meth:`tensors` gave, out of all that a state keeps."""
-        self._fast = fast_of(tensors)
+        """Take up what :meth:`tensors` gave, out of all that a state keeps.
+
+        Raises:
+            KeyError, RuntimeError: a tensor is absent, or of another shape.
+        """
+        found = {name: (tensors[PREFIX + name], own) for name, own in self.backbone.state().items()}
+        for name, (tensor, own) in found.items():
+            if tensor.shape != own.shape:
+                raise RuntimeError(f"{name} is {tuple(tensor.shape)}, not {tuple(own.shape)}")
+        self._fast = {name: tensor for name, (tensor, _) in found.items()}
 
 
 def fast_of(tensors: dict[str, Tensor]) -> State:

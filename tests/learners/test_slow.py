@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 
 from conpet.config.head import Head
 from conpet.errors import UserError
@@ -64,6 +64,23 @@ def test_where_nothing_is_tuned_there_is_no_mean(world: World, tmp_path: Path) -
     states = world.run("linear", tmp_path / "frozen", tasks=2, **keys)
     names = load_file(states[-1] / "learner.safetensors")
     assert not [name for name in names if name.startswith("fast.")]
+
+
+def test_a_broken_state_is_told(world: World, tmp_path: Path) -> None:
+    keys = {"head": {**LDA, "adapter": "mean"}}
+    state = world.run("linear", tmp_path / "mean", tasks=1, **keys)[0]
+    tensors = load_file(state / "learner.safetensors")
+    name = next(name for name in tensors if name.startswith("fast."))
+
+    def refused(broken: dict[str, torch.Tensor]) -> str:
+        save_file(broken, state / "learner.safetensors")
+        with pytest.raises(UserError) as caught:
+            world.learner("linear", 2, **keys).load([state], None)
+        return str(caught.value)
+
+    assert f"no '{name}'" in refused({k: v for k, v in tensors.items() if k != name})
+    assert "does not fit" in refused(tensors | {name: tensors[name][:1].clone()})
+    assert "'fast.more' is too many" in refused(tensors | {"fast.more": torch.zeros(1)})
 
 
 def test_who_has_no_such_adapter_is_refused() -> None:
