@@ -30,6 +30,30 @@ def run(learnt: Chain, packaged: Packaged) -> Path:
     return packaged("lda")
 
 
+def test_what_reads_through_a_mean_of_adapters_is_packaged_and_taught(
+    learnt: Chain, packaged: Packaged, tmp_path: Path
+) -> None:
+    """What is taught is measured in the space that the package answers in."""
+    import pandas as pd
+
+    head = {"type": "lda", "samples": "kept", "adapter": "mean"}
+    learnt.methods["mean"] = {
+        "title": "mean", "learner": "linear", "replay": "dynamic", "settings": {"head": head}
+    }  # fmt: skip
+    learnt.write_methods()
+    run = packaged("mean")
+    found = pd.read_parquet(run / "task03/predictions.parquet")
+    known = conpet.load(run)
+    assert known.predict(_texts(run, found)).labels == found["prediction"].tolist()
+    before = known.predict(OLD).labels
+    file = tmp_path / "new.csv"
+    file.write_text("text,label\n" + "".join(f"{t},seventh\n" for t in NEW))
+    Chain.__call__(None, "teach", "--run", run, file, "--out", tmp_path / "more")  # type: ignore[arg-type]
+    more = conpet.load(tmp_path / "more", snapshot=run.parents[4] / "models/tiny")
+    assert more.predict(NEW).labels == ["seventh"] * 5
+    assert more.predict(OLD).labels == before
+
+
 def test_nothing_is_trained_and_the_passes_are_counted(run: Path) -> None:
     state = read_json(run / "task02/state/state.json")
     assert (state["trainable_parameters"], state["samples_passed"], state["steps"]) == (0, 0, 0)
