@@ -73,7 +73,7 @@ class Refit:
         return torch.from_numpy(self._head().scores(represented.cpu().numpy()))
 
     def before(self, plan: Plan, representations: Representations) -> None:
-        """Note, before the training, where the samples lie whose shift is to be looked at."""
+        """Note where the samples lie whose shift is looked at; then the training may begin."""
         self._stale = True
         self._note(plan, representations)
         if self.slow is not None:
