@@ -1,10 +1,9 @@
 """The slow adapter: the mean over tasks of what each has left, for a fitted head to read.
 
 The training goes on from the fast one, the last task's, as if there were no other. The slow one
-moves a share 1/t in task t, so that what a head keeps of earlier classes hardly drifts, and no task
-speaks louder than another. A slow model beside a fast one: Stojanovski et al. 2022 (arXiv
-2211.03186), there an exponential mean in every step; averaging over tasks: Marouf et al. 2023
-(arXiv 2312.08977), who train on from the mean.
+moves a share 1/t in task t, so that what a head keeps of earlier classes has less to follow. A slow
+model beside a fast one: Stojanovski et al. 2022 (arXiv 2211.03186), there an exponential mean in
+every step; averaging over tasks: Marouf et al. 2023 (arXiv 2312.08977), who train on from the mean.
 """
 
 from __future__ import annotations
