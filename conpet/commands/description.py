@@ -69,6 +69,7 @@ class _Description(Work):
             "title": data.title,
             "licence": data.licence,
             "citation": data.citation,
+            "homepage": data.homepage,
             "kind": data.kind,
             "format": data.format,
             "template": data.template,
@@ -125,8 +126,9 @@ class _Description(Work):
                     f"{own} of {len(samples)} samples have a split of their own, which split: "
                     f"{partition.scheme} does not keep: official does"
                 )
-        tasks = [task for part in self.parts for task in self.splits[part]["tasks"]]
-        lines += filter(None, [twins(name for task in tasks for name in task["classes"])])
+        lines += filter(
+            None, [twins(name for task in self._all_tasks() for name in task["classes"])]
+        )
         if isinstance(self.data.order, NamedOrder):
             lines += filter(None, [unnamed_tasks(self.samples["base"], self.data.order.names)])
         if self.data.outside:

@@ -46,8 +46,7 @@ def _head(report: dict[str, Any]) -> str:
         f"  template  {report['template']}",
         f"  licence   {report['licence']}",
     ]
-    if report["citation"]:
-        lines.append(f"  citation  {report['citation']}")
+    lines += [f"  {key}  {report[key]}" for key in ("citation", "homepage") if report[key]]
     for number, file in enumerate(report["files"]):
         key = "  files     " if number == 0 else " " * 12
         lines.append(f"{key}{file['name']} ({file['bytes']:,} bytes) from {file['source']}")

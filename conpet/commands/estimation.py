@@ -28,6 +28,7 @@ from conpet.models.process import computing
 from conpet.progress import Progress
 from conpet.provenance import cpu
 from conpet.replay.exemplars import Memory
+from conpet.reporting.cost import flop
 from conpet.run import RunKey
 from conpet.run.reading import Run, read_run
 from conpet.temporary import scratch
@@ -173,11 +174,11 @@ def _row(cell: Cell, cost: Cost, rate: float | None, speed: Speed | None) -> dic
 
 
 def _flop(cell: Cell, passed: Passed) -> float:
-    """Return it as the cost table does: 4 N a trained token and 2 a tuned weight, 2 N forward."""
+    """Return it by the cost table's formula, with what passes forward alone."""
     backbone = cell.learner(1, DryBackbone).backbone
     tuned = sum(p.numel() for p in backbone.parameters())
     every = backbone.total_parameters
-    return (4 * every + 2 * tuned) * passed.trained_tokens + 2 * every * passed.forward_tokens
+    return flop(every, tuned, passed.trained_tokens, passed.forward_tokens)
 
 
 def _tokens(passed: Passed) -> int:

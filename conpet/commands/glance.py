@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import shlex
 import sys
 from collections.abc import Iterable, Iterator
@@ -13,8 +12,8 @@ from conpet.reporting.collect import Results
 from conpet.reporting.cost import by_task
 from conpet.reporting.numbers import number, percent, spread, waiting
 from conpet.reporting.predictions import last_predictions
-from conpet.reporting.significance import finished_mean
 from conpet.reporting.table_parts import grid
+from conpet.reporting.verdict import most_accurate
 from conpet.run.reading import Run
 
 _HEAD = ("Method", "Accuracy (%)", "Forgets (points)", "Samples per task")
@@ -48,7 +47,7 @@ def following(results: Results, here: Path, named: str) -> Iterator[str]:
         named: the experiment, as commands are told it: a name or a YAML.
     """
     conpet = _command("conpet")
-    answering = [run for run in results.runs if (run.folder.root / "model").is_dir()]
+    answering = [run for run in results.runs if run.folder.package.is_dir()]
     asked = [
         ("learners", "make the learners ready to be asked"),
         ("report", "make a page of tables, figures and every run"),
@@ -56,7 +55,7 @@ def following(results: Results, here: Path, named: str) -> Iterator[str]:
     ]
     ready = {}
     if answering:
-        best = max(answering, key=lambda run: _accuracy(results, run))
+        best = most_accurate(results, answering) or answering[0]
         words = f"--run {best.folder.root} --text {_example(results, best)}"
         what = f"ask what {results.name(best.key.method)} learnt"
         ready["learners"] = (f"{conpet} predict {words}", what)
@@ -85,12 +84,6 @@ def _older(page: Path, files: Iterable[Path]) -> bool:
     """Say whether a page is older than one of the files that it was made from."""
     made = page.stat().st_mtime
     return any(file.stat().st_mtime > made for file in files if file.is_file())
-
-
-def _accuracy(results: Results, run: Run) -> float:
-    """Return the mean accuracy of a run's method, over its finished seeds; -1 where none has."""
-    found = finished_mean(results.of(*run.key.cell))
-    return -1.0 if math.isnan(found) else found
 
 
 def _example(results: Results, run: Run) -> str:

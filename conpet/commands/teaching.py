@@ -57,10 +57,8 @@ def teach_file(
         new = predictor.teach([as_text(s) for s in samples], [s.label for s in samples])
     spent = time.process_time() - start
     predictor.save(out)
-    for reason, dropped in report.as_dict()["dropped"].items():
-        print(f"left out: {dropped['count']} rows, {reason}: {', '.join(dropped['first'])}")
-    for about, note in report.as_dict()["notes"].items():
-        print(f"note: {about}: {note}")
+    for line in report.lines():
+        print(line)
     for _, line in repeated_lines(count_duplicates((sample, "") for sample in samples)):
         print(f"note: {line}: each counts")
     if alike := twins(predictor.classes):

@@ -15,6 +15,7 @@ from conpet.commands.checks import DataChecks
 from conpet.commands.publishing import matrix_of
 from conpet.config.matrix import Matrix
 from conpet.config.stages import Track
+from conpet.replay import upper_bound
 from conpet.run import RunKey
 
 app = typer.Typer()
@@ -121,8 +122,7 @@ def _best(matrix: Matrix, values: dict[tuple[str, str, str], dict[str, float]]) 
     """Return the best whole accuracy on each dataset, upper bounds aside."""
     found: dict[str, float] = {}
     for (dataset, _, method), known in values.items():
-        about = matrix.methods[method]
-        if not (about.replay == "full" if about.bound is None else about.bound):
+        if not upper_bound(matrix.methods[method]):
             name = f"best_whole_accuracy/{dataset}"
             found[name] = max(found.get(name, 0.0), known["whole_accuracy"])
     return found

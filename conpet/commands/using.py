@@ -17,7 +17,6 @@ from conpet.errors import UserError
 from conpet.files import write_json
 
 app = typer.Typer()
-TABLES = (".csv", ".tsv", ".txt", ".json", ".jsonl", ".parquet")
 ReaderOption = Annotated[
     list[str] | None, Option(help="KEY=VALUE of the reader, like quotes=false; again for each")
 ]
@@ -163,10 +162,8 @@ def extend(
         dataset, file, config_dir, results, format, options, report, experiment, shared
     )
     print(f"{dataset}: a new task of {len(classes)} classes: {', '.join(classes)}")
-    for reason, dropped in report.as_dict()["dropped"].items():
-        print(f"left out: {dropped['count']} rows, {reason}: {', '.join(dropped['first'])}")
-    for about, note in report.as_dict()["notes"].items():
-        print(f"note: {about}: {note}")
+    for line in report.lines():
+        print(line)
     print(f"every experiment with {dataset} has it now")
     print(f"learn it: snakemake learners --config experiment={experiment or 'NAME'}")
 
@@ -202,8 +199,9 @@ def describe(
     from conpet.commands.described import MODELS, compared, open_dataset, open_file
     from conpet.commands.description import describe
     from conpet.commands.description_text import as_text
+    from conpet.data.readers import SUFFIXES
 
-    if format is None and Path(dataset).suffix.lower() in TABLES and Path(dataset).is_file():
+    if format is None and Path(dataset).suffix.lower() in SUFFIXES and Path(dataset).is_file():
         format = "table"
     if format:
         about: dict[str, Any] = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 _PLACES_KEPT = 5
@@ -30,6 +31,13 @@ class Report:
     def dropped(self) -> int:
         """How many records were dropped in all."""
         return sum(self._counts.values())
+
+    def lines(self) -> Iterator[str]:
+        """Yield a line for each reason and each note, for a user."""
+        for reason, count in self._counts.items():
+            yield f"left out: {count} rows, {reason}: {', '.join(self._places[reason])}"
+        for about, note in self._notes.items():
+            yield f"note: {about}: {note}"
 
     def as_dict(self) -> dict[str, Any]:
         """Return ``{"dropped": {reason: {"count", "first"}}, "notes": {...}}``, JSON-able."""

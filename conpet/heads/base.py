@@ -16,7 +16,7 @@ from conpet.config.strict import Strict
 from conpet.seeds import derive
 
 Array = NDArray[np.float64]
-NEVER = 50.0  # e^-50: what is left to a class without a sample
+UNSEEN_BELOW = 50.0  # e^-50: what is left to a class without a sample
 
 
 class Trained(nn.Module, ABC):
@@ -144,7 +144,7 @@ class Fitted(ABC):
         found = self.plain(np.asarray(x, np.float64))
         absent = self.count == 0
         if absent.any():
-            found[:, absent] = found.min(axis=1, keepdims=True, initial=0.0) - NEVER
+            found[:, absent] = found.min(axis=1, keepdims=True, initial=0.0) - UNSEEN_BELOW
         return found
 
     @abstractmethod

@@ -29,7 +29,7 @@ class Options(Strict):
     labels: Weight = 0.5
 
 
-def drift(scores: Tensor, stored: Tensor, width: Tensor) -> Tensor:
+def distance(scores: Tensor, stored: Tensor, width: Tensor) -> Tensor:
     """Return each sample's mean squared distance to its stored logits, (n,).
 
     Args:
@@ -49,7 +49,7 @@ def reduced(values: Tensor, how: str) -> Tensor:
 
 
 class Der(Classifier):
-    """Over a batch the mean of: cross-entropy of a new sample; of an old one α drift + β of it.
+    """Over a batch the mean of: cross-entropy of a new sample; of an old one α distance + β of it.
 
     The paper draws a batch of its own for each of the three terms; here they share the plan's.
     """
@@ -92,7 +92,7 @@ class Der(Classifier):
         if not old.empty and len(self.width):
             at, kept = given["old"], given["kept"]
             now, stored, width = scores[at], self.logits[kept], self.width[kept]
-            apart = old.sum(lambda how: reduced(drift(now, stored, width), how))
+            apart = old.sum(lambda how: reduced(distance(now, stored, width), how))
             told = self.cross_entropy(now, targets[at], old) * old.count
             terms += [self.options.logits * apart, self.options.labels * told]
         return torch.stack(terms).sum() / given.size

@@ -10,7 +10,7 @@ from torch import Tensor
 from conpet.heads.base import Measured
 from conpet.heads.lda import Lda
 
-NEVER = -1e4  # the score of a class that no sample tells anything of
+UNSEEN = -1e4  # the score of a class that no sample tells anything of
 
 
 def discriminant(
@@ -18,7 +18,7 @@ def discriminant(
 ) -> tuple[Tensor, Tensor]:
     """Return weight (classes, d) and bias (classes,) of the discriminant's scores, float32.
 
-    A class without a sample scores :data:`NEVER`.
+    A class without a sample scores :data:`UNSEEN`.
 
     Args:
         features: (n, d), n at least 1.
@@ -27,5 +27,5 @@ def discriminant(
     lda = Lda(features.shape[1], 0, Lda.Options())
     lda.fit(Measured(features, labels), classes, joins=False)
     weight, bias = lda.linear()
-    bias[lda.count == 0] = NEVER
+    bias[lda.count == 0] = UNSEEN
     return torch.from_numpy(weight).float(), torch.from_numpy(bias).float()

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from conpet.heads.softmax import Softmax as Head
 from conpet.learners.discriminant import discriminant
-from conpet.learners.routing import fit_temperature
+from conpet.learners.routing import temperature_of
 
 if TYPE_CHECKING:
     from conpet.learners.experts import Experts
@@ -106,4 +106,4 @@ class ExpertHeads:
         own = validated[stream.task[validated] == task]
         scores = self.answering[task](self._read(own).to(self.learner.backbone.device)).cpu()
         places = torch.from_numpy(stream.label[own].astype(np.int64))
-        self.temperatures[task] = fit_temperature(scores, places - stream.class_range(task)[0])
+        self.temperatures[task] = temperature_of(scores, places - stream.class_range(task)[0])

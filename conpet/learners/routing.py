@@ -7,6 +7,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from conpet.learners.temperature import fit_temperature
+
 UNCHOSEN = -100.0  # the score of a class whose expert is not among a sample's top k
 
 
@@ -76,35 +78,21 @@ def mix_asked(
     return mix(task_scores, torch.where(asked, scores, otherwise), class_task)
 
 
-def fit_temperature(scores: Tensor, truth: Tensor, class_task: np.ndarray | None = None) -> float:
+def temperature_of(scores: Tensor, truth: Tensor, class_task: np.ndarray | None = None) -> float:
     """Return the divisor of scores that gives the truth the best log-probability.
-
-    Guo et al. 2017 (arXiv 1706.04599), with Platt's targets: of n texts each weighs 1 - 1/(n + 2)
-    for its truth and the rest evenly for all others, so that a few texts that are all right do
-    not make it certain. Within 1/20 and 1000; 1 where there is no text, or one choice alone.
 
     Args:
         scores: (n, choices), or (n, classes) of which tasks are the choices.
         truth: place of the true choice, (n,).
         class_task: as in :func:`log_sum_by_task`, where tasks are the choices.
     """
-    from scipy.optimize import minimize_scalar
-
     scores = scores.double()
-    choices = scores.shape[1] if class_task is None else int(class_task.max())
-    if not len(scores) or choices < 2:
-        return 1.0
-    slip = 1 / (len(scores) + 2)
 
-    def loss(log_temperature: float) -> float:
-        logits = scores / float(np.exp(log_temperature))
+    def at(temperature: float) -> np.ndarray:
+        logits = scores / temperature
         if class_task is not None:
             logits = log_sum_by_task(logits, class_task)
-        logs = F.log_softmax(logits, dim=1)
-        right = logs.gather(1, truth[:, None]).squeeze(1)
-        others = (logs.sum(1) - right) / (choices - 1)
-        return -float(((1 - slip) * right + slip * others).mean())
+        found: np.ndarray = F.log_softmax(logits, dim=1).numpy()
+        return found
 
-    bounds = (float(np.log(0.05)), float(np.log(1000.0)))
-    found = minimize_scalar(loss, bounds=bounds, method="bounded", options={"xatol": 1e-4})
-    return round(float(np.exp(found.x)), 6)
+    return fit_temperature(at, truth.numpy())

@@ -18,7 +18,7 @@ from conpet.errors import UserError
 from conpet.heads.softmax import Softmax as Head
 from conpet.learners.base import mean_by_task
 from conpet.learners.discriminant import discriminant
-from conpet.learners.routing import fit_temperature, log_sum_by_task
+from conpet.learners.routing import log_sum_by_task, temperature_of
 from conpet.models.backbone import State
 from conpet.replay.base import Plan
 from conpet.training import Given, Prepared, Split
@@ -158,7 +158,7 @@ class Selector:
             samples = plan.validated()
             tasks = torch.from_numpy(stream.task[samples].astype(np.int64) - 1)
             summed = stream.class_task if self.over_classes else None
-            self.temperature = fit_temperature(self._scores(samples), tasks, summed)
+            self.temperature = temperature_of(self._scores(samples), tasks, summed)
 
     def _read(self, indices: np.ndarray) -> Tensor:
         """Return what its discriminant reads, (n, reads), on the CPU."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +11,6 @@ from conpet.learners.base import Prediction
 
 BINS = 15
 KEPT = 0.95  # share of the validation samples that the threshold lets through
-BOUNDS = (0.05, 1000.0)
 
 Array = NDArray[np.float64]
 
@@ -65,35 +64,6 @@ def log_softmax(scores: Array, starts: Sequence[int] | NDArray[np.int64]) -> Arr
 def nll(logs: Array, labels: NDArray[np.int64]) -> float:
     """Return the mean negative log-likelihood of the true classes, in nats."""
     return float(-logs[np.arange(len(labels)), labels].mean())
-
-
-def fit_temperature(at: Callable[[float], Array], labels: NDArray[np.int64]) -> float:
-    """Return the temperature of the best log-probabilities, within BOUNDS (Guo et al. 2017).
-
-    With Platt's targets: of n texts each weighs 1 - 1/(n + 2) for its class and the rest evenly
-    for the others. Texts that are all right say that errors are rarer than one in n, not that
-    there are none: without it the temperature would fall until every confidence rounds to one.
-
-    Args:
-        at: temperature -> log-probabilities (n, classes).
-    """
-    from scipy.optimize import minimize_scalar
-
-    slip = 1 / (len(labels) + 2)
-
-    def loss(log_temperature: float) -> float:
-        logs = at(float(np.exp(log_temperature)))
-        right, others = nll(logs, labels), max(1, logs.shape[1] - 1)
-        wrong = -float(logs.sum(axis=1).mean()) - right
-        return (1 - slip) * right + slip * wrong / others
-
-    found = minimize_scalar(
-        loss,
-        bounds=tuple(np.log(BOUNDS)),
-        method="bounded",
-        options={"xatol": 1e-4},
-    )
-    return round(float(np.exp(found.x)), 6)
 
 
 def expected_calibration_error(logs: Array, labels: NDArray[np.int64]) -> float:

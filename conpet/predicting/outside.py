@@ -11,8 +11,6 @@ from conpet.data.report import Report
 from conpet.errors import UserError
 from conpet.files import read_json
 
-KINDS = (".csv", ".tsv", ".json", ".jsonl", ".parquet", ".txt")
-
 
 def read_outside(raw: Path, rule: Outside) -> list[str]:
     """Return the texts that a dataset names as outside of all classes.
@@ -52,6 +50,7 @@ def read_texts(
         if str(path) == "-" or path.exists():
             raise UserError(f"{path}: only files are read: write the texts into one")
         raise UserError(f"{path}: no such file")
-    if path.suffix.lower() not in KINDS:
-        raise UserError(f"{path}: give {', '.join(KINDS[:-1])} or {KINDS[-1]}")
+    kinds = readers.SUFFIXES
+    if path.suffix.lower() not in kinds:
+        raise UserError(f"{path}: give {', '.join(kinds[:-1])} or {kinds[-1]}")
     return readers.read_texts(path, options or {}, report or Report())

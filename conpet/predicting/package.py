@@ -19,6 +19,7 @@ from conpet.files import atomic_folder, write_json
 from conpet.learners import learner_class
 from conpet.learners.assembly import needed_states
 from conpet.learners.base import Prediction
+from conpet.learners.temperature import fit_temperature
 from conpet.predicting import calibration
 from conpet.predicting.predictor import Predictor
 from conpet.reading import read_object
@@ -141,7 +142,7 @@ def measure(predictor: Predictor, stream: Stream, outside: Sequence[str]) -> Cal
     def at(temperature: float) -> np.ndarray:
         return calibration.log_probabilities(said, of_class, temperature)
 
-    temperature = calibration.fit_temperature(at, labels)
+    temperature = fit_temperature(at, labels)
     logs = [at(1.0), at(temperature)]
 
     def confidence(asked: Prediction) -> np.ndarray:

@@ -26,6 +26,7 @@ from conpet.models.process import computing
 from conpet.predicting import backbones
 from conpet.predicting.calibration import log_probabilities
 from conpet.predicting.texts import as_stream, listed
+from conpet.run import RunFolder
 from conpet.wording import counted
 
 if TYPE_CHECKING:
@@ -298,7 +299,7 @@ def load(where: str | Path, **options: Any) -> Predictor:
         )
     if not folder.is_dir():
         raise UserError(f"{folder}: no such folder: give a run's or a packaged learner's")
-    inside = folder / "model"
+    inside = RunFolder(folder).package
     if not (inside / CARD_FILE).is_file():
         return Predictor(folder, **options)
     check_current(inside, folder)

@@ -43,15 +43,8 @@ def flatten(settings: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
 
 
 def settings_of(results: Results, method: str) -> dict[str, str]:
-    """Return a method's settings: from the configuration, else from what a run has recorded."""
-    if results.settings.get(method):
-        return flatten(_head_in_full(results.settings[method]))
-    for run in results.runs:
-        state = run.tasks[0].learner.state if run.key.method == method else None
-        if state:
-            said = {"learner": state.get("learner", ""), **(state.get("settings") or {})}
-            return flatten(_head_in_full(said))
-    return {}
+    """Return a method's settings, as the configuration has them; none of one that it has not."""
+    return flatten(_head_in_full(results.settings.get(method, {})))
 
 
 def _head_in_full(settings: Mapping[str, Any]) -> dict[str, Any]:

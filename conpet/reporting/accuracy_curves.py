@@ -22,7 +22,6 @@ from conpet.reporting.style import (
     looks,
     panels,
     place_name,
-    places,
     stands_out,
     task_ticks,
 )
@@ -47,7 +46,7 @@ def accuracy(results: Results) -> Figure:
     part only.
     """
     with drawing():
-        where, kinds = places(results), families(results)
+        where, kinds = results.places(), families(results)
         height = _HEIGHT if len(kinds) > 1 else 1.2 * _HEIGHT
         figure, axes = panels(len(where) * len(kinds), _WIDTH, height)
         drawn_panels = iter(axes)

@@ -19,14 +19,9 @@ from conpet.run.reading import Run
 _NAMED = 3  # trainings in a sentence
 
 
-def places(results: Results) -> list[tuple[str, str]]:
-    """Return the datasets and models, in the matrix's order."""
-    return list(dict.fromkeys(run.key.cell[:2] for run in results.runs))
-
-
 def ends(results: Results) -> Iterator[str]:
     """Yield the highest and the lowest whole accuracy after the last task, bounds included."""
-    for dataset, model in places(results):
+    for dataset, model in results.places():
         both = [*ranking(results, dataset, model), *ranking(results, dataset, model, bounds=True)]
         means = {m: reached(results, dataset, model, m) for m in both}
         order = sorted(both, key=lambda m: -spread(_whole(results, dataset, model, m))[0])
@@ -38,7 +33,7 @@ def ends(results: Results) -> Iterator[str]:
 
 def forgotten(results: Results) -> Iterator[str]:
     """Yield which method forgets least and which most, and where the most accurate is weakest."""
-    for dataset, model in places(results):
+    for dataset, model in results.places():
         order = ranking(results, dataset, model)
         shown, means = {}, {}
         for method in order:
@@ -72,7 +67,7 @@ def _weakest(results: Results, dataset: str, model: str, method: str) -> str:
 
 def found_tasks(results: Results) -> Iterator[str]:
     """Yield how often each selector takes a sample for its own task."""
-    for dataset, model in places(results):
+    for dataset, model in results.places():
         items = []
         for method in results.methods:
             runs = _finished(results, dataset, model, method)
@@ -86,7 +81,7 @@ def found_tasks(results: Results) -> Iterator[str]:
 
 def spent(results: Results) -> Iterator[str]:
     """Yield who trains on fewest and most samples per task, and what the most accurate takes."""
-    for dataset, model in places(results):
+    for dataset, model in results.places():
         order = ranking(results, dataset, model)
         every = [*order, *ranking(results, dataset, model, bounds=True)]
         samples = {m: _per_task(results, dataset, model, m, "samples") for m in every}

@@ -102,9 +102,7 @@ def independent(value: float, low: float) -> str:
 def found_claims(results: Results) -> list[Claim]:
     """Measure every claim that the methods at hand allow."""
     return [
-        claim
-        for dataset, model in dict.fromkeys(run.key.cell[:2] for run in results.runs)
-        for claim in _claims(results, dataset, model)
+        claim for dataset, model in results.places() for claim in _claims(results, dataset, model)
     ]
 
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from conpet.reporting.answers import places
 from conpet.reporting.collect import Results
-from conpet.reporting.verdict import ranking
+from conpet.reporting.verdict import most_accurate
 from conpet.run.reading import Run
 
 
@@ -40,9 +39,5 @@ def asked(results: Results) -> str:
 
     A path is written from the folder that the results lie in.
     """
-    for dataset, model in places(results):
-        for method in ranking(results, dataset, model):
-            run = next(run for run in results.of(dataset, model, method) if run.finished)
-            place = "/".join([results.root.name, results.experiment, *run.key.cell])
-            return f"conpet predict --run {place}/seed{run.key.seed} --text TEXT"
-    return ""
+    run = most_accurate(results, results.runs)
+    return f"conpet predict --run {results.root.name}/{run.key.path} --text TEXT" if run else ""

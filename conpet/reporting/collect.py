@@ -59,6 +59,10 @@ class Results:
         """Methods in the matrix's order."""
         return list(dict.fromkeys(run.key.method for run in self.runs))
 
+    def places(self) -> list[tuple[str, str]]:
+        """Return (dataset, model) of every table or panel, in the matrix's order."""
+        return list(dict.fromkeys(run.key.cell[:2] for run in self.runs))
+
     def of(self, dataset: str, model: str, method: str) -> list[Run]:
         """Return the runs of one cell of a table: one a seed."""
         return [run for run in self.runs if run.key.cell == (dataset, model, method)]
@@ -79,14 +83,11 @@ class Results:
 
     def bound(self, method: str) -> bool:
         """Say whether a method is an upper bound, which is not ranked among the others."""
-        said = self.method(method).bound
-        return self.whole_history(method) if said is None else said
+        return replay.upper_bound(self.method(method))
 
     def whole_history(self, method: str) -> bool:
         """Say whether a method trains on the whole history at every task."""
-        about = self.method(method)
-        known = about.replay in replay.names()
-        return known and replay.replay_class(about.replay).whole_history
+        return replay.replays_everything(self.method(method))
 
     @property
     def has_variants(self) -> bool:

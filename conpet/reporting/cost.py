@@ -18,8 +18,7 @@ FORWARD = 1 / 3
 class TaskCost:
     """The cost of one task, selector included; NaN where a file or a field is absent.
 
-    ``flops`` is an estimate for forward and backward passes: 2 N a token forward, 2 N back
-    through the activations, 2 a tuned weight for its gradient (Kaplan et al. 2020, section 2.1).
+    ``flops`` is :func:`flop` of what is trained on.
     ``forward_samples`` pass without a gradient; ``equivalent_samples`` are both kinds as one
     figure: those trained on, and of the others :data:`FORWARD`.
     """
@@ -71,9 +70,21 @@ def _total(ran: list[Training], key: str) -> float:
     return sum(_state(one, key) for one in ran) if ran else math.nan
 
 
+def flop(every: float, tuned: float, trained: float, forward: float = 0.0) -> float:
+    """Return the operations that tokens need: Kaplan et al. 2020, section 2.1.
+
+    Args:
+        every: weights of the model, N: 2 N a token forward, 2 N back through the activations.
+        tuned: weights that are trained: 2 a token each for their gradient.
+        trained: tokens trained on.
+        forward: tokens that pass without a gradient.
+    """
+    return (4 * every + 2 * tuned) * trained + 2 * every * forward
+
+
 def _flops(training: Training) -> float:
     tuned, every = (_state(training, f"{which}_parameters") for which in ("trainable", "total"))
-    return (4 * every + 2 * tuned) * _state(training, "tokens_passed")
+    return flop(every, tuned, _state(training, "tokens_passed"))
 
 
 def run_costs(run: Run) -> list[TaskCost]:

@@ -23,7 +23,6 @@ from conpet.reporting.style import (
     looks,
     panels,
     place_name,
-    places,
     task_ticks,
 )
 
@@ -45,7 +44,7 @@ def cost(results: Results) -> Figure:
     grey. The panels of one quantity have one axis, so that kinds can be compared.
     """
     with drawing():
-        where, kinds = places(results), families(results)
+        where, kinds = results.places(), families(results)
         most = max(map(len, kinds.values()))
         height = max(2.4 if len(kinds) > 1 else 3.6, 1.1 + _LINE * most)
         figure, axes = panels(2 * len(where) * len(kinds), _WIDTH, height, across=2)

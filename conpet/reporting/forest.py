@@ -18,7 +18,6 @@ from conpet.reporting.style import (
     drawing,
     empty,
     place_name,
-    places,
     stacked,
 )
 
@@ -46,7 +45,7 @@ def claims(results: Results) -> Figure:
     measured = [claim for claim in found_claims(results) if not math.isnan(claim.value)]
     parts = [
         (place, unit, own)
-        for place in places(results)
+        for place in results.places()
         for unit in _UNITS
         if (own := [c for c in measured if (c.dataset, c.model) == place and c.unit == unit])
     ]
@@ -55,7 +54,7 @@ def claims(results: Results) -> Figure:
         if not parts:
             axes[0].set_axis_off()
             empty(axes[0], "no claim on finished runs yet")
-        several = len(places(results)) > 1
+        several = len(results.places()) > 1
         for ax, (place, unit, own) in zip(axes, parts, strict=False):
             _panel(ax, own)
             ax.set_xlabel(_UNITS[unit])

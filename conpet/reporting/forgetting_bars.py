@@ -16,7 +16,6 @@ from conpet.reporting.style import (
     empty,
     looks,
     place_name,
-    places,
     stacked,
 )
 from conpet.run.reading import Run
@@ -34,7 +33,7 @@ def forgetting(results: Results) -> Figure:
     The bar between is as long as what is forgotten (Chaudhry et al. 2018); least forgetful first.
     """
     with drawing():
-        where = places(results)
+        where = results.places()
         found = [_bars(results, *place) for place in where]
         figure, axes = stacked([_ROW * max(1, len(bars)) + _AROUND for bars in found], _WIDTH)
         for ax, place, bars in zip(axes, where, found, strict=True):

@@ -16,7 +16,6 @@ from conpet.reporting.style import (
     empty,
     panels,
     place_name,
-    places,
     task_ticks,
 )
 from conpet.run.reading import Run
@@ -32,7 +31,7 @@ def heatmap(results: Results) -> Figure:
     """a[t, i]: accuracy on task i after task t, a panel per method, mean over seeds."""
     cells = [
         (d, m, method, [run for run in results.of(d, m, method) if run.finished])
-        for d, m in places(results)
+        for d, m in results.places()
         for method in results.methods
         if results.of(d, m, method)
     ]
@@ -56,7 +55,7 @@ def columns(count: int) -> int:
 
 def _title(results: Results, dataset: str, model: str, method: str) -> str:
     name = textwrap.fill(results.name(method), _ABREAST)  # a longer one runs into the next panel's
-    several = len(places(results)) > 1
+    several = len(results.places()) > 1
     return f"{name}\n{place_name(results, dataset, model)}" if several else name
 
 
@@ -108,7 +107,7 @@ def heat(ax: Axes, matrix: NDArray[np.float64], size: float) -> None:
 def selector(results: Results) -> Figure:
     """Which task the selector takes a sample for: share of each true task, all seeds together."""
     cells = []
-    for dataset, model in places(results):
+    for dataset, model in results.places():
         for method in results.methods:
             runs = [run for run in results.of(dataset, model, method) if run.finished]
             counts = [run.metrics[-1]["selector_confusion"] for run in runs]

@@ -26,7 +26,6 @@ from conpet.reporting.style import (
     looks,
     panels,
     place_name,
-    places,
     plain_ticks,
 )
 from conpet.run.reading import Run
@@ -92,7 +91,7 @@ def pareto(results: Results) -> Figure:
 
 
 def _rows(results: Results) -> list[Row]:
-    kinds, where = families(results), places(results)
+    kinds, where = families(results), results.places()
     found: list[Row] = []
     for place in where:
         name = place_name(results, *place)

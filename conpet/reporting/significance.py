@@ -135,10 +135,9 @@ def _sample_differences(ours: Run, theirs: Run) -> pd.Series | None:
 
 def facts(results: Results) -> list[dict[str, Any]]:
     """Return every comparison, by dataset and model."""
-    places = dict.fromkeys(run.key.cell[:2] for run in results.runs)
     return [
         comparison(results, dataset, model, method, baseline)
-        for dataset, model in places
+        for dataset, model in results.places()
         for method, baseline in pairs(results, dataset, model)
     ]
 

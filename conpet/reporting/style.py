@@ -168,11 +168,6 @@ def stacked(heights: Sequence[float], width: float) -> tuple[Figure, list[Axes]]
     return figure, figure.subplots(len(heights), 1, **shape).ravel().tolist()
 
 
-def places(results: Results) -> list[tuple[str, str]]:
-    """Return (dataset, model) of every panel."""
-    return list(dict.fromkeys(run.key.cell[:2] for run in results.runs))
-
-
 def place_name(results: Results, dataset: str, model: str) -> str:
     """Return a panel's title: the model is named only where there are several."""
     name = results.name(dataset)

@@ -34,7 +34,7 @@ def untrained_notes(results: Results) -> tuple[list[str], list[Path]]:
     """Return the footnotes on methods that train nothing, and the files read for them."""
     notes = []
     several = len(results.models) > 1
-    for dataset, model in dict.fromkeys(run.key.cell[:2] for run in results.runs):
+    for dataset, model in results.places():
         runs = {m: results.of(dataset, model, m) for m in results.methods}
         free = [results.name(m) for m, found in runs.items() if trains_nothing(found)]
         if not free:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 
 from conpet.reporting.claims import FAILS, HOLDS, Claim, difference, found_claims
@@ -10,6 +10,7 @@ from conpet.reporting.collect import Results
 from conpet.reporting.numbers import percent, spread
 from conpet.reporting.significance import finished_mean, pairs
 from conpet.reporting.table_parts import unfinished
+from conpet.run.reading import Run
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,7 @@ def told(results: Results, found: Iterable[Claim] | None = None) -> Iterator[str
     """
     several = len(results.datasets) > 1
     measured = list(found_claims(results) if found is None else found)
-    for dataset, model in dict.fromkeys(run.key.cell[:2] for run in results.runs):
+    for dataset, model in results.places():
         compared = list(pairs(results, dataset, model))
         here = [c for c in measured if (c.dataset, c.model) == (dataset, model) and not c.above]
         shown = [claim for claim in here if (claim.method, claim.baseline) in compared]
@@ -74,8 +75,7 @@ def _side(low: float, high: float) -> int:
 
 def verdicts(results: Results) -> list[Verdict]:
     """Return what is best on each dataset and model; nothing of one where nothing has finished."""
-    places = dict.fromkeys(run.key.cell[:2] for run in results.runs)
-    found = (_verdict(results, dataset, model) for dataset, model in places)
+    found = (_verdict(results, dataset, model) for dataset, model in results.places())
     return [verdict for verdict in found if verdict]
 
 
@@ -90,6 +90,20 @@ def ranking(results: Results, dataset: str, model: str, bounds: bool = False) ->
     runs = {m: results.of(dataset, model, m) for m in results.methods if results.bound(m) == bounds}
     means = {m: finished_mean(found) for m, found in runs.items()}
     return sorted((m for m in means if means[m] == means[m]), key=lambda m: -means[m])
+
+
+def most_accurate(results: Results, among: Collection[Run]) -> Run | None:
+    """Return a finished run, one of some, of the most accurate method, upper bounds last.
+
+    On the first dataset and model that has one: accuracies on two datasets are not compared.
+    """
+    for dataset, model in results.places():
+        for bounds in (False, True):
+            for method in ranking(results, dataset, model, bounds):
+                for run in results.of(dataset, model, method):
+                    if run.finished and run in among:
+                        return run
+    return None
 
 
 def _verdict(results: Results, dataset: str, model: str) -> Verdict | None:

@@ -1,4 +1,4 @@
-"""A run: its key, what its folder holds, and how that is read. Nobody else knows file names.
+"""A run: its key, what its folder holds, and how that is read.
 
 The key and the paths cost no import of a framework; what is read is in :mod:`conpet.run.reading`.
 """

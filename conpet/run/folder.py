@@ -45,8 +45,3 @@ class RunFolder:
     def tracked(self) -> Path:
         """The mark that the run is in MLflow."""
         return self.root / "tracked.json"
-
-    @property
-    def logged_model(self) -> Path:
-        """The mark that its packaged learner is."""
-        return self.root / "logged_model.json"

@@ -41,6 +41,12 @@ class RunKey:
         return Path(run_path(self.experiment, self.dataset, self.model, self.method, self.seed))
 
     @property
+    def identity(self) -> dict[str, Any]:
+        """What tells a run from the others of its experiment, by name."""
+        named = {"dataset": self.dataset, "model": self.model, "method": self.method}
+        return {**named, "seed": self.seed}
+
+    @property
     def cell(self) -> tuple[str, str, str]:
         """Dataset, model and method: what runs that differ by their seed alone share."""
         return self.dataset, self.model, self.method

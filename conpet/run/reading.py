@@ -20,7 +20,7 @@ _ROUNDING = 1e-6
 _AGAIN = "delete the file, and snakemake makes it again"
 
 
-def counted(epoch: int | None) -> int | None:
+def shown_epoch(epoch: int | None) -> int | None:
     """Return an epoch of state.json as logs count it: from 1, and 0 before any training."""
     return None if epoch is None else int(epoch) + 1
 
@@ -50,8 +50,8 @@ class Training:
 
     @property
     def best_epoch(self) -> int | None:
-        """The epoch that was kept, counted as logs do (:func:`counted`); None where none is."""
-        return counted(self.state.get("best_epoch"))
+        """The epoch that was kept, counted as logs do (:func:`shown_epoch`); None where none is."""
+        return shown_epoch(self.state.get("best_epoch"))
 
     @property
     def computed(self) -> str:

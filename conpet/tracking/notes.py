@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from conpet.run.reading import Run, Task, counted
+from conpet.run.reading import Run, Task, shown_epoch
 from conpet.tracking.model_entries import escaped
 from conpet.tracking.run_entries import MAX_TAG, run_name
 
@@ -55,7 +55,11 @@ def task_note(run: Run, task: Task) -> str:
     names = state.get("classes") or []
     new = ", ".join(map(str, names[task.number - 1])) if len(names) >= task.number else ""
     rows = [
-        [str(counted(row["epoch"])), _number(row.get("loss")), _percent(row.get("valid_accuracy"))]
+        [
+            str(shown_epoch(row["epoch"])),
+            _number(row.get("loss")),
+            _percent(row.get("valid_accuracy")),
+        ]
         for row in state.get("epochs") or []
     ]
     head = (

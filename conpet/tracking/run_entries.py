@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from conpet.config.method import Look
 from conpet.run import RunKey
-from conpet.run.reading import Run, Task, Training, counted
+from conpet.run.reading import Run, Task, Training, shown_epoch
 
 # MLflow refuses longer values; params.json among the artifacts has them whole.
 MAX_PARAM = 6000
@@ -86,11 +86,9 @@ def run_name(key: RunKey, title: str = "") -> str:
 
 def run_params(run: Run, params: Mapping[str, Any]) -> dict[str, str]:
     """Parameters of a run: who it is and what it was computed with, then its whole config."""
-    key = run.key
-    identity = {"dataset": key.dataset, "model": key.model, "method": key.method, "seed": key.seed}
     # MLflow shows parameters in the order they were logged.
     computed = "; ".join(sorted({training.computed for training in run.trainings} - {""}))
-    own = flatten({**identity, "tasks": len(run.tasks)})
+    own = flatten({**run.key.identity, "tasks": len(run.tasks)})
     own |= {"computed": computed} if computed else {}
     return {**own, **flatten(params), **own}
 
@@ -98,15 +96,10 @@ def run_params(run: Run, params: Mapping[str, Any]) -> dict[str, str]:
 def task_params(run: Run, task: Task) -> dict[str, str]:
     """Parameters of one task: who it is, and what this training was told."""
     key, state = run.key, task.learner.state
-    identity = {"dataset": key.dataset, "model": key.model, "method": key.method, "seed": key.seed}
-    own: dict[str, Any] = {name: state[name] for name in ("settings", "tuning") if name in state}
+    own = {"learner": state.get("learner"), "settings": state["settings"]}
     if task.selector.state:
-        own["selector"] = {
-            name: task.selector.state[name]
-            for name in ("settings", "tuning")
-            if name in task.selector.state
-        }
-    return flatten({**identity, "task": task.number, "learner": state.get("learner"), **own})
+        own["selector"] = {"settings": task.selector.state["settings"]}
+    return flatten({**key.identity, "task": task.number, **own})
 
 
 def run_metrics(run: Run) -> list[Point]:
@@ -183,9 +176,7 @@ def task_metrics(task: Task) -> list[Point]:
 
 def model_params(run: Run, task: Task) -> dict[str, str]:
     """Parameters of a task's logged model: who it is."""
-    key = run.key
-    identity = {"dataset": key.dataset, "model": key.model, "method": key.method, "seed": key.seed}
-    return flatten({**identity, "task": task.number})
+    return flatten({**run.key.identity, "task": task.number})
 
 
 def model_metrics(run: Run, task: Task) -> list[Point]:
@@ -206,7 +197,7 @@ def _curves(training: Training, prefix: str) -> list[Point]:
         if loss is not None
     ]
     for row in epochs:
-        epoch = counted(row["epoch"]) or 0
+        epoch = shown_epoch(row["epoch"]) or 0
         time = _moment(training, epoch, len(epochs))
         named = {f"{prefix}epoch_loss": row.get("loss")}
         named[f"{prefix}valid_accuracy"] = row.get("valid_accuracy")

@@ -11,9 +11,9 @@ import torch
 
 from conpet.learners.routing import (
     asked_classes,
-    fit_temperature,
     log_sum_by_task,
     mix,
+    temperature_of,
 )
 from conpet.learners.selector import Word
 from conpet.predicting.calibration import log_probabilities
@@ -91,10 +91,10 @@ def test_a_temperature_gives_back_the_scale_that_was_put_on() -> None:
     logs = torch.from_numpy(rng.normal(size=(4000, 5))).log_softmax(1)
     truth = torch.from_numpy(np.array([rng.choice(5, p=p) for p in logs.exp().numpy()]))
     for scale in (0.5, 3.0):
-        assert fit_temperature(scale * logs, truth) == pytest.approx(scale, rel=0.08)
+        assert temperature_of(scale * logs, truth) == pytest.approx(scale, rel=0.08)
     tasks = log_sum_by_task(logs, np.array([1, 1, 2, 2, 2]))
     whose = torch.tensor([0, 0, 1, 1, 1])[truth]
-    found = fit_temperature(3 * logs, whose, np.array([1, 1, 2, 2, 2]))
+    found = temperature_of(3 * logs, whose, np.array([1, 1, 2, 2, 2]))
     assert torch.allclose(
         log_sum_by_task(3 * logs / found, np.array([1, 1, 2, 2, 2])), tasks, atol=0.2
     )
@@ -103,11 +103,11 @@ def test_a_temperature_gives_back_the_scale_that_was_put_on() -> None:
 def test_eight_right_answers_do_not_make_an_expert_certain() -> None:
     scores = torch.eye(2)[[0, 1] * 4] * 2.0
     truth = torch.tensor([0, 1] * 4)
-    found = fit_temperature(scores, truth)
+    found = temperature_of(scores, truth)
     sure = (scores / found).softmax(1).max()
     assert float(sure) == pytest.approx(1 - 1 / 10, abs=1e-3)
-    assert fit_temperature(scores[:0], truth[:0]) == 1.0
-    assert fit_temperature(scores[:, :1], truth * 0) == 1.0
+    assert temperature_of(scores[:0], truth[:0]) == 1.0
+    assert temperature_of(scores[:, :1], truth * 0) == 1.0
 
 
 @pytest.mark.parametrize(

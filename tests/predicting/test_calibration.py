@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from conpet.learners.base import Prediction
+from conpet.learners.temperature import fit_temperature
 from conpet.predicting import calibration
 
 
@@ -17,9 +18,7 @@ def test_the_temperature_that_scaled_the_scores_is_found() -> None:
     labels = np.array([rng.choice(5, p=p) for p in chances])
     said = Prediction(torch.from_numpy(3 * logits).log_softmax(1))
     tasks = [np.arange(5)]
-    found = calibration.fit_temperature(
-        lambda t: calibration.log_probabilities(said, tasks, t), labels
-    )
+    found = fit_temperature(lambda t: calibration.log_probabilities(said, tasks, t), labels)
     assert found == pytest.approx(3, rel=0.05)
     before, after = (calibration.log_probabilities(said, tasks, t) for t in (1.0, found))
     assert calibration.nll(after, labels) < calibration.nll(before, labels)
@@ -90,7 +89,7 @@ def test_texts_that_are_all_right_make_nothing_certain() -> None:
     def at(scores: np.ndarray, t: float) -> np.ndarray:
         return calibration.log_softmax(scores / t, [0])
 
-    temperature = calibration.fit_temperature(lambda t: at(inside, t), labels)
+    temperature = fit_temperature(lambda t: at(inside, t), labels)
     assert temperature > 20
     confident, less = (np.exp(at(s, temperature)).max(axis=1) for s in (inside, outside))
     assert len(np.unique(confident)) == 40

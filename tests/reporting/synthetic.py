@@ -188,7 +188,7 @@ def _write_training(
             "needs": {"states": "all" if experts else "last", "selector": experts},
             "task": t,
             "classes": [[class_name(i, c) for c in range(4)] for i in range(1, t + 1)],
-            "settings": {"replay_strategy": replay, "training": {"epochs": 10, "lr": 1e-3}},
+            "settings": {"replay": replay, "settings": {"training": {"epochs": 10, "lr": 1e-3}}},
             "plan_sha256": "cd" * 32,
             "encoded_sha256": "ef" * 32,
             "best_epoch": 8,
@@ -207,5 +207,5 @@ def _write_training(
         kept = list(range(2 * t))  # two of every task: one to validate on
         write_json(folder / "memory.json", {"train": kept[::2], "valid": kept[1::2]})
     seconds = passed * 0.004 * float(1 + 0.03 * rng.normal()) + 2
-    timing = {"seconds": seconds, "peak_memory_mb": 640.0 + 3 * t, "train_seconds": seconds - 1.5}
+    timing = {"seconds": seconds, "peak_memory_mb": 640.0 + 3 * t}
     write_json(folder / "timing.json", {**timing, "threads": 1, "git_commit": "5eed"})

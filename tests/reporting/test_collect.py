@@ -6,11 +6,9 @@ import json
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from conpet.config import Method
 from conpet.errors import UserError
 from conpet.reporting.collect import (
     Results,
@@ -103,15 +101,3 @@ def test_reporting_needs_no_torch(root: Path) -> None:
         "conpet.reporting.compare; sys.exit('torch' in sys.modules or 'mlflow' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], cwd=root, check=False).returncode == 0
-
-
-def test_what_trains_on_the_whole_history_is_a_bound_unless_it_says_otherwise() -> None:
-    def bound(**keys: Any) -> bool:
-        about = Method(**{"title": "Mine", "learner": "linear", "replay": "none", **keys})
-        return Results("e", Path(), [], about={"mine": about}).bound("mine")
-
-    assert bound(replay="full")
-    assert not bound(replay="full", bound=False)
-    assert bound(bound=True)
-    assert not bound()
-    assert not bound(replay="one that is not there any more")

@@ -56,13 +56,17 @@ def _needs(key: RunKey) -> dict[str, Any]:
 def _state(key: RunKey, task: int, kind: str) -> dict[str, Any]:
     steps = 40 * (task if key.method == "joint" else 1)
     curve = [[step, 2.5 * math.exp(-3 * step / steps) + 0.1] for step in range(1, steps + 1)]
+    learner = {"dynamic": "experts"}.get(key.method, "linear")
+    learnt = {
+        "training": {"epochs": 3, "lr": 0.001, "batch_size": 16},
+        "tuning": {"type": "LORA", "config": {"r": 4}},
+    }
     return {
-        "learner": {"dynamic": "experts"}.get(key.method, "linear") if not kind else "selector",
+        "learner": learner,
         "needs": _needs(key),
         "task": task,
         "classes": [[f"P{CLASSES * t + c}" for c in range(CLASSES)] for t in range(task)],
-        "settings": {"epochs": 3, "learning_rate": 0.001, "batch_size": 16},
-        "tuning": {"peft_type": "LORA", "r": 4, "target_modules": ["query", "value"]},
+        "settings": {"learner": learner, "replay": "none", "settings": learnt},
         "plan_sha256": f"{derive(str(key), kind, task):064x}",
         "encoded_sha256": f"{derive(key.dataset, key.model):064x}",
         "best_epoch": 2,
@@ -81,7 +85,7 @@ def _state(key: RunKey, task: int, kind: str) -> dict[str, Any]:
 
 def _training(folder: Path, key: RunKey, task: int, kind: str, end: float, seconds: float) -> None:
     write_json(folder / "state.json", _state(key, task, kind))
-    timing = {"seconds": seconds, "peak_memory_mb": 612.5, "train_seconds": seconds, "threads": 1}
+    timing = {"seconds": seconds, "peak_memory_mb": 612.5, "threads": 1}
     write_json(folder / "timing.json", timing)
     write_bytes(folder / "learner.safetensors", b"head" * 100 + bytes([task]))
     write_json(folder / "adapter" / "adapter_config.json", {"peft_type": "LORA", "r": 4})

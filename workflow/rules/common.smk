@@ -495,7 +495,7 @@ def packaged_files(experiment):
 def learner_to_ask(experiment):
     """Return a run's learner, ready to be asked and in MLflow: the last method's, bounds aside."""
     about = experiment_of(experiment)
-    method = [m for m in about.methods if about.methods[m].replay != "full"][-1]
+    method = [m for m in about.methods if not FACTS[experiment][m]["bound"]][-1]
     dataset, model = next(iter(about.datasets)), next(iter(about.models))
     run = f"results/{experiment}/{dataset}/{model}/{method}/seed{about.seeds[0]}"
     return [f"{run}/model", f"{run}/logged_model.json"]

@@ -25,7 +25,8 @@ def facts_of(experiment: Experiment, keep: bool = True) -> Facts:
     """Return what each method needs, by its name.
 
     ``experts`` says that all its states answer, ``keeps`` that a memory travels with them,
-    ``takes_over`` that another method's training can stand for its own.
+    ``takes_over`` that another method's training can stand for its own, ``bound`` that it is an
+    upper bound.
 
     Args:
         keep: whether what is found is written down.
@@ -48,7 +49,7 @@ def facts_of(experiment: Experiment, keep: bool = True) -> Facts:
 
 def _ask(experiment: Experiment) -> Facts:
     from conpet.learners import learner_class
-    from conpet.replay import replay_class
+    from conpet.replay import replay_class, upper_bound
 
     experiment.check(LibraryChecks())
     return {
@@ -56,6 +57,7 @@ def _ask(experiment: Experiment) -> Facts:
             "experts": learner_class(method.learner).experts,
             "keeps": replay_class(method.replay).keeps,
             "takes_over": learner_class(method.learner).takes_over(),
+            "bound": upper_bound(method),
         }
         for name, method in experiment.methods.items()
     }
@@ -64,6 +66,6 @@ def _ask(experiment: Experiment) -> Facts:
 def _key(experiment: Experiment) -> str:
     """Return a hash of all that the answers depend on."""
     digest = hashlib.sha256(f"{experiment.sha256()} {version('peft')}".encode())
-    for path in sorted(Path(conpet.__file__).parent.rglob("*.py")):
+    for path in [Path(__file__), *sorted(Path(conpet.__file__).parent.rglob("*.py"))]:
         digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
     return digest.hexdigest()
