@@ -14,7 +14,7 @@ import typer
 from typer.core import TyperGroup
 
 from conpet import __version__
-from conpet.commands import data, keeping, learning, planning, publishing, tracking, using
+from conpet.commands import data, learning, planning, publishing, results, tracking, using
 from conpet.commands.failures import in_one_line
 from conpet.commands.outputs import guarded
 from conpet.environment import check_copy, quiet
@@ -40,9 +40,9 @@ Every job of the workflow is a command too: conpet --help lists all."""
 #: what the commands are for, in the order of a user's day; the workflow's jobs come last
 PURPOSES = {
     "Before a run": planning,
-    "Results": publishing,
-    "Results kept and compared": keeping,
-    "A learner, a dataset in use": using,
+    "Results": results,
+    "Results kept and compared": publishing,
+    "A learner in use": using,
     "MLflow": tracking,
     "Jobs of the workflow: data": data,
     "Jobs of the workflow: learning": learning,

@@ -105,23 +105,3 @@ def evaluate(
 
 def _asked(settings: Path | None) -> Evaluate | None:
     return None if settings is None else o.read_settings(Evaluate, settings)
-
-
-@app.command()
-def params(
-    models: Annotated[list[str] | None, typer.Argument(help="names in config/models")] = None,
-    config_dir: o.ConfigDir = o.CONFIG,
-) -> None:
-    """Count tunable parameters (LoRA r 4), without any weights."""
-    from conpet.config import Model, Settings
-    from conpet.config.strict import choose, read_yaml, validate
-    from conpet.models.count import count
-
-    folder = config_dir / "models"
-    known = sorted(p.stem for p in folder.glob("*.yaml"))
-    print(f"{'model':14}{'backbone':>16}{'LM head':>14}{'LoRA':>12}{'ratio':>8}")
-    for name in models or ["llama-7b", "minilm"]:
-        choose("model", name, known, "params")
-        model = validate(Model, read_yaml(folder / f"{name}.yaml"), f"{folder}/{name}.yaml")
-        n = count(name, model, Settings().tuning)
-        print(f"{name:14}{n.backbone:16,}{n.lm_head:14,}{n.tunable:12,}{n.ratio:8,.0f}")

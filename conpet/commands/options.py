@@ -7,9 +7,10 @@ from the experiment's config first, by the same code.
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import Annotated, Any, TypeVar
 
 from typer import Argument, Option
 
@@ -47,6 +48,9 @@ CONFIG = Path("config")
 RESULTS = Path("results")
 STORE = "sqlite:///results/mlflow.db"
 ARTIFACTS = Path("results/mlartifacts")
+ReaderOption = Annotated[
+    list[str] | None, Option(help="KEY=VALUE of the reader, like quotes=false; again for each")
+]
 
 S = TypeVar("S", bound=Stage)
 
@@ -126,3 +130,20 @@ def known(experiment: Experiment, **names: str) -> Experiment:
             there = list(getattr(experiment, f"{kind}s"))
         choose(kind, name, there, f"--{kind}")
     return experiment
+
+
+def reader_options(pairs: list[str] | None) -> dict[str, Any]:
+    """Return KEY=VALUE pairs as a dictionary; a list or a mapping is JSON."""
+    if wrong := [pair for pair in pairs or [] if "=" not in pair]:
+        raise UserError(f"--option {wrong[0]}: give KEY=VALUE")
+    names = [pair.split("=", 1)[0] for pair in pairs or []]
+    if twice := [name for name in names if names.count(name) > 1]:
+        raise UserError(f"--option {twice[0]}: given twice: give it once")
+    found: dict[str, Any] = dict(pair.split("=", 1) for pair in pairs or [])
+    for key, value in found.items():
+        if value.startswith(("[", "{")):
+            try:
+                found[key] = json.loads(value)
+            except ValueError as error:
+                raise UserError(f"--option {key}: not JSON: {error}") from None
+    return found

@@ -1,14 +1,17 @@
-"""Before anything is learnt: a first YAML for one's own files, and what an experiment will cost."""
+"""Before anything is learnt: a first YAML, a look at the data, what an experiment will cost."""
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from typer import Argument, Option
 
 from conpet.commands import options as o
+from conpet.errors import UserError
+from conpet.files import write_json
 
 app = typer.Typer()
 
@@ -37,6 +40,67 @@ def init(
 
 
 @app.command()
+def describe(
+    dataset: Annotated[
+        str, Argument(help="a name in config/datasets, a YAML, or with --format a data file")
+    ],
+    model: Annotated[
+        list[str] | None,
+        Option(help="a model (default: the experiment's, or minilm); again for each"),
+    ] = None,
+    mirror: o.Mirror = None,
+    format: Annotated[
+        str | None, Option(help="a file's format: table (default), fewrel, crossner, ...")
+    ] = None,
+    option: o.ReaderOption = None,
+    kind: Annotated[
+        str | None, Option(help="where the format leaves it open: relation, entity or sentence")
+    ] = None,
+    tasks: Annotated[
+        int | None, Option(help="tasks to cut a file's classes into (default: 5)")
+    ] = None,
+    seed: Annotated[int | None, Option(help="of a file's class order (default: 100)")] = None,
+    max_length: Annotated[int | None, Option(help="tokens a text may have (default: 128)")] = None,
+    json: Annotated[Path | None, Option(help="file to write the same to", dir_okay=False)] = None,
+    results: o.Results = o.RESULTS,
+    config_dir: o.ConfigDir = o.CONFIG,
+) -> None:
+    """Show a dataset: sizes, lengths, samples, what was dropped."""
+    from conpet.commands.columns import named_as_typed
+    from conpet.commands.described import MODELS, compared, open_dataset, open_file
+    from conpet.commands.description import describe
+    from conpet.commands.description_text import as_text
+    from conpet.data.readers import SUFFIXES
+
+    if format is None and Path(dataset).suffix.lower() in SUFFIXES and Path(dataset).is_file():
+        format = "table"
+    if format:
+        about: dict[str, Any] = {
+            "format": format,
+            "options": o.reader_options(option),
+            "order": {
+                "seed": 100 if seed is None else seed,
+                "tasks": 5 if tasks is None else tasks,
+            },
+            **({"kind": kind} if kind else {}),
+        }
+        opened = open_file(Path(dataset), about, model or MODELS, config_dir, max_length)
+        whole = None
+    elif (kind, tasks, seed, option) != (None, None, None, None):
+        raise UserError(
+            "--kind, --tasks, --seed, --option: the YAML says them: they go with a data file only"
+        )
+    else:
+        opened = open_dataset(dataset, model, config_dir, max_length)
+        whole = compared(dataset, model, config_dir)
+    with named_as_typed(Path(dataset)) if format else nullcontext():
+        reports = [describe(*pair, results, mirror, whole) for pair in opened]
+    print("\n".join(as_text(report) for report in reports), end="")
+    if json:
+        write_json(json, reports[0] if len(reports) == 1 else reports)
+
+
+@app.command()
 def estimate(
     name: o.Named = "",
     experiment: o.Name = "",
@@ -49,7 +113,6 @@ def estimate(
     from conpet.commands.description_text import columns
     from conpet.commands.estimation import estimate
     from conpet.commands.estimation_file import FILE
-    from conpet.files import write_json
     from conpet.reporting.numbers import duration
     from conpet.wording import counted
 
@@ -81,3 +144,23 @@ def estimate(
         print(f"{there:,} of them are done: about {duration(3600 * left)} left")
     # where `conpet targets` finds it
     write_json(results / about.name / FILE, {"hours": hours, "cpu": machine, "rows": rows})
+
+
+@app.command()
+def params(
+    models: Annotated[list[str] | None, typer.Argument(help="names in config/models")] = None,
+    config_dir: o.ConfigDir = o.CONFIG,
+) -> None:
+    """Count tunable parameters (LoRA r 4), without any weights."""
+    from conpet.config import Model, Settings
+    from conpet.config.strict import choose, read_yaml, validate
+    from conpet.models.count import count
+
+    folder = config_dir / "models"
+    known = sorted(p.stem for p in folder.glob("*.yaml"))
+    print(f"{'model':14}{'backbone':>16}{'LM head':>14}{'LoRA':>12}{'ratio':>8}")
+    for name in models or ["llama-7b", "minilm"]:
+        choose("model", name, known, "params")
+        model = validate(Model, read_yaml(folder / f"{name}.yaml"), f"{folder}/{name}.yaml")
+        n = count(name, model, Settings().tuning)
+        print(f"{name:14}{n.backbone:16,}{n.lm_head:14,}{n.tunable:12,}{n.ratio:8,.0f}")

@@ -12,7 +12,7 @@ from typer import Option
 
 from conpet.commands import options as o
 from conpet.commands.checks import DataChecks
-from conpet.commands.publishing import matrix_of
+from conpet.commands.results import matrix_of
 from conpet.config.matrix import Matrix
 from conpet.config.stages import Track
 from conpet.replay import upper_bound

@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from conpet.commands.publishing import TARGETS
+from conpet.commands.results import TARGETS
 from conpet.config import load_experiment
 from conpet.files import read_json, write_json
 from conpet.learners import learner_class

@@ -158,7 +158,7 @@ class Console(logging.Handler):
 
 def _step() -> str:
     """Return a line on a rule that was asked for, but makes a file for each run."""
-    from conpet.commands.publishing import TARGETS
+    from conpet.commands.results import TARGETS
 
     return (
         "snakemake: that is a step, which makes many files: name one of them (results/README.md), "
@@ -168,7 +168,7 @@ def _step() -> str:
 
 def _unknown(text: str) -> str:
     """Return a line on what no rule makes: a target's name, or a path."""
-    from conpet.commands.publishing import TARGETS  # after a mistake only: it takes a second
+    from conpet.commands.results import TARGETS  # after a mistake only: it takes a second
 
     name = text.removeprefix("No rule to produce ")
     if "/" in name:
