@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -56,15 +56,25 @@ def begin(
             line = str(error).replace(str(tried), f"{out} (not written)")
             raise UserError(line) from None
     write_text(out, text)
-    said = [f"{group.name}: {line}" for group in groups for line in group.look.said]
-    said += [
-        f"{group.name}: its files are called {' and '.join(sorted(group.called))}, and a split of "
-        "the data's own has files of both train and test: their rows are mixed and cut anew"
-        for group in groups
-        if group.called and not group.has_split
-    ]
-    said += [f"{group.name}: {len(group.labels)} labels" for group in groups]
-    return out, [*said, *_said_of_all(groups)]
+    return out, [*_said(groups, name), *_said_of_all(groups)]
+
+
+def _said(groups: Sequence[Group], name: str) -> Iterator[str]:
+    """Yield what is guessed of each group, for the screen."""
+    for group in groups:
+        at = name if len(groups) == 1 else group.name
+        yield from (f"{at}: {line}" for line in group.look.said)
+        if group.called and not group.has_split:
+            yield (
+                f"{at}: its name says {' and '.join(sorted(group.called))}, but no file of the "
+                "same name with the other of train and test is given (as a_train.csv and "
+                "a_test.csv): its rows are mixed and cut anew"
+            )
+        yield f"{at}: {counted(len(group.labels), 'label')}"
+        if len(group.labels) > 1 and set(group.labels.values()) == {1}:
+            column = group.look.options.get("label")
+            yield f"{at}: every row has a label of its own: is {column!r} the labels' column?"
+        yield from (f"{at}: {note}" for note in group.notes)
 
 
 def _said_of_all(groups: Sequence[Group]) -> list[str]:
@@ -75,7 +85,9 @@ def _said_of_all(groups: Sequence[Group]) -> list[str]:
         labels = "shared labels" if same else "a prefix to labels" if overlap else "its own labels"
         lines.append(f"each is a task, in the order given, with {labels}")
     need, rare = _least(groups)
-    return [*lines, f"labels with fewer than {need} samples are dropped: {rare}"] if rare else lines
+    samples = "training samples" if all(group.has_split for group in groups) else "samples"
+    dropped = f"labels with fewer than {need} {samples} are dropped: {rare}"
+    return [*lines, dropped] if rare else lines
 
 
 def _text(name: str, groups: Sequence[Group], folder: Path) -> str:

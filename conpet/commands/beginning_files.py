@@ -25,6 +25,7 @@ class Group:
     look: Look
     labels: Counter[str]
     trained: Counter[str]
+    notes: list[str]
 
     @property
     def has_split(self) -> bool:
@@ -65,17 +66,20 @@ def grouped(files: Sequence[Path]) -> list[Group]:
     return groups
 
 
-def _labels(files: Sequence[Path], about: Look) -> tuple[Counter[str], Counter[str]]:
-    """Return how many samples each label has, in all and to train on."""
+def _labels(files: Sequence[Path], about: Look) -> tuple[Counter[str], Counter[str], list[str]]:
+    """Return how many samples each label has, in all and to train on; and what looks wrong."""
     root = Path(os.path.commonpath([file.absolute().parent for file in files]))
     raw = [
         RawFile(name=file.absolute().relative_to(root).as_posix(), split=split_of(file))
         for file in files
     ]
     options = {key: value for key, value in about.options.items() if key}
-    samples = readers.read(about.format, root, raw, options, Report())
+    report = Report()
+    samples = readers.read(about.format, root, raw, options, report)
     trained = Counter(sample.label for sample in samples if sample.split in ("train", ""))
-    return Counter(sample.label for sample in samples), trained
+    notes = report.as_dict()["notes"].items()
+    wrong = [f"{key}: {value}" for key, value in notes if key.endswith(readers.ROWS_IN_A_TEXT)]
+    return Counter(sample.label for sample in samples), trained, wrong
 
 
 def named(groups: Sequence[Group]) -> str:

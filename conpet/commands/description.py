@@ -17,13 +17,13 @@ from conpet.config.dataset import NamedOrder
 from conpet.data.classes import scenario
 from conpet.data.duplicates import count_duplicates
 from conpet.data.encoding import SPLITS, read_part
-from conpet.data.readers import has_marks
+from conpet.data.readers import ROWS_IN_A_TEXT, has_marks
 from conpet.data.schema import Sample
-from conpet.data.shortage import barely_tested, mostly_dropped, shortages
+from conpet.data.shortage import barely_tested, mostly_cut, mostly_dropped, shortages
 from conpet.data.sources import read_manifest
 from conpet.data.stream import open_stream
 from conpet.data.tokenizer import longest, open_tokenizer
-from conpet.data.twins import twins
+from conpet.data.twins import missing_values, twins
 from conpet.data.unnamed import unnamed_tasks
 from conpet.errors import UserError
 from conpet.predicting.outside import read_outside
@@ -120,15 +120,16 @@ class _Description(Work):
             gone = [found["count"] for found in self.reports[part]["dropped"].values()]
             rare = self.splits[part].get("rare_classes", {}).values()
             lines += filter(None, [mostly_dropped(sum(gone), sum(rare), len(samples))])
+            notes = self.reports[part]["notes"].items()
+            lines += [f"{key}: {value}" for key, value in notes if key.endswith(ROWS_IN_A_TEXT)]
             own = sum(bool(sample.split) for sample in samples)
             if own and partition.scheme != "official":
                 lines.append(
                     f"{own} of {len(samples)} samples have a split of their own, which split: "
                     f"{partition.scheme} does not keep: official does"
                 )
-        lines += filter(
-            None, [twins(name for task in self._all_tasks() for name in task["classes"])]
-        )
+        names = [name for task in self._all_tasks() for name in task["classes"]]
+        lines += filter(None, [twins(names), missing_values(names)])
         if isinstance(self.data.order, NamedOrder):
             lines += filter(None, [unnamed_tasks(self.samples["base"], self.data.order.names)])
         if self.data.outside:
@@ -222,6 +223,7 @@ class _Description(Work):
         for index in np.flatnonzero(lengths == about.max_length).tolist():
             lengths[index] = whole(index)
         values = np.percentile(lengths, PERCENTILES).round().astype(int).tolist()
+        warnings += filter(None, [mostly_cut(lengths.tolist(), about.max_length)])
         return {
             "max_length": about.max_length,
             "single_markers": vocab.single,

@@ -8,6 +8,7 @@ from typing import Any
 
 from conpet.data.duplicates import SEVERAL_LABELS
 from conpet.data.encoding import SPLITS
+from conpet.data.readers import ROWS_IN_A_TEXT
 from conpet.wording import counted
 
 WIDTH = 100
@@ -84,14 +85,19 @@ def _dropped(report: dict[str, Any]) -> str:
         lines.append(f"  {report['test_samples_left_out']:,} of the test part (split.without_test)")
     if rare := report["rare_classes"]:
         named = ", ".join(list(rare)[:_NAMED]) + (", ..." if len(rare) > _NAMED else "")
+        classes = counted(len(rare), "class", "classes")
         lines.append(
-            f"  {sum(rare.values()):,} samples of classes below split.least ({len(rare)}): {named}"
+            f"  {sum(rare.values()):,} samples of {classes} with fewer than split.least that may "
+            f"be trained on: {named}"
         )
     for name, model in report["models"].items():
         lines += [f"  {n:,} in encoding for {name}: {why}" for why, n in model["dropped"].items()]
     for part, notes in report["notes"].items():
-        shown = {key: value for key, value in notes.items() if key != SEVERAL_LABELS}
-        lines += [f"  note ({part}): {key}: {value}" for key, value in shown.items()]
+        lines += [
+            f"  note ({part}): {key}: {value}"
+            for key, value in notes.items()
+            if key != SEVERAL_LABELS and not key.endswith(ROWS_IN_A_TEXT)
+        ]
     return _block("Dropped", lines, "nothing")
 
 

@@ -21,6 +21,7 @@ from conpet.files import atomic_folder, write_json
 from conpet.learners import code, learner_class
 from conpet.learners.assembly import assemble
 from conpet.learners.base import Learner, Seeds
+from conpet.learners.experts_options import starts_from_expert
 from conpet.models.process import prepare_process
 from conpet.progress import Listener, Progress
 from conpet.provenance import commit, cpu
@@ -158,6 +159,13 @@ def train_selector(
         raise UserError(
             f"--state: replay {job.about.replay} keeps a memory: give the states of all tasks "
             "before, oldest first"
+        )
+    if job.task > 2 and previous is None:
+        raise UserError("--previous: a selector goes on from that of the task before: give it")
+    if starts_from_expert(job.about.options, job.task) and not states:
+        raise UserError(
+            f"--state: expert_init: {job.about.options['expert_init']}: a selector starts from an "
+            "expert: give the states of all tasks before, oldest first"
         )
     inputs = Inputs(snapshot, encoded)
     stream = open_encoded(encoded, job.task)

@@ -7,7 +7,7 @@ import io
 import json
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -152,7 +152,16 @@ def _table(file: Path, raw: RawFile) -> Look:
     said: list[str] = []
     if file.suffix.lower() in (".csv", ".tsv", ".txt"):
         form, said = _form(file, raw)
-    rows = _rows(file, raw, form)
+    try:
+        rows = _rows(file, raw, form)
+    except UserError as error:
+        # a quote that nothing closes is a letter, where all rows are as wide then
+        form = replace(form, quotes=False)
+        try:
+            rows = _rows(file, raw, form)
+        except UserError:
+            raise error from None
+        said = [*said, "quotes are letters"]
     names = list(rows[0]) if rows else []
     if not rows:
         raise UserError(f"{file}: no row: give a file of texts and labels")
@@ -167,6 +176,7 @@ def _table(file: Path, raw: RawFile) -> Look:
             "write a YAML with options: {text: COLUMN, label: COLUMN}"
         )
     options: dict[str, Any] = {} if form.header else {"header": False}
+    options |= {} if form.quotes else {"quotes": False}
     if form.delimiter:
         options["delimiter"] = form.delimiter
     options["text"] = texts[0] if len(texts) == 1 else _fields(texts)

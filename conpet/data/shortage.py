@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from statistics import median
 from typing import Any
 
 from conpet.config.partition import Partition
@@ -17,6 +18,7 @@ _NEEDED_FOR = {
 _FEW = [0.6, 0.2, 0.2]
 _NAMED = 5
 _LOST = 0.2  # of the rows: more is hardly meant
+_CUT = 0.2  # of the texts: the same
 
 
 def untrainable(tasks: Sequence[dict[str, Any]], partition: Partition) -> str:
@@ -92,6 +94,17 @@ def mostly_dropped(unread: int, rare: int, read: int) -> str:
     return f"{lost:,} of {rows:,} rows ({lost / rows:.0%}) are dropped: Dropped says why"
 
 
+def mostly_cut(lengths: Sequence[int], room: int) -> str:
+    """Say that a good part of the texts is cut, of so many tokens; nothing where it is small."""
+    cut_short = sum(length > room for length in lengths)
+    if cut_short < _CUT * len(lengths):
+        return ""
+    return (
+        f"{cut_short:,} of {len(lengths):,} texts are cut at {room} tokens (half of all have "
+        f"{median(lengths):,.0f} or more): a larger encoding.max_length reads more of them"
+    )
+
+
 def cut(rows: int, shares: Sequence[float]) -> tuple[int, int, int]:
     """Return how many of so many rows go to train, valid and test."""
     # cumulative int(): 135 rows at 80/10/10 give 108, 13, 14, as the published split does;
@@ -120,8 +133,10 @@ def remedy(partition: Partition, cut_already: bool = False) -> str:
     if partition.most is not None and partition.most < need:
         return f"say split.most: {need} or more"
     few = (least_rows(_FEW) if partition.validation else None) or need
-    other = f", or say split.shares {_FEW}: then {few}" if need > few and not cut_already else ""
-    return f"give each class {need} samples or more{other}"
+    said = f"give each class {need} samples or more"
+    if need <= few or cut_already:
+        return said
+    return f"{said}, or say split.shares {_FEW}: then {few} are enough"
 
 
 def least_rows(shares: Sequence[float], splits: Sequence[int] = (0, 1, 2)) -> int | None:

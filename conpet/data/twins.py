@@ -8,6 +8,8 @@ import unicodedata
 from collections.abc import Iterable
 
 _NAMED = 3
+#: what pandas reads as missing, in lower case
+_MISSING = {"nan", "na", "n/a", "none", "null", "<na>", "-nan", "#n/a", "#na"}
 
 # Cyrillic and Greek letters that are drawn as Latin ones
 _LATIN = str.maketrans("асеорхуіјѕԁһονρ", "aceopxyijsdhovp")
@@ -50,3 +52,15 @@ def twins(names: Iterable[str]) -> str:
     more = ", ..." if len(found) > _NAMED else ""
     named = ", ".join(found[:_NAMED])
     return f"classes look alike: {named}{more}: where they are one class, write them alike"
+
+
+def missing_values(names: Iterable[str]) -> str:
+    """Say which class names tools read as a missing value; nothing where there is none."""
+    found = [name for name in dict.fromkeys(names) if name.casefold() in _MISSING]
+    if not found:
+        return ""
+    return (
+        f"{', '.join(map(repr, found))}: a class here, a missing value to other tools: leave such "
+        "rows out where that is what they mean; pandas reads answers right with "
+        "keep_default_na=False"
+    )

@@ -172,10 +172,18 @@ class Classifier(Learner):
     def predict(self, indices: np.ndarray) -> Prediction:
         """Score over seen classes; rows of classes still to come are left out."""
         if self.refit.answers(self.stream.seen):
-            scores = self.refit.scores(self.read(indices))
+            scores = self.prior.in_answers(self.refit.scores(self.read(indices)))
         else:
-            scores = self.head(self.represented(indices))[:, : self.stream.seen]
-        return Prediction(F.log_softmax(self.prior.in_answers(scores), dim=1).float().cpu())
+            scores = self.plain_scores(indices)
+            # the fitted head's target is not for a trained one that has the plan's shares in it
+            if self.refit.head is None or self.prior.plan is not None:
+                scores = self.prior.in_answers(scores)
+        return Prediction(F.log_softmax(scores, dim=1).float().cpu())
+
+    @torch.no_grad()
+    def plain_scores(self, indices: np.ndarray) -> Tensor:
+        """Return the trained head's scores of seen classes, (n, seen), on the model's device."""
+        return self.head(self.represented(indices))[:, : self.stream.seen]
 
     @torch.no_grad()
     def represented(self, indices: np.ndarray) -> Tensor:

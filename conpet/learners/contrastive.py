@@ -218,5 +218,5 @@ class Contrastive(Learner):
         return Prediction(F.log_softmax(-distance, dim=1).float())
 
 
-REVISION = 2
+REVISION = 3
 LEARNER = Contrastive

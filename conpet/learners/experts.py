@@ -245,7 +245,9 @@ class Experts(Learner):
         """Ask each sample's own expert, whomever the selector would have asked."""
         true = self.stream.task[indices]
         scores = self.frozen_scores(indices, true[:, None], sorted(self.adapters))
+        scores = self.prior.in_answers(scores)
         return self.stream.best_in_task(scores.numpy(), indices)
 
 
+REVISION = 2
 LEARNER = Experts

@@ -22,7 +22,7 @@ class ExpertHeads:
 
     Attributes:
         answering: what answers, (n, reads) -> (n, the task's classes).
-        trained: what is trained; the same one, unless the answer reads more layers.
+        trained: what is trained; the same one, unless what answers is fitted after it.
         temperatures: what an expert's scores are divided by.
         layers: of how many of the last layers an answer reads.
     """
@@ -33,7 +33,9 @@ class ExpertHeads:
         self.trained: dict[int, Head] = {}
         self.temperatures: dict[int, float] = {}
         options = learner.options
-        self.layers: int = options.layers if options.expert_head == "lda" else 1
+        #: whether what answers is fitted: what is trained stays, for a selector to start from
+        self.fitted: bool = options.expert_head == "lda"
+        self.layers: int = options.layers if self.fitted else 1
 
     def make(self, task: int) -> Head:
         """Make a task's head, which is to be trained."""
@@ -49,7 +51,7 @@ class ExpertHeads:
     def take(self, task: int, tensors: dict[str, Tensor]) -> None:
         """Take up what :meth:`tensors` gave a state."""
         self.make(task)
-        if self.layers > 1:
+        if self.fitted:
             self.trained[task].take(tensors, "trained")
             self.answering[task] = self._head(task, self.layers)
         self.answering[task].take(tensors)
@@ -59,7 +61,7 @@ class ExpertHeads:
     def tensors(self, task: int) -> dict[str, Tensor]:
         """Return what a task's state keeps."""
         found = self.answering[task].tensors()
-        if self.layers > 1:
+        if self.fitted:
             found |= self.trained[task].tensors("trained")
         if self.learner.options.temperature:
             found["temperature"] = torch.tensor(self.temperatures[task], dtype=torch.float64)
@@ -80,10 +82,10 @@ class ExpertHeads:
         Args:
             validated: validation samples, of all tasks (n,).
         """
-        options, task = self.learner.options, self.learner.task
-        if options.expert_head == "lda":
+        task = self.learner.task
+        if self.fitted:
             self._discriminate(task)
-        if options.temperature:
+        if self.learner.options.temperature:
             self._set_temperature(task, validated)
 
     def _read(self, indices: np.ndarray) -> Tensor:
@@ -96,8 +98,7 @@ class ExpertHeads:
         start, end = stream.class_range(task)
         features = self._read(own).double().numpy()
         weight, bias = discriminant(features, stream.label[own] - start, end - start)
-        if self.layers > 1:
-            self.answering[task] = self._head(task, self.layers)
+        self.answering[task] = self._head(task, self.layers)
         self.answering[task].take({"head.weight": weight, "head.bias": bias})
 
     def _set_temperature(self, task: int, validated: np.ndarray) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
@@ -60,10 +61,29 @@ class Options(Strict):
         return self
 
 
+#: what is left where a class does not say its task
+_SHARED = {
+    "selector": "tasks",
+    "routing": "hard",
+    "prior": "none",
+    "expert_init": "fresh",
+    "expert_head": "trained",
+    "temperature": False,
+}
+
+
+def starts_from_expert(options: Mapping[str, Any], task: int) -> bool:
+    """Say whether the selector of a task (from 2 on) starts from an expert."""
+    begins = options.get("expert_init")
+    return begins == "selector" or (begins == "shared" and task == 2)
+
+
 def check_shared(options: Options, prior: str) -> None:
     """Raise a UserError unless options and prior go with tasks that share classes."""
-    if (options.selector, options.routing, prior) != ("tasks", "hard", "none"):
-        raise UserError(
-            "experts: where tasks share classes, a class says no task: leave selector, routing "
-            "and prior at tasks, hard and none"
-        )
+    asked = {**vars(options), "prior": prior}
+    for name, only in _SHARED.items():
+        if asked[name] != only:
+            raise UserError(
+                f"experts: where tasks share classes, a class says no task: leave {name} at "
+                f"{str(only).lower()}"
+            )

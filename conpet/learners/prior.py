@@ -75,8 +75,16 @@ class Prior:
         return scores + self._rows[key]
 
     def in_answers(self, scores: Tensor) -> Tensor:
-        """Return what the answer is taken of: scores (n, seen), + log of the history's shares."""
-        return scores if self.target is None else scores + self.target.to(scores.device)
+        """Return what the answer is taken of: scores (n, seen), + log of the history's shares.
+
+        A class that was taught since (:mod:`conpet.predicting.teaching`) has the least share.
+        """
+        if self.target is None:
+            return scores
+        more = scores.shape[1] - len(self.target)
+        return scores + F.pad(self.target, (0, more), value=float(self.target.min())).to(
+            scores.device
+        )
 
     def tensors(self) -> dict[str, Tensor]:
         """Return what a state keeps: the target's shares, where there are any."""

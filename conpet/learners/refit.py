@@ -32,7 +32,7 @@ class Refit:
     (:mod:`conpet.heads.drift`), and the newest task's samples are added. Where nothing old is among
     the samples at all, the new sums are added to the old. Where nothing is tuned (any more), they
     are added too, and that is exact: no sample has to pass the model a second time, whatever
-    ``head.samples`` says.
+    ``head.samples`` says; but for a number of each class where classes come again.
 
     Attributes:
         alone: whether the fitted head is all there is: nothing is ever trained.
@@ -102,7 +102,9 @@ class Refit:
             return
         stream, task = self.context.stream, self.context.task
         indices = self.samples(plan)
-        if not self.trains:
+        # of a class that comes again, so many are not those of before and so many more
+        counted = stream.shared and isinstance(self.context.settings.head.samples, int)
+        if not (self.trains or counted):
             indices = indices[stream.task[indices] == task]
         joins = task == 1 or bool((stream.task[indices] == task).all())
 
@@ -135,12 +137,24 @@ class Refit:
         history = c.stream.of("train", range(1, c.task + 1))
         if wanted == "history":
             return history
-        drawn = []
-        for label in np.unique(c.stream.label[history]):
-            # by the class alone: the same ones at every task
-            rng = np.random.default_rng(c.seed.of("head", int(label)))
-            drawn.append(rng.permutation(history[c.stream.label[history] == label])[:wanted])
+        drawn = [
+            self._drawn(history[c.stream.label[history] == label], int(label))[:wanted]
+            for label in np.unique(c.stream.label[history])
+        ]
         return np.sort(np.concatenate(drawn))
+
+    def _drawn(self, samples: np.ndarray, label: int) -> np.ndarray:
+        """Return a class's samples in an order of their own: the same ones first at every task.
+
+        Where the class comes again, each task's samples take their places among the others'.
+        """
+        task_of, places = self.context.stream.task[samples], np.empty(len(samples))
+        for number, task in enumerate(np.unique(task_of)):
+            purpose = ("head", label) if number == 0 else ("head", label, int(task))
+            own = np.flatnonzero(task_of == task)
+            order = np.random.default_rng(self.context.seed.of(*purpose)).permutation(own)
+            places[order] = (np.arange(len(own)) + 0.5) / len(own)
+        return samples[np.argsort(places, kind="stable")]
 
     def _validation(self, plan: Plan) -> np.ndarray:
         c = self.context

@@ -34,7 +34,7 @@ def test_a_class_with_one_row() -> None:
     assert train == (
         "1 of 2 classes (b) have no sample for training: it cannot be learnt, and its test samples "
         "all count as wrong: give each class 6 samples or more, or say split.shares "
-        "[0.6, 0.2, 0.2]: then 3"
+        "[0.6, 0.2, 0.2]: then 3 are enough"
     )
     assert valid.startswith("1 of 2 classes (b) have no sample for validation")
 

@@ -37,6 +37,7 @@ from conpet.config.strict import choose
 from conpet.environment import check_copy
 from conpet.errors import UserError
 from conpet.files import write_text
+from conpet.learners.experts_options import starts_from_expert
 from conpet.reporting.named import FIGURES, TABLES
 from conpet.stores import AGAIN, is_deleted
 from conpet.temporary import sweep
@@ -370,8 +371,7 @@ def previous_selector(wildcards):
 def selector_start(wildcards):
     """Return the states a selector starts from, or is trained with the memory of, if any."""
     experiment, name = chosen(wildcards), wildcards.method
-    begins = experiment.methods[name].options.get("expert_init")
-    started = begins == "selector" or (begins == "shared" and int(wildcards.task) == 2)
+    started = starts_from_expert(experiment.methods[name].options, int(wildcards.task))
     needed = started or FACTS[experiment.name][name]["keeps"]
     return earlier_states(wildcards) if needed else []
 

@@ -26,7 +26,7 @@ from conpet.data.readers import (
 )
 from conpet.data.readers._common import Options, Record, as_mentions, build
 from conpet.data.readers._files import at_line, read_lines
-from conpet.data.readers._rows import SUFFIXES, ColumnError
+from conpet.data.readers._rows import ROWS_IN_A_TEXT, SUFFIXES, ColumnError
 from conpet.data.readers.marked import has_marks, parse_marked
 from conpet.data.report import Report
 from conpet.data.schema import Sample
@@ -34,6 +34,7 @@ from conpet.errors import UserError
 
 __all__ = [
     "FORMATS",
+    "ROWS_IN_A_TEXT",
     "SUFFIXES",
     "ColumnError",
     "as_mentions",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import math
 import unicodedata
 from collections.abc import Iterator, Sequence
@@ -27,6 +28,10 @@ from conpet.errors import UserError
 
 SUFFIXES = (".csv", ".tsv", ".txt", ".json", ".jsonl", ".parquet")
 _SHOWN = 60  # letters of a cell
+_FEW = 0.05  # of the lines: texts that are meant to span lines are more
+_NO_QUOTES = "where quotes are letters, say quotes: false in options (--option quotes=false)"
+SPANNING = "rows that span lines"
+ROWS_IN_A_TEXT = "rows that seem to hold others"
 DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
 _LOOKED_AT = 5  # rows that must agree on a delimiter where no header says it
 csv.field_size_limit(2**31 - 1)  # else a long document is "larger than field limit (131072)"
@@ -82,7 +87,10 @@ class Row:
         if value is None or (isinstance(value, float) and math.isnan(value)):
             return ""
         if isinstance(value, bool) or not isinstance(value, str | int):
-            raise UserError(f"{self.place}: {column}: {value!r} is neither text nor a whole number")
+            raise UserError(
+                f"{self.place}: {column}: {value!r} is neither text nor a whole number: write it "
+                f"as text, {json.dumps(str(value))}"
+            )
         return str(value)
 
 
@@ -202,10 +210,19 @@ def _csv_rows(
             number = reader.line_num + 1
     except csv.Error as error:
         raise UserError(
-            f"{at_line(file, number)}: not CSV ({error}): truncated, or a quote out of place"
+            f"{at_line(file, number)}: not CSV ({error}): truncated, or a quote out of place: "
+            f"{_NO_QUOTES}"
         ) from None
     if spanning:
-        report.note(f"{file.name}: rows that span lines", _shown(spanning))
+        of_rows = any(_holds_rows(values, delimiter) for _, values in spanning)
+        what = ROWS_IN_A_TEXT if of_rows and len(spanning) <= _FEW * number else SPANNING
+        report.note(f"{file.name}: {what}", _shown(spanning))
+
+
+def _holds_rows(values: list[str], delimiter: str) -> bool:
+    """Say whether a cell has a line with as many delimiters as a row: a stray quote opened it."""
+    between = [line for value in values for line in value.splitlines()[1:-1]]
+    return any(line.count(delimiter) >= len(values) - 1 for line in between)
 
 
 def _shown(spanning: list[tuple[int, list[str]]]) -> str:
@@ -215,7 +232,7 @@ def _shown(spanning: list[tuple[int, list[str]]]) -> str:
     lines = len(cell.splitlines())
     return (
         f"{len(spanning)}, the first at line {number} with {lines} lines ({cell[:_SHOWN]!r}): "
-        "where quotes are letters, say quotes: false in options (--option quotes=false)"
+        f"{_NO_QUOTES}"
     )
 
 
@@ -243,13 +260,16 @@ def _check_columns(
     for name in columns:
         if list(found).count(name) == 1:
             continue
-        what = "twice in" if name in found else "not among"
+        if name in found:
+            raise UserError(
+                f"{at_line(file, 1)}: column {name!r} is twice in the file: rename one there"
+            )
         cut = f", cut at each {DELIMITERS.get(delimiter, delimiter)}" if delimiter else ""
         shown = ", ".join(
             value if len(value) <= _SHOWN else f"{value[:_SHOWN]}..." for value in found
         )
         raise ColumnError(
-            f"{at_line(file, 1)}: column {name!r} is {what} the columns ({shown}{cut})", header
+            f"{at_line(file, 1)}: column {name!r} is not among the columns ({shown}{cut})", header
         )
 
 

@@ -45,7 +45,9 @@ def test_a_file_of_another_kind_is_called_so(content: bytes, kind: str, tmp_path
 
 def test_truth_values_are_no_labels(tmp_path: Path) -> None:
     line = refused(tmp_path, "a.jsonl", b'{"text": "x", "label": true}\n')
-    assert line == "a.jsonl: line 1: label: True is neither text nor a whole number"
+    assert line == (
+        'a.jsonl: line 1: label: True is neither text nor a whole number: write it as text, "True"'
+    )
 
 
 def test_lines_of_json_in_a_file_of_one_value(tmp_path: Path) -> None:
