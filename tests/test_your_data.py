@@ -490,4 +490,4 @@ def test_init_tells_files_whose_names_are_no_whole_split(
     main(["init", *files, "--name", "mixed", "--out", str(tmp_path), "--config-dir",
           str(place.config)])  # fmt: skip
     said = capsys.readouterr().out
-    assert "its files are called train and valid, and a split of the data's own has" in said
+    assert "its name says train and valid, but no file of the same name with the other" in said

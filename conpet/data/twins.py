@@ -8,8 +8,8 @@ import unicodedata
 from collections.abc import Iterable
 
 _NAMED = 3
-#: what pandas reads as missing, in lower case
-_MISSING = {"nan", "na", "n/a", "none", "null", "<na>", "-nan", "#n/a", "#na"}
+#: what pandas reads as missing
+_MISSING = {"nan", "NaN", "NA", "N/A", "n/a", "None", "null", "NULL", "<NA>", "#N/A", "#NA"}
 
 # Cyrillic and Greek letters that are drawn as Latin ones
 _LATIN = str.maketrans("асеорхуіјѕԁһονρ", "aceopxyijsdhovp")
@@ -56,7 +56,7 @@ def twins(names: Iterable[str]) -> str:
 
 def missing_values(names: Iterable[str]) -> str:
     """Say which class names tools read as a missing value; nothing where there is none."""
-    found = [name for name in dict.fromkeys(names) if name.casefold() in _MISSING]
+    found = [name for name in dict.fromkeys(names) if name in _MISSING]
     if not found:
         return ""
     return (

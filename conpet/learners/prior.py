@@ -81,10 +81,9 @@ class Prior:
         """
         if self.target is None:
             return scores
-        more = scores.shape[1] - len(self.target)
-        return scores + F.pad(self.target, (0, more), value=float(self.target.min())).to(
-            scores.device
-        )
+        taught = scores.shape[1] - len(self.target)
+        shares = F.pad(self.target, (0, taught), value=float(self.target.min()))
+        return scores + shares.to(scores.device)
 
     def tensors(self) -> dict[str, Tensor]:
         """Return what a state keeps: the target's shares, where there are any."""

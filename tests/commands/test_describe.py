@@ -227,8 +227,8 @@ def test_five_rows_a_class_are_told_before_a_model_is_asked(tmp_path: Path, desc
     report, text = described(tmp_path / "few.csv", "--format", "table", "--tasks", 2)
     assert report["warnings"][0] == (
         "tasks 1, 2: no validation sample, by which the best epoch is chosen: give each class 6 "
-        "samples or more, or say split.shares [0.6, 0.2, 0.2]: then 3 are enough; or say split: {validation: "
-        "false}, and the last epoch is kept"
+        "samples or more, or say split.shares [0.6, 0.2, 0.2]: then 3 are enough; or "
+        "say split: {validation: false}, and the last epoch is kept"
     )
     assert "tasks 1, 2: no validation sample" in text
 

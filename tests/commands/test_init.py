@@ -69,3 +69,37 @@ def test_describe_tells_what_is_wrong_beside_the_data(key: str, said: str, tmp_p
     with pytest.raises(SystemExit) as stopped:
         main(["describe", str(path), "--config-dir", str(ROOT / "config")])
     assert f"{path}: {said}" in str(stopped.value.code)
+
+
+def said_of(folder: Path, name: str, text: str, capsys: pytest.CaptureFixture[str]) -> str:
+    (folder / name).write_text(text)
+    config = ["--config-dir", str(ROOT / "config")]
+    main(["init", str(folder / name), "--name", "mine", "--out", str(folder), *config])
+    return capsys.readouterr().out
+
+
+def test_rows_that_a_stray_quote_swallows_are_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    swallowing = rows(40).replace("w20 a x", '"w20 a x').replace("w39 a x", 'w39 a x"')
+    said = said_of(tmp_path, "a.csv", swallowing, capsys)
+    assert (
+        "mine: a.csv: rows that seem to hold others: 1, the first at line 22 with 20 lines" in said
+    )
+    assert "where quotes are letters, say quotes: false in options" in said
+
+
+def test_a_quote_that_nothing_closes_is_a_letter(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    said = said_of(tmp_path, "a.csv", rows(40).replace("w20 a x", '"w20 a x'), capsys)
+    assert "quotes are letters" in said
+    assert '"quotes": false' in (tmp_path / "mine.yaml").read_text()
+
+
+def test_a_label_of_its_own_in_every_row_is_doubted(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = "label,comment\n" + "".join(f"sentence {i} x,{i % 4}k\n" for i in range(40))
+    said = said_of(tmp_path, "a.csv", text, capsys)
+    assert "mine: every row has a label of its own: is 'label' the labels' column?" in said

@@ -77,10 +77,8 @@ def test_describe_tells_of_the_budget_one_test_text_and_lost_rows(
     capsys.readouterr()
     main(["describe", str(path), "--config-dir", str(config), "--results", str(tmp_path / "none")])
     said = " ".join(capsys.readouterr().out.split())
-    assert (
-        "18 samples of 9 classes with fewer than split.least that may be trained on: 0, 1, 2, 3, 4, ..."
-        in said
-    )
+    rare = "18 samples of 9 classes with fewer than split.least that may be trained on: 0, 1, 2, "
+    assert rare + "3, 4, ..." in said
     assert "4 of 4 classes (" in said
     assert "have one test sample" in said
     assert "18 of 58 rows (31%) are dropped" in said

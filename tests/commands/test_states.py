@@ -301,6 +301,27 @@ def test_too_few_tasks_are_encoded(learnt: Learnt, state: Path, tmp_path: Path) 
     assert said == "task 2: the encoded files hold 1 tasks: give all parts"
 
 
+@pytest.mark.parametrize(
+    ("task", "options", "said"),
+    [
+        (3, {}, "--previous: a selector goes on from that of the task before: give it"),
+        (2, {"expert_init": "shared"}, "--state: expert_init: shared: a selector starts from an"),
+        (2, {"expert_init": "selector"}, "--state: expert_init: selector: a selector starts from"),
+    ],
+)
+def test_a_selector_is_not_begun_anew_where_it_goes_on_from_something(
+    task: int, options: dict[str, Any], said: str, learnt: Learnt, tmp_path: Path
+) -> None:
+    world = learnt.world
+    chosen = {"learner": "experts", "replay": "dynamic", "options": options}
+    about = learnt.about.model_copy(update=chosen)
+    job = Job(about, KEY, task)
+    out = tmp_path / "selector"
+    line = message(lambda: train_selector(job, world.snapshot, [world.encoded], [], None, out))
+    assert line.startswith(said)
+    assert not out.exists()
+
+
 def test_a_selector_is_trained_with_the_memory(
     learnt: Learnt, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

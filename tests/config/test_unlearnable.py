@@ -43,17 +43,19 @@ def test_olora_stacks_plain_loras(tuning: dict[str, Any], stacked: Project) -> N
 
 
 @pytest.mark.parametrize(
-    ("options", "settings"),
+    ("options", "settings", "said"),
     [
-        ({"routing": "soft"}, {}),
-        ({"selector": "classes"}, {}),
-        ({"selector": "lda", "routing": "soft"}, {"prior": "plan"}),
-        ({}, {"prior": "plan"}),
+        ({"routing": "soft"}, {}, "routing at hard"),
+        ({"selector": "classes"}, {}, "selector at tasks"),
+        ({"selector": "lda", "routing": "soft"}, {"prior": "plan"}, "selector at tasks"),
+        ({}, {"prior": "plan"}, "prior at none"),
+        ({"expert_init": "shared"}, {}, "expert_init at fresh"),
+        ({"temperature": True}, {}, "temperature at false"),
     ],
 )
 @pytest.mark.parametrize("place", ["datasets/given.yaml", "additions"])
 def test_experts_of_shared_classes(
-    options: dict[str, Any], settings: dict[str, Any], place: str, project: Project
+    options: dict[str, Any], settings: dict[str, Any], said: str, place: str, project: Project
 ) -> None:
     project.set("methods/many.yaml", "options", options)
     project.set("methods/many.yaml", "settings", settings)
@@ -64,7 +66,7 @@ def test_experts_of_shared_classes(
         project.set(place, "shared", True)
     assert project.mistake() == (
         f"{E}: many on given: experts: where tasks share classes, a class says no task: leave "
-        "selector, routing and prior at tasks, hard and none"
+        f"{said}"
     )
     project.set("methods/many.yaml", "options", DELETED)
     project.set("methods/many.yaml", "settings", DELETED)

@@ -10,6 +10,7 @@ from conpet.data.shortage import (
     barely_tested,
     cut,
     least_rows,
+    mostly_cut,
     mostly_dropped,
     shortages,
     untrainable,
@@ -101,3 +102,9 @@ def test_one_test_sample_and_rows_that_are_lost_are_told() -> None:
     assert mostly_dropped(4, 20, 56) == "24 of 60 rows (40%) are dropped: Dropped says why"
     assert mostly_dropped(4, 0, 56) == ""
     assert mostly_dropped(0, 0, 0) == ""
+
+
+def test_texts_that_are_mostly_cut_are_told() -> None:
+    said = mostly_cut([10, 500, 600, 700], 128)
+    assert said.startswith("3 of 4 texts are cut at 128 tokens (half of all have 550 or more)")
+    assert mostly_cut([10] * 9 + [500], 128) == ""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from conpet.data.twins import twins
+from conpet.data.twins import missing_values, twins
 
 
 @pytest.mark.parametrize(
@@ -55,3 +55,9 @@ def test_what_differs_is_no_twin() -> None:
         )
         == ""
     )
+
+
+def test_names_that_tools_read_as_missing_are_told() -> None:
+    assert missing_values(["sport", "none", "Nancy"]) == ""
+    said = missing_values(["sport", "nan", "None", "nan"])
+    assert said.startswith("'nan', 'None': a class here, a missing value to other tools")

@@ -130,10 +130,11 @@ def test_redraw_gives_every_pass_its_own_batches(world: World) -> None:
 
 
 def test_an_experts_head_may_be_the_discriminant_of_its_whole_task(
-    world: World, soft: tuple[Path, Any]
+    world: World, tmp_path: Path
 ) -> None:
-    learner = selected(world, soft[0], 2, **SOFT, expert_head="lda", expert_share=0.1)
-    learner.train()
+    plus = SOFT | {"expert_head": "lda", "expert_share": 0.1}
+    world.run("experts", tmp_path, tasks=2, replay="dynamic", options=plus)
+    learner: Any = world.newest
     own = learner.stream.of("train", [2])
     assert learner.backbone.passed.forward_samples >= len(own)
     features = learner.backbone.features(learner.stream, own).double().numpy()
@@ -180,3 +181,21 @@ def test_layers_are_of_what_is_fitted() -> None:
         Options(layers=2)
     for keys in ({"selector": "lda"}, {"expert_head": "lda"}):
         assert Options.model_validate({"layers": 2, **keys}).layers == 2
+
+
+@pytest.mark.parametrize("layers", [1, 2])
+def test_a_selector_starts_from_what_was_trained_also_where_a_discriminant_answers(
+    layers: int, world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The discriminant's rows are a thousand times as large: no training goes on from them."""
+    plus = SOFT | {"expert_head": "lda", "selector": "lda", "layers": layers}
+    world.run("experts", tmp_path, tasks=1, replay="dynamic", options=plus)
+    trained: Any = world.newest.heads.trained[1]  # type: ignore[attr-defined]
+    answering: Any = world.newest.heads.answering[1]  # type: ignore[attr-defined]
+    second = make_learner(world, 2, **plus)
+    second.load([tmp_path / "state1"], None)
+    assert torch.equal(second.heads.answering[1].weight, answering.weight)
+    _, (weight, bias) = _starts(second, monkeypatch, "train_selector")
+    assert torch.equal(weight[:2], trained.weight.detach())
+    assert torch.equal(bias[:2], trained.bias.detach())
+    assert answering.weight.norm() > 10 * trained.weight.norm()

@@ -16,7 +16,7 @@ from transformers import AutoModel
 
 from conpet.errors import UserError
 from conpet.learners import fits, learner_class
-from conpet.learners.der import drift
+from conpet.learners.der import distance
 from conpet.models.stack import Stack
 from conpet.replay import replay_class
 from conpet.replay.exemplars import Memory, read_memory, write_memory
@@ -240,7 +240,7 @@ def test_derpp_without_its_logits_is_emr(world: World, tmp_path: Path) -> None:
 def test_drift_counts_the_classes_of_its_time_alone() -> None:
     scores = torch.tensor([[1.0, 2.0, 9.0], [4.0, 0.0, 1.0]])
     stored = torch.tensor([[0.0, 0.0, 0.0], [1.0, 0.0, 0.0]])
-    found = drift(scores, stored, torch.tensor([2, 3]))
+    found = distance(scores, stored, torch.tensor([2, 3]))
     torch.testing.assert_close(found, torch.tensor([5.0 / 2, 10.0 / 3]))
 
 

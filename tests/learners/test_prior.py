@@ -170,3 +170,52 @@ def test_what_cannot_be_is_refused(settings: Any, has_prior: bool, said: str) ->
         check_prior(Settings.model_validate(settings), has_prior, True, "here")
     check_prior(Settings(), has_prior, True, "here")
     check_prior(Settings(target="history"), True, False, "here")  # a fitted head
+
+
+def test_what_lwf_holds_on_to_is_the_plain_scores(world: World, tmp_path: Path) -> None:
+    """As the loss has them, whatever the answers are for."""
+    keys: dict[str, Any] = {"prior": "plan", "target": "history"}
+    states = world.run("lwf", tmp_path, tasks=1, **keys)
+    made: Any = world.learner("lwf", 2, **keys)
+    made.load(states, None)
+    plan = made.plan()
+    made.prior.target = torch.tensor([0.97, 0.01, 0.01, 0.01]).log()
+    made.before_task(plan)
+    plain = made.plain_scores(plan.trained())[:, :2].softmax(1)
+    torch.testing.assert_close(made.targets_of_old, plain, rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("learner", ["linear", "experts"])
+def test_the_answer_with_the_task_given_is_for_the_same_shares(
+    learner: str, world: World, tmp_path: Path
+) -> None:
+    keys: dict[str, Any] = {"prior": "plan", "target": "history", "training": {"epochs": 1}}
+    world.run(learner, tmp_path, tasks=2, replay="dynamic", **keys)
+    made: Any = world.newest
+    made.prior.target = torch.tensor([0.0, -1e6, 0.0, 0.0])
+    texts = made.stream.of("test", [1])
+    given = made.predict_in_task(texts, made.predict(texts))
+    assert set(given.tolist()) == {0}
+
+
+def test_a_fitted_heads_target_does_not_choose_the_epoch(world: World) -> None:
+    """The trained head stands in for it meanwhile, and has the plan's shares in it already."""
+    texts = world.stream(1).of("valid", [1])
+    for prior, classes in (("none", {0, 1}), ("plan", {0})):
+        made: Any = world.learner("linear", 1, head="lda", prior=prior, target="history")
+        plan = made.plan()
+        made.prior.learn(plan, made.stream)
+        made.refit.before(plan, made.representations)
+        with torch.no_grad():
+            made.head.bias -= made.plain_scores(texts).mean(0)
+        made.prior.target = torch.tensor([0.0, -1e6])
+        assert set(made.predict(texts).labels().tolist()) == classes
+
+
+def test_a_class_that_is_taught_has_the_least_share(world: World, tmp_path: Path) -> None:
+    keys: dict[str, Any] = {"head": "lda", "tuning": {"type": "none"}, "target": "history"}
+    world.run("linear", tmp_path, tasks=1, **keys)
+    made: Any = world.newest
+    made.prior.target = torch.tensor([-1.0, -2.0])
+    found = made.prior.in_answers(torch.zeros(1, 3))
+    assert found.tolist() == [[-1.0, -2.0, -2.0]]

@@ -141,3 +141,36 @@ def test_a_few_shots_are_drawn_by_the_seed(world: World) -> None:
     assert world.stream(1).drawn(5, seeds(1)).of("train", [1]).tolist() == [
         i for i in train if stream.task[i] == 1
     ]
+
+
+@pytest.mark.parametrize("tuning", ["none", "LORA"])
+def test_so_many_samples_of_a_class_that_comes_again_are_so_many(
+    tuning: str, domains: Domains, tmp_path: Path
+) -> None:
+    """Of all tasks alike, and those of earlier tasks among those drawn before."""
+    keys: dict[str, Any] = {"head": {"type": "ncm", "samples": 4}, "tuning": {"type": tuning}}
+    domains.run("linear", tmp_path, replay="full", **keys, **QUICK)
+    newest: Any = domains.newest
+    assert newest.refit.head.count.tolist() == [4, 4]
+    drawn = []
+    for task in (1, 2, 3):
+        made: Any = domains.learner("linear", task, **keys)
+        drawn.append(made.refit.samples(made.plan()))
+        assert np.bincount(made.stream.label[drawn[-1]]).tolist() == [4, 4]
+        tasks = made.stream.task[drawn[-1]]
+        assert len(np.unique(tasks)) == task
+        if task > 1:
+            old = drawn[-1][tasks < task]
+            assert np.isin(old, drawn[-2]).all()
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"temperature": True}, {"expert_head": "lda"}, {"expert_init": "shared"},
+     {"expert_init": "selector"}, {"selector": "classes"}, {"routing": "soft"}],
+)  # fmt: skip
+def test_experts_that_need_classes_of_one_task_are_refused_where_they_come_again(
+    options: dict[str, Any], domains: Domains
+) -> None:
+    with pytest.raises(UserError, match=f"says no task: leave {next(iter(options))} at "):
+        domains.learner("experts", 2, replay="dynamic", options=options)

@@ -234,7 +234,7 @@ def _bytes(name: str, data: bytes) -> Any:
         (["{f}/a.csv"], _bytes("a.csv", b""), "a.csv: line 1: the file is empty"),
         (["{f}/a.jsonl"], _bytes("a.jsonl", b"{"), "a.jsonl: line 1: column 2: not JSON"),
         (["{f}/a.jsonl"], _bytes("a.jsonl", b'{"text": [3]}\n'), "line 1: text: [3] is neither"),
-        (["{f}/a.xls"], _bytes("a.xls", b""), "a.xls: give .csv, .tsv, .json, .jsonl, .parqu"),
+        (["{f}/a.xls"], _bytes("a.xls", b""), "a.xls: give .csv, .tsv, .txt, .json, .jsonl"),
         (["{f}/none.csv"], None, "none.csv: no such file"),
         (["--text", "x", "--threshold", "7"], None, "threshold: 7.0: give a confidence, 0 to 1"),
         ([], None, "predict: give either --text (once or more) or a file"),

@@ -72,7 +72,7 @@ def test_a_text_a_row(
         ("a.parquet", parquet(["a", None]), "a.parquet: row 1: no text in column text"),
         ("a.parquet", b"PAR1", "a.parquet: not a readable Parquet file"),
         ("a.txt", "a\n\nb\n", "a.txt: line 2: empty: take it out"),
-        ("a.xls", "a", "a.xls: give .csv, .tsv, .json, .jsonl, .parquet or .txt"),
+        ("a.xls", "a", "a.xls: give .csv, .tsv, .txt, .json, .jsonl or .parquet"),
         ("a\\b.csv", "text\na\n", "name: must be a plain relative path"),
     ],
 )  # fmt: skip

@@ -262,7 +262,7 @@ def _check_columns(
             continue
         if name in found:
             raise UserError(
-                f"{at_line(file, 1)}: column {name!r} is twice in the file: rename one there"
+                f"{at_line(file, 1)}: column {name!r} is twice in the columns: rename one of them"
             )
         cut = f", cut at each {DELIMITERS.get(delimiter, delimiter)}" if delimiter else ""
         shown = ", ".join(

@@ -124,7 +124,7 @@ STRAY = "text\tlabel\n" + STRAY.replace("text 16", '"text 16').replace(
 def test_rows_that_stray_quotes_join_are_counted_and_shown(tmp_path: Path) -> None:
     samples, report = read_files(tmp_path, "table", {"a.tsv": STRAY})
     assert len(samples) == 112
-    note = report.as_dict()["notes"]["a.tsv: rows that span lines"]
+    note = report.as_dict()["notes"]["a.tsv: rows that seem to hold others"]
     assert note.startswith("1, the first at line 16 with 9 lines ('text 16\\tlabel1\\ntext 17")
     assert note.endswith("say quotes: false in options (--option quotes=false)")
     samples, report = read_files(tmp_path, "table", {"a.tsv": STRAY}, quotes=False)
