@@ -28,10 +28,10 @@ from conpet.data.unnamed import unnamed_tasks
 from conpet.errors import UserError
 from conpet.predicting.outside import read_outside
 from conpet.temporary import scratch
+from conpet.wording import some
 
 PERCENTILES = (5, 25, 50, 75, 95, 99, 100)
 _ANY_LENGTH = 1 << 30
-_NAMED = 5
 
 
 def describe(
@@ -178,9 +178,8 @@ class _Description(Work):
             if sum(labels[part][row] == name for row in task["train"]) < shots
         ]
         if few:
-            more = ", ..." if len(few) > _NAMED else ""
             yield (
-                f"{len(few)} classes ({', '.join(few[:_NAMED])}{more}) have fewer samples to train "
+                f"{len(few)} classes ({some(few)}) have fewer samples to train "
                 f"on than the {shots} of shots: all of them are taken"
             )
 

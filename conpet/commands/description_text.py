@@ -9,10 +9,9 @@ from typing import Any
 from conpet.data.duplicates import SEVERAL_LABELS
 from conpet.data.encoding import SPLITS
 from conpet.data.readers import ROWS_IN_A_TEXT
-from conpet.wording import counted
+from conpet.wording import counted, some
 
 WIDTH = 100
-_NAMED = 5
 
 
 def as_text(report: dict[str, Any]) -> str:
@@ -84,11 +83,10 @@ def _dropped(report: dict[str, Any]) -> str:
     if report["test_samples_left_out"]:
         lines.append(f"  {report['test_samples_left_out']:,} of the test part (split.without_test)")
     if rare := report["rare_classes"]:
-        named = ", ".join(list(rare)[:_NAMED]) + (", ..." if len(rare) > _NAMED else "")
         classes = counted(len(rare), "class", "classes")
         lines.append(
             f"  {sum(rare.values()):,} samples of {classes} with fewer than split.least that may "
-            f"be trained on: {named}"
+            f"be trained on: {some(list(rare))}"
         )
     for name, model in report["models"].items():
         lines += [f"  {n:,} in encoding for {name}: {why}" for why, n in model["dropped"].items()]

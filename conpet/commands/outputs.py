@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from conpet.errors import UserError
+from conpet.wording import some
 
 _OUTPUTS = ("out", "metrics", "predictions", "report", "json")
 #: commands whose output is a folder that replaces an older one, and a file that each such has
@@ -25,7 +26,6 @@ _FOLDERS = {
 _INTO = ("init",)
 # folders that outputs lie in
 _AROUND = ("results", "config_dir", "artifacts", "published", "mirror", "run")
-_NAMED = 3
 
 
 def guarded(command: Callable[..., None]) -> Callable[..., None]:
@@ -113,8 +113,7 @@ def _check_folder(out: Path, mark: str) -> None:
         raise UserError(f"--out {out}: is a file: a folder is written: give another path")
     found = sorted(path.name for path in out.iterdir() if not path.name.startswith("."))
     if found and not (out / mark).exists():
-        more = ", ..." if len(found) > _NAMED else ""
         raise UserError(
-            f"--out {out}: holds other things ({', '.join(found[:_NAMED])}{more}), and would be "
+            f"--out {out}: holds other things ({some(found, 3)}), and would be "
             "replaced: give a folder of its own"
         )

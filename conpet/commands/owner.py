@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +18,7 @@ from conpet.files import read_json, sha256, write_text
 from conpet.run import STATE_FILE, RunKey
 from conpet.run.folder import RunFolder
 from conpet.run.inputs import Inputs
-from conpet.wording import counted
-
-_NAMED = 3
+from conpet.wording import counted, some
 
 
 def _mark(name: str, results: Path) -> Path:
@@ -64,16 +62,12 @@ def outdated(experiment: Experiment, results: Path) -> Iterator[str]:
         if names := list(dict.fromkeys(found)):
             yield (
                 f"{counted(len(names), *what)} made with other settings or from other data "
-                f"than {experiment.path} has now: {_some(names)}: {_again(experiment)}"
+                f"than {experiment.path} has now: {some(names, 3)}: {_again(experiment)}"
             )
 
 
 def _again(experiment: Experiment) -> str:
     return f"snakemake tables --config experiment={experiment.path} makes them again"
-
-
-def _some(names: Sequence[str]) -> str:
-    return ", ".join(names[:_NAMED]) + (", ..." if len(names) > _NAMED else "")
 
 
 def _changed_files(experiment: Experiment, results: Path) -> Iterator[str]:

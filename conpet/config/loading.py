@@ -17,6 +17,7 @@ from conpet.config.shared import refuse_other_data
 from conpet.config.strict import Strict, choose, merge, read_yaml, validate
 from conpet.errors import UserError
 from conpet.names import check_name
+from conpet.wording import some
 
 _TEMPLATES = {
     "relation": "In this sentence, {tail} is the {mask} of {head}.",
@@ -226,7 +227,7 @@ def _changed(own: dict[str, Any]) -> str:
     for key in ("learner", "options", "replay", "replay_options", "settings"):
         if key in own:
             collect(key, own[key])
-    return ", ".join(said[:_CHANGES]) + (", ..." if len(said) > _CHANGES else "")
+    return some(said, _CHANGES)
 
 
 def _based(

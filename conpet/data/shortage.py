@@ -9,6 +9,7 @@ from statistics import median
 from typing import Any
 
 from conpet.config.partition import Partition
+from conpet.wording import some
 
 _NEEDED_FOR = {
     "train": "training: it cannot be learnt, and its test samples all count as wrong",
@@ -16,7 +17,6 @@ _NEEDED_FOR = {
     "test": "test: it is never scored",
 }
 _FEW = [0.6, 0.2, 0.2]
-_NAMED = 5
 _LOST = 0.2  # of the rows: more is hardly meant
 _CUT = 0.2  # of the texts: the same
 
@@ -62,9 +62,8 @@ def shortages(
             if not found[task, name]
         ]
         if without:
-            more = ", ..." if len(without) > _NAMED else ""
             yield (
-                f"{len(without)} of {len(classes)} classes ({', '.join(without[:_NAMED])}{more}) "
+                f"{len(without)} of {len(classes)} classes ({some(without)}) "
                 f"have no sample for {why}: {remedy(partition)}"
             )
 
@@ -75,9 +74,8 @@ def barely_tested(tasks: Sequence[dict[str, Any]], labels: Sequence[str]) -> str
     alone = sorted(name for name, count in found.items() if count == 1)
     if not alone:
         return ""
-    more = ", ..." if len(alone) > _NAMED else ""
     return (
-        f"{len(alone)} of {len(found)} classes ({', '.join(alone[:_NAMED])}{more}) have one test "
+        f"{len(alone)} of {len(found)} classes ({some(alone)}) have one test "
         "sample: one answer is its whole accuracy: have more samples, or more of them for the test"
     )
 

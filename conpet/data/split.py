@@ -11,17 +11,12 @@ from conpet.config.partition import Partition
 from conpet.data.schema import Sample
 from conpet.data.shortage import cut, remedy
 from conpet.errors import UserError
+from conpet.wording import some
 
 Rows = dict[str, list[int]]
 ByLabel = dict[str, list[int]]
 _SPLITS = ("train", "valid", "test")
-_NAMED = 5
 _ANEW = (0.8, 0.1, 0.1)  # shares where the test samples are left out
-
-
-def some(names: Sequence[str]) -> str:
-    """Return names as a list, the first of many."""
-    return ", ".join(names[:_NAMED]) + (", ..." if len(names) > _NAMED else "")
 
 
 def cut_labels(labels: Sequence[str], tasks: int) -> list[list[str]]:

@@ -32,6 +32,7 @@ from conpet.data.tokenizer import longest, open_tokenizer
 from conpet.data.twins import twins
 from conpet.errors import UserError
 from conpet.files import atomic_folder, read_json, sha256, write_json
+from conpet.wording import some
 
 _NAMED = 12  # labels in a message
 
@@ -124,7 +125,7 @@ def rename(samples: list[Sample], labels: Mapping[str, str], prefix: str) -> lis
     """
     found = {sample.label for sample in samples}
     if absent := [name for name in labels if name not in found]:
-        known = ", ".join(sorted(found)[:_NAMED])
+        known = some(sorted(found), _NAMED)
         raise UserError(f"labels: {absent[0]!r}: no sample has it: the labels are {known}")
     for old, new in labels.items():
         own_name(new, f"labels: {old!r}")

@@ -7,7 +7,8 @@ import re
 import unicodedata
 from collections.abc import Iterable
 
-_NAMED = 3
+from conpet.wording import some
+
 #: what pandas reads as missing
 _MISSING = {"nan", "NaN", "NA", "N/A", "n/a", "None", "null", "NULL", "<NA>", "#N/A", "#NA"}
 
@@ -49,9 +50,7 @@ def twins(names: Iterable[str]) -> str:
     found = [" and ".join(map(ascii, group)) for group in alike.values() if len(group) > 1]
     if not found:
         return ""
-    more = ", ..." if len(found) > _NAMED else ""
-    named = ", ".join(found[:_NAMED])
-    return f"classes look alike: {named}{more}: where they are one class, write them alike"
+    return f"classes look alike: {some(found, 3)}: where they are one class, write them alike"
 
 
 def missing_values(names: Iterable[str]) -> str:

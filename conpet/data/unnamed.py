@@ -7,8 +7,7 @@ from collections.abc import Iterable, Sequence
 
 from conpet.data.schema import Sample
 from conpet.data.twins import twins
-
-_NAMED = 5
+from conpet.wording import some
 
 
 def unnamed_tasks(samples: Iterable[Sample], names: Sequence[str]) -> str:
@@ -20,10 +19,9 @@ def unnamed_tasks(samples: Iterable[Sample], names: Sequence[str]) -> str:
     if not left:
         return ""
     shown = [f"{task!r} ({count} rows{_meant(task, names)})" for task, count in left.items()]
-    more = ", ..." if len(shown) > _NAMED else ""
     # those that are probably a mistake come first
-    listed = ", ".join(sorted(shown, key=lambda one: "did you mean" not in one)[:_NAMED])
-    return f"left out, as order.names does not have their tasks: {listed}{more}"
+    listed = some(sorted(shown, key=lambda one: "did you mean" not in one))
+    return f"left out, as order.names does not have their tasks: {listed}"
 
 
 def _meant(task: str, names: Sequence[str]) -> str:

@@ -11,6 +11,7 @@ from typing import Any
 import torch
 
 from conpet.errors import UserError, reason
+from conpet.wording import some
 
 _SHOWN = 2  # weights that a message names of each kind
 
@@ -121,16 +122,12 @@ def _check_weights(model: Any, info: dict[str, Any], label: str) -> None:
     whole = not missing
     unexpected = [n for n in read(info["unexpected_keys"]) if part(n) in inside or not whole]
     faults = {"missing": missing, "unexpected": unexpected, "misshapen": misshapen}
-    said = "; ".join(f"{len(f)} {kind} ({_some(f)})" for kind, f in faults.items() if f)
+    said = "; ".join(f"{len(f)} {kind} ({some(f, _SHOWN)})" for kind, f in faults.items() if f)
     if said:
         raise UserError(
             f"{label}: the weights do not fit config.json: {said}: "
             "save the model again with transformers' save_pretrained, or take another"
         )
-
-
-def _some(names: list[str]) -> str:
-    return ", ".join(names[:_SHOWN]) + (", ..." if len(names) > _SHOWN else "")
 
 
 @contextmanager

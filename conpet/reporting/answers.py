@@ -15,8 +15,7 @@ from conpet.reporting.cost import by_task, kept_bytes
 from conpet.reporting.numbers import duration, number, percent, spread
 from conpet.reporting.verdict import place, ranking, reached
 from conpet.run.reading import Run
-
-_NAMED = 3  # trainings in a sentence
+from conpet.wording import some
 
 
 def ends(results: Results) -> Iterator[str]:
@@ -163,10 +162,9 @@ def thrown_away(results: Results) -> str:
                 found.append(f"{name}, seed {run.key.seed}, task {task.number}")
     if not found:
         return ""
-    named = "; ".join(found[:_NAMED]) + ("; ..." if len(found) > _NAMED else "")
     return (
         f"{len(found)} of {tried:,} trainings came to nothing, as validation was best before the "
-        f"first epoch: {named}."
+        f"first epoch: {some(found, 3, between='; ')}."
     )
 
 

@@ -6,9 +6,7 @@ from collections.abc import Sequence
 
 from conpet import registry
 from conpet.run.reading import Run
-from conpet.wording import counted
-
-_NAMED = 3
+from conpet.wording import counted, some
 
 
 def other_code(runs: Sequence[Run]) -> list[str]:
@@ -28,8 +26,8 @@ def _sentence(name: str, runs: Sequence[Run]) -> str:
     of = [
         f"{key.dataset} {key.model} {key.method} seed {key.seed}" for key in (r.key for r in runs)
     ]
-    named = ", ".join(of[:_NAMED]) + (", ..." if len(of) > _NAMED else "")
+    runs_of = f"{counted(len(of), 'run')} ({some(of, 3)})"
     return (
-        f"{name}: its code is another than that of {counted(len(of), 'run')} ({named}): results "
-        "stay until REVISION in it is raised (docs/own-method.md)."
+        f"{name}: its code is another than that of {runs_of}: results stay until REVISION in it is "
+        "raised (docs/own-method.md)."
     )
