@@ -218,5 +218,5 @@ class Contrastive(Learner):
         return Prediction(F.log_softmax(-distance, dim=1).float())
 
 
-REVISION = 3
+REVISION = 2
 LEARNER = Contrastive

@@ -249,5 +249,4 @@ class Experts(Learner):
         return self.stream.best_in_task(scores.numpy(), indices)
 
 
-REVISION = 2
 LEARNER = Experts

@@ -149,9 +149,7 @@ class Dynamic(Replay):
         some_old = some_of_every_class(np.concatenate(pools), stream.label, minimum, rng)
         needed = max(math.ceil(len(some_new) / fresh), math.ceil(len(some_old) / (size - fresh)))
         batches = max(arrived.training.epochs * self.budget.batches, needed)
-        rest_new = rng.permutation(np.setdiff1d(new, some_new))[: batches * fresh - len(some_new)]
-        again = batches * fresh - len(some_new) - len(rest_new)
-        rest_new = np.concatenate([rest_new, without_replacement(new, again, rng)])
+        rest_new = without_replacement(new, batches * fresh - len(some_new), rng)
         rest_old = draw_history(pools, batches * (size - fresh) - len(some_old), rng)
         halves = [
             rng.permutation(np.concatenate(drawn)).reshape(batches, -1)

@@ -102,9 +102,9 @@ def test_a_column_that_is_newer_is_told_and_no_difference(
 
 
 def provenance(chain: Chain, **changes: object) -> None:
-    from conpet.config import load_experiment
+    from conpet.commands.checks import open_experiment
 
-    experiment = load_experiment("tiny", chain.config)
+    experiment = open_experiment("tiny", chain.config)  # with the learners' revisions
     record = {"config_sha256": experiment.sha256(), "cpu": "A", "packages": {"torch": "2.13.0"}}
     inputs = {"metrics.json": "00", "predictions.parquet": "11"}
     path = chain.results / "tiny/tables/main.json"

@@ -184,16 +184,6 @@ def test_a_rehearsal_holds_some_of_every_class() -> None:
     assert len(set(flat(long)[stream.task[flat(long)] < 4].tolist())) == 341
 
 
-def test_no_new_sample_comes_again_in_a_rehearsal_before_all_have_come() -> None:
-    stream = make_stream([30, 32])
-    new = stream.of("train", [2])
-    for batches, times in ((len(new) // 8, 1), (len(new) // 4, 1), (3 * len(new) // 8, 2)):
-        (found,), _ = rehearsal(stream, minimum=3, epochs=1, batches=batches)
-        drawn = Counter(flat(found)[stream.task[flat(found)] == 2].tolist())
-        assert max(drawn.values()) <= times
-        assert len(drawn) == min(len(new), drawn.total())
-
-
 def test_a_rehearsal_without_old_places_is_none() -> None:
     for tasks, share in ((1, 0.5), (2, 1.0)):
         epochs, old = rehearsal(make_stream([30] * tasks), new_share=share)
