@@ -95,7 +95,7 @@ def mostly_dropped(unread: int, rare: int, read: int) -> str:
 def mostly_cut(lengths: Sequence[int], room: int) -> str:
     """Say that a good part of the texts is cut, of so many tokens; nothing where it is small."""
     cut_short = sum(length > room for length in lengths)
-    if cut_short < _CUT * len(lengths):
+    if cut_short <= _CUT * len(lengths):
         return ""
     return (
         f"{cut_short:,} of {len(lengths):,} texts are cut at {room} tokens (half of all have "
