@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from conpet import registry, replay
 from conpet.config.strict import choose, validate, within
@@ -138,3 +138,16 @@ def check_settings(
         learner.check(options, settings, shared)
         model.check_layers(learner.layers(options), "options: layers")
         replay.replay_class(method.replay).check(settings)
+        if settings.tuning.type == "none" and not trained:
+            _check_untrained(options, settings)
+
+
+def _check_untrained(options: Any, settings: Settings) -> None:
+    """Refuse what is asked of a training where there is none: no adapter, and a fitted head."""
+    asked = [f"options: {n}" for n in ("distillation", "average") if getattr(options, n, 0)]
+    asked += ["head.adapter"] if settings.head.adapter != "last" else []
+    if asked:
+        raise UserError(
+            f"{asked[0]}: nothing is trained with tuning: none and head: {settings.head.type}: "
+            "leave it out"
+        )

@@ -58,6 +58,8 @@ class Options(Strict):
             raise ValueError("fill needs teacher_forcing: a sample is its own task's expert's")
         if self.layers > 1 and "lda" not in (self.selector, self.expert_head):
             raise ValueError("layers: what is trained reads the last one alone: say selector: lda")
+        if self.selector_fit != "plan" and self.selector != "lda":
+            raise ValueError("selector_fit: only what is fitted is fitted on it: say selector: lda")
         return self
 
 

@@ -73,6 +73,25 @@ def test_experts_of_shared_classes(
     project.load()
 
 
+@pytest.mark.parametrize(
+    ("head", "options", "said"),
+    [
+        ({"type": "lda", "adapter": "mean"}, {}, "head.adapter"),
+        ("lda", {"average": 0.5}, "options: average"),
+    ],
+)
+def test_nothing_is_asked_of_a_training_where_there_is_none(
+    head: Any, options: dict[str, Any], said: str, project: Project
+) -> None:
+    project.set(E, "methods", ["plain"])
+    project.set("methods/plain.yaml", "options", options)
+    project.set("methods/plain.yaml", "settings", {"tuning": {"type": "none"}, "head": head})
+    assert project.mistake() == (
+        f"{E}: plain on made: {said}: nothing is trained with tuning: none and head: lda: leave it "
+        "out"
+    )
+
+
 def test_a_batch_of_one_has_no_place_for_new_and_old(project: Project) -> None:
     project.set(E, "settings.training.batch_size", 1)
     assert project.mistake() == (

@@ -16,6 +16,7 @@ from conpet.errors import UserError
 from conpet.heads.lda import oas
 from conpet.learners import base, check_method
 from conpet.learners.discriminant import discriminant
+from conpet.learners.experts_options import Options
 from conpet.learners.prior import log_prior
 from conpet.learners.routing import (
     log_sum_by_task,
@@ -193,3 +194,8 @@ def test_lda_needs_samples_of_former_tasks(world: World) -> None:
     check_method(method.model_copy(update={"replay": "dynamic"}), "x")
     # a package has no replay, and answers all the same
     assert world.learner("experts", 1, options=options)
+
+
+def test_samples_to_fit_on_are_for_what_is_fitted() -> None:
+    with pytest.raises(ValueError, match="selector_fit: only what is fitted"):
+        Options(selector="classes", selector_fit="history")
