@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -33,8 +34,11 @@ def test_it_is_one_by_what_it_says_else_by_its_replay(monkeypatch: pytest.Monkey
     assert upper_bound(_method(replay="dynamic"))
 
 
-def test_workflow_and_mlflow_hold_the_same_for_one(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_workflow_and_mlflow_hold_the_same_for_one(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     """Also where a replay of somebody's own passes everything again."""
+    monkeypatch.chdir(tmp_path)  # where no workflow has kept what it found before
     monkeypatch.setattr(Dynamic, "whole_history", True)
     demo = open_experiment("demo", ROOT / "config", DataChecks())
     bounds = {name for name, facts in facts_of(demo, keep=False).items() if facts["bound"]}

@@ -183,8 +183,9 @@ def test_selector_has_only_methods_with_one(results: Results) -> None:
 
 
 def test_ablation_names_what_differs(results: Results) -> None:
-    made = table("ablation", results)
-    assert ("Setting", "replay_strategy") in made.columns
+    settings = {m: {"replay": m, "training": {"lr": 1e-3}} for m in results.methods}
+    made = table("ablation", Results(**{**vars(results), "settings": settings}))
+    assert ("Setting", "replay") in made.columns
     assert ("Setting", "lr") not in made.columns
     deltas = [
         a.summary["whole_accuracy"] - b.summary["whole_accuracy"]
