@@ -30,7 +30,7 @@ SUFFIXES = (".csv", ".tsv", ".txt", ".json", ".jsonl", ".parquet")
 _SHOWN = 60  # letters of a cell
 _FEW = 0.05  # of the lines: texts that are meant to span lines are more
 _NO_QUOTES = "where quotes are letters, say quotes: false in options (--option quotes=false)"
-SPANNING = "rows that span lines"
+_SPANNING = "rows that span lines"
 ROWS_IN_A_TEXT = "rows that seem to hold others"
 DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
 _LOOKED_AT = 5  # rows that must agree on a delimiter where no header says it
@@ -215,7 +215,7 @@ def _csv_rows(
         ) from None
     if spanning:
         of_rows = any(_holds_rows(values, delimiter) for _, values in spanning)
-        what = ROWS_IN_A_TEXT if of_rows and len(spanning) <= _FEW * number else SPANNING
+        what = ROWS_IN_A_TEXT if of_rows and len(spanning) <= _FEW * number else _SPANNING
         report.note(f"{file.name}: {what}", _shown(spanning))
 
 
