@@ -248,17 +248,17 @@ class Backbone:
     ) -> Tensor:
         """Return each sample's representation by its own expert, (n, reads), on the CPU.
 
-        Texts of all experts pass together where that is known to pay, and the last layer is read
-        alone, else one expert's after another's.
+        Texts of all experts pass together where that is known to pay, else one expert's after
+        another's.
 
         Args:
             experts: whose each sample is (n,): keys of ``states``.
         """
         keys = sorted(states)
-        mixes = layers == 1 and can_mix(self.model, self._tuned)
+        mixes = can_mix(self.model, self._tuned)
         if mixes and (passes := self._passes(stream)) is not None:
             with Mixture(self.model, [states[key] for key in keys]) as mixture:
-                return passes(indices, mixture, np.searchsorted(keys, experts))
+                return passes(indices, mixture, np.searchsorted(keys, experts), layers)
         result = torch.empty(len(indices), self.reads(layers))
         for key in keys:
             rows = np.flatnonzero(experts == key)
@@ -289,9 +289,8 @@ class Backbone:
 
     @torch.no_grad()
     def _features(self, stream: Stream, indices: np.ndarray, layers: int = 1) -> Tensor:
-        passes = self._passes(stream) if layers == 1 else None
-        if passes is not None:
-            return passes(indices)
+        if (passes := self._passes(stream)) is not None:
+            return passes(indices, layers=layers)
         order = np.argsort(stream.lengths[indices], kind="stable")
         result = torch.empty(len(indices), self.reads(layers))
         for start in range(0, len(order), self.eval_batch_size):

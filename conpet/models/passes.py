@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from conpet.data.stream import Stream
+from conpet.models.layers import blocks
 from conpet.models.mixed import Mixture
 from conpet.models.static import StaticPass, row_bucket
 
@@ -60,33 +61,40 @@ class Passes:
         indices: np.ndarray,
         mixture: Mixture | None = None,
         experts: np.ndarray | None = None,
+        layers: int = 1,
     ) -> Tensor:
-        """Return the representations (n, width) of samples, on the CPU.
+        """Return the representations (n, reads) of samples, on the CPU.
 
         Args:
             experts: whose each sample is (n,), where there is a mixture.
+            layers: of how many of the last layers.
 
         Raises:
             torch.OutOfMemoryError: not even the shortest rows fit.
         """
         while True:
             try:
-                return self._passed(indices, mixture, experts)
+                return self._passed(indices, mixture, experts, layers)
             except torch.OutOfMemoryError:
                 if self._most <= _LEAST // 4:
                     raise
             self._most //= 2
 
     def _passed(
-        self, indices: np.ndarray, mixture: Mixture | None, experts: np.ndarray | None
+        self,
+        indices: np.ndarray,
+        mixture: Mixture | None,
+        experts: np.ndarray | None,
+        layers: int,
     ) -> Tensor:
-        device = self._static.device
-        samples = torch.from_numpy(indices).to(device)
-        owners = None if experts is None else torch.from_numpy(experts).to(device)
-        found = []
-        for cut in rows(self.stream.lengths[indices], self._most):
-            row = row_bucket(int(self.stream.lengths[indices[cut]].sum()))
-            self._count(cut.stop - cut.start, row)
+        static, lengths = self._static, self.stream.lengths[indices]
+        samples = torch.from_numpy(indices).to(static.device)
+        owners = None if experts is None else torch.from_numpy(experts).to(static.device)
+        width = static.width * blocks(layers, static.pooling)
+        found = [torch.empty(0, width, device=static.device)]
+        for cut in rows(lengths, self._most):
+            row, count = row_bucket(int(lengths[cut].sum())), cut.stop - cut.start
+            self._count(count, row)
             chosen = None if owners is None else owners[cut]
-            found.append(self._static(samples[cut], cut.stop - cut.start, row, mixture, chosen))
-        return torch.cat(found).cpu() if found else torch.empty(0, self._static.width)
+            found.append(static(samples[cut], count, row, mixture, chosen, layers))
+        return torch.cat(found).cpu()

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from conpet.data.stream import Stream
 from conpet.models.compiled import CompiledLayers
+from conpet.models.layers import side_by_side, states_of
 from conpet.models.mixed import Mixture
 from conpet.models.unpadded import PARTS
 from conpet.models.varlen import NAME, Texts, has_flash, register
@@ -90,14 +91,16 @@ class StaticPass:
         row: int,
         mixture: Mixture | None = None,
         experts: Tensor | None = None,
+        layers: int = 1,
     ) -> Tensor:
-        """Return the representations of samples (n,), shape (n, width), float32.
+        """Return the representations of samples (n,), shape (n, reads), float32.
 
         Args:
             count: how many of them are passed, the first; what the others are given is any number.
             row: the length of the row; those that are passed fit in.
             mixture: LoRAs in place of the slot's, if any.
             experts: whose each sample is (n,), where there is a mixture.
+            layers: of how many of the last layers (:func:`conpet.models.layers.side_by_side`).
         """
         n, device = len(samples), samples.device
         passed = torch.arange(n, device=device) < count
@@ -115,16 +118,23 @@ class StaticPass:
         ids = torch.where(texts.owner < n, self._ids[taken], self.pad)
         # there are places for the longest text, and what is left over may be longer
         positions = within.clamp(max=self.longest - 1) + self._first
+        more = {"output_hidden_states": True} if layers > 1 else {}
         with self._attending():
-            states = self.model(
-                input_ids=ids[None], position_ids=positions[None], texts=texts
-            ).last_hidden_state[0]
+            output = self.model(
+                input_ids=ids[None], position_ids=positions[None], texts=texts, **more
+            )
+
         # products with 0 and 1 in place of gathers: so are their gradients, and no sum has an order
-        if self.pooling == "mean":
+        def read(states: Tensor) -> Tensor:
+            at = (begins[:n] + self._read[samples])[:, None] == places[None]
+            return at.to(states.dtype) @ states
+
+        def mean(states: Tensor) -> Tensor:
             mine = texts.owner[None] == torch.arange(n, device=device)[:, None]
             return (mine.float() @ states.float()) / lengths.clamp(min=1)[:, None]
-        read = (begins[:n] + self._read[samples])[:, None] == places[None]
-        return (read.to(states.dtype) @ states).float()
+
+        found = [states[0] for states in states_of(output, layers)]
+        return side_by_side(found, self.pooling, read, mean)
 
     @contextmanager
     def _attending(self) -> Iterator[None]:

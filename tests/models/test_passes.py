@@ -33,36 +33,44 @@ def test_a_row_is_as_long_as_the_model_is_small() -> None:
     assert row_limit(model(1536), 4, flash=False) == 2048  # a mask is as large as its square
 
 
-@pytest.fixture(params=["bert", "llama"])
+@pytest.fixture(params=[("bert", "mask"), ("llama", "mask"), ("bert", "mean"), ("llama", "last")])
 def made(
     request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> tuple[Backbone, Stream]:
     monkeypatch.setattr("conpet.models.backbone.suits", lambda *_: False)  # a card pads
-    world = Small(tmp_path / request.param, request.param)
+    architecture, pooling = request.param
+    world = Small(tmp_path / architecture, architecture)
     body = Backbone(
-        world.snapshot, "m", "mask", world.targets, Tuning(config={"r": 2}),
+        world.snapshot, "m", pooling, world.targets, Tuning(config={"r": 2}),
         Compute(device="cpu"), 1,
     )  # fmt: skip
     return body, open_stream([world.encoded], 2)
 
 
 def on_card(monkeypatch: pytest.MonkeyPatch, body: Backbone) -> None:
-    """Have a backbone go as on a card, in rows of 64 tokens."""
+    """Have a backbone go as on a card, in rows of 64 tokens, and never in padded batches."""
     monkeypatch.setattr(body, "_long", True)
+    monkeypatch.setattr("conpet.models.backbone.collate", None)
     monkeypatch.setattr("conpet.models.backbone.row_limit", lambda *_: 64)
 
 
-def test_features(made: tuple[Backbone, Stream], monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("layers", [1, 2])
+def test_features(
+    layers: int, made: tuple[Backbone, Stream], monkeypatch: pytest.MonkeyPatch
+) -> None:
     body, stream = made
     asked = np.array([3, 0, 7, 7, 5, 1])
-    plain, counted = body.features(stream, asked), body.passed.forward_samples
+    plain, counted = body.features(stream, asked, layers), body.passed.forward_samples
     on_card(monkeypatch, body)
-    torch.testing.assert_close(body.features(stream, asked), plain, rtol=1e-4, atol=1e-5)
+    found = body.features(stream, asked, layers)
+    torch.testing.assert_close(found, plain, rtol=1e-4, atol=1e-5)
     assert body.passed.forward_samples == 2 * counted
+    assert body.features(stream, asked[:0], layers).shape == (0, body.reads(layers))
 
 
+@pytest.mark.parametrize("layers", [1, 2])
 def test_each_text_has_its_own_expert(
-    made: tuple[Backbone, Stream], monkeypatch: pytest.MonkeyPatch
+    layers: int, made: tuple[Backbone, Stream], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     body, stream = made
     assert can_mix(body.model, body._tuned)
@@ -72,15 +80,15 @@ def test_each_text_has_its_own_expert(
         for task in (2, 5, 6)
     }
     asked, experts = np.array([3, 0, 7, 7, 5, 1]), np.array([2, 5, 2, 6, 6, 5])
-    swapped = body.features_of(stream, asked, experts, states)
+    swapped = body.features_of(stream, asked, experts, states, layers)
     assert not torch.allclose(swapped[2], swapped[3], atol=1e-3)  # one text, two experts
     on_card(monkeypatch, body)
-    mixed = body.features_of(stream, asked, experts, states)
+    mixed = body.features_of(stream, asked, experts, states, layers)
     torch.testing.assert_close(mixed, swapped, rtol=1e-4, atol=1e-5)
     # the slot is as it was
     body.load_state(states[6])
     torch.testing.assert_close(
-        body.features(stream, asked[3:5]), swapped[3:5], rtol=1e-4, atol=1e-5
+        body.features(stream, asked[3:5], layers), swapped[3:5], rtol=1e-4, atol=1e-5
     )
 
 
