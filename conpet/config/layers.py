@@ -12,6 +12,12 @@ from conpet.config.strict import merge, validate
 Layer = tuple[dict[str, Any], str]
 
 
+def settings_over(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
+    """Return settings over others, as they are written: both may write the head short."""
+    heads = {"head": over(old["head"], new["head"])} if "head" in old and "head" in new else {}
+    return merge(old, new) | heads
+
+
 def laid_over(layers: Sequence[Layer]) -> Iterator[tuple[dict[str, Any], str, Settings]]:
     """Yield each layer, where it stands, and the settings up to it, from the defaults on.
 
@@ -20,6 +26,5 @@ def laid_over(layers: Sequence[Layer]) -> Iterator[tuple[dict[str, Any], str, Se
     """
     value: dict[str, Any] = Settings().model_dump()
     for layer, where in layers:
-        head = over(value["head"], layer["head"]) if "head" in layer else value["head"]
-        value = merge(value, layer) | {"head": head}
+        value = settings_over(value, layer)
         yield layer, where, validate(Settings, value, where)

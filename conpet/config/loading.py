@@ -10,6 +10,7 @@ from pydantic import Field
 
 from conpet.config.checks import Checks
 from conpet.config.dataset import Addition, Dataset, Source
+from conpet.config.layers import settings_over
 from conpet.config.method import Method
 from conpet.config.partition import Partition
 from conpet.config.raw import RawFile
@@ -240,9 +241,12 @@ def _based(
     known = sorted(p.stem for p in (config_dir / folder).glob("*.yaml"))
     choose(kind, str(value["base"]), known, f"{place}: base")
     under = read_yaml(config_dir / folder / f"{value['base']}.yaml")
-    # an order or a split of another kind takes the place of the old one whole
-    own_kinds = {key: own[key] for key in ("order",) if key in own}
-    return {**merge(under, own), **own_kinds}
+    # an order of another kind takes the place of the old one whole
+    merged = merge(under, own) | {key: own[key] for key in ("order",) if key in own}
+    old, new = under.get("settings"), own.get("settings")
+    if isinstance(old, dict) and isinstance(new, dict):
+        merged["settings"] = settings_over(old, new)
+    return merged
 
 
 def _with_defaults(name: str, value: dict[str, Any], place: str, checks: Checks) -> dict[str, Any]:

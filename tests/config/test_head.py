@@ -84,3 +84,22 @@ def test_more_layers_than_a_model_has_are_told_before_anything_is_learnt(
     project.set("models/small.yaml", "architecture", {"num_hidden_layers": 2})
     assert project.mistake().endswith("has 2: take at most as many")
     assert place in project.mistake()
+
+
+@pytest.mark.parametrize(
+    ("base", "own", "expected"),
+    [
+        ("lda", {"layers": 2}, Head(type="lda", layers=2)),
+        ("lda", {"samples": "history"}, Head(type="lda", samples="history")),
+        ({"type": "lda", "samples": 9}, "fixed", Head(type="lda", samples=9, rows="fixed")),
+        ({"type": "cosine", "rows": "fixed"}, "ncm", Head(type="ncm", rows="fixed")),
+    ],
+)
+def test_a_variant_changes_the_head_of_its_base(
+    base: Any, own: Any, expected: Head, project: Project
+) -> None:
+    """However short either is written."""
+    project.set("methods/plain.yaml", "settings", {"head": base})
+    methods = {"plain": None, "other": {"base": "plain", "settings": {"head": own}}}
+    project.set("experiments/e.yaml", "methods", methods)
+    assert project.load().settings("made", "small", "other").head == expected
