@@ -26,13 +26,12 @@ def test_methods_that_differ_in_a_fitted_head_train_alike() -> None:
 def test_it_is_the_first_that_trains() -> None:
     found = load_experiment("ablation_layers", ROOT / "config")
     for dataset in found.datasets:
-        assert shared(found, dataset) == dict.fromkeys(
-            (
-                "static_plus_layers", "static_plus_mean", "static_plus_history",
-                "history_layers", "history_mean",
-            ),
-            "static_plus",
+        plus = (
+            "static_plus_layers", "static_plus_mean", "static_plus_history",
+            "history_layers", "history_mean",
         )  # fmt: skip
+        bounds = dict.fromkeys(("joint_lda", "joint_layers"), "joint")
+        assert shared(found, dataset) == dict.fromkeys(plus, "static_plus") | bounds
 
 
 @pytest.mark.parametrize("name", ["ablation_rank", "ablation_budget", "ablation_memory"])
