@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
 
 from conpet.config.method import Method
 from conpet.errors import UserError
@@ -16,32 +19,86 @@ from conpet.run.reading import Run
 def kept_samples(results: Results, run: Run) -> float:
     """Return how many samples of all tasks a finished run keeps to go on learning.
 
-    What draws on the history, or fits its head on it, keeps all training samples that came. A
-    memory keeps its exemplars, a head that is fitted on so many of each class keeps those, and
-    everything else keeps none. NaN where a file is not there.
+    What draws on the history, or fits its head on it, keeps all training samples that came: of its
+    tasks alone, where the data have more, and the shots alone, where few are drawn. A memory keeps
+    its exemplars, a head that is fitted on so many of each class keeps those, and everything else
+    keeps none. NaN where a file is not there.
     """
     state = run.last.learner
     if not state.state:
         return math.nan
     fitted_on = _fitted_on(run)
     if _draws_on_history(results.method(run.key.method)) or fitted_on == "history":
-        folder = results.root / results.experiment / run.key.dataset
-        streams = [read_json(path) for path in sorted(folder.glob("*.tasks.json"))]
-        sizes = [len(task["train"]) for stream in streams for task in stream["tasks"]]
-        return float(sum(sizes)) if sizes else math.nan
+        return _history(results, run)
     if (state.folder / MEMORY_FILE).is_file():
         memory = read_json(state.folder / MEMORY_FILE)
         return float(len(memory["train"]) + len(memory["valid"]))
-    return (
-        float(fitted_on * run.last.metrics["classes_seen"]) if isinstance(fitted_on, int) else 0.0
-    )
+    return _of_each_class(results, run, fitted_on) if isinstance(fitted_on, int) else 0.0
+
+
+def _history(results: Results, run: Run) -> float:
+    """Return how many samples the run's tasks have been trained on."""
+    if _shots(run) is None:
+        sizes = [len(task["train"]) for _, task in _tasks(results, run)]
+        return float(sum(sizes)) if sizes else math.nan
+    found = _by_class(results, run)
+    return math.nan if found is None else float(found.total())
+
+
+def _of_each_class(results: Results, run: Run, wanted: int) -> float:
+    """Return how many samples so many of each class are: a small class has fewer."""
+    found = _by_class(results, run)
+    if found is None:
+        return math.nan
+    return float(sum(min(count, wanted) for count in found.values()))
+
+
+def _tasks(results: Results, run: Run) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield the run's tasks as their data were cut, each with the name of its part."""
+    folder = results.root / results.experiment / run.key.dataset
+    for path in sorted(folder.glob("*.tasks.json")):
+        for task in read_json(path)["tasks"]:
+            if task["task"] <= len(run.tasks):
+                yield path.name.partition(".")[0], task
+
+
+def _by_class(results: Results, run: Run) -> Counter[str] | None:
+    """Return the training samples of each class, all tasks; None where the data are not there."""
+    import pandas as pd
+
+    found: Counter[str] = Counter()
+    labels: dict[str, Any] = {}
+    for part, task in _tasks(results, run):
+        path = results.root / "data" / run.key.dataset / part / "samples.parquet"
+        if not path.is_file():
+            return None
+        if part not in labels:
+            labels[part] = pd.read_parquet(path, columns=["label"])["label"]
+        of_task = labels[part].iloc[task["train"]].value_counts()
+        found.update({str(name): int(n) for name, n in of_task.clip(upper=_shots(run)).items()})
+    return found or None
+
+
+def _shots(run: Run) -> int | None:
+    """Return how many samples of each class and task are trained on; None for all."""
+    found: int | None = run.last.learner.state["settings"].get("shots")
+    return found
 
 
 def _fitted_on(run: Run) -> int | str:
-    """Return what the head is fitted on, as the state says: the plan where it says nothing."""
-    head = run.last.learner.state["settings"].get("settings", {}).get("head")
+    """Return what the head is fitted on, as the state says: the plan where it says nothing.
+
+    Where nothing is trained the head adds the newest task's samples to its sums, whatever is said:
+    but for so many of a class that comes again.
+    """
+    state = run.last.learner.state
+    head = state["settings"].get("settings", {}).get("head")
     found: int | str = head.get("samples", "plan") if isinstance(head, dict) else "plan"
-    return found
+    if state.get("trainable_parameters") != 0:
+        return found
+    classes = state.get("classes", [])
+    again = sum(map(len, classes)) > len(set().union(*classes))
+    return found if isinstance(found, int) and again else "plan"
 
 
 def _draws_on_history(method: Method) -> bool:
