@@ -13,6 +13,7 @@ from conpet.reporting.collect import Results
 from conpet.reporting.numbers import DASH, percent, points, spread, waiting
 from conpet.reporting.table import Table
 from conpet.reporting.table_parts import (
+    bound_note,
     by_seed,
     dataset_rules,
     grid,
@@ -105,11 +106,12 @@ def ablation(results: Results) -> Table:
         rules=dataset_rules([fact["dataset"] for fact in facts]),
         footnotes=[
             f"Difference: to {results.name(base)}, paired over the seeds both have finished.",
+            *bound_note(results),
             *pending_note(results),
         ],
         inputs=results.hashes(results.metrics_files()),
         threads=threads(results),
-        **marks(contest, [True] * len(facts), blocks),
+        **marks(contest, [not results.bound(fact["method"]) for fact in facts], blocks),
     )
 
 

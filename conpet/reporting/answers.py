@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import numpy as np
 
+from conpet.evaluation import accuracy_matrix
 from conpet.provenance import CHANGED
 from conpet.reporting.claims import FAILS, HOLDS, OPEN, Claim
 from conpet.reporting.collect import Results
@@ -52,15 +53,16 @@ def forgotten(results: Results) -> Iterator[str]:
 
 def _weakest(results: Results, dataset: str, model: str, method: str) -> str:
     runs = _finished(results, dataset, model, method)
-    accuracy = np.mean([run.metrics[-1]["task_accuracy"] for run in runs], axis=0)
-    task = int(np.argmin(accuracy))
-    if accuracy.max() == accuracy.min():
-        same = percent(float(accuracy[0]), digits=1)
+    # NaN of a task without a test sample
+    accuracy = np.mean([accuracy_matrix(run.metrics)[-1] for run in runs], axis=0)
+    low, high = int(np.nanargmin(accuracy)), int(np.nanargmax(accuracy))
+    if accuracy[low] == accuracy[high]:
+        same = percent(float(accuracy[low]), digits=1)
         return f"The most accurate, {results.name(method)}, ends at {same} % on each task."
     return (
-        f"The most accurate, {results.name(method)}, ends weakest on task {task + 1} "
-        f"({percent(float(accuracy[task]), digits=1)} %) and strongest on task "
-        f"{int(np.argmax(accuracy)) + 1} ({percent(float(accuracy.max()), digits=1)} %)."
+        f"The most accurate, {results.name(method)}, ends weakest on task {low + 1} "
+        f"({percent(float(accuracy[low]), digits=1)} %) and strongest on task "
+        f"{high + 1} ({percent(float(accuracy[high]), digits=1)} %)."
     )
 
 
@@ -151,19 +153,20 @@ def code(commits: Mapping[str, int]) -> str:
 
 def thrown_away(results: Results) -> str:
     """Return a sentence on trainings that came to nothing; '' where there are none."""
-    found, tried = [], 0
+    found, lost, tried = [], 0, 0
     for run in results.runs:
         for task in run.tasks:
             # one that takes no steps (nothing is trained) cannot come to nothing
             epochs = [one.best_epoch for one in task.trainings if one.state.get("steps")]
             tried += sum(epoch is not None for epoch in epochs)
+            lost += epochs.count(0)
             if 0 in epochs:
                 name = results.name(run.key.method)
                 found.append(f"{name}, seed {run.key.seed}, task {task.number}")
     if not found:
         return ""
     return (
-        f"{len(found)} of {tried:,} trainings came to nothing, as validation was best before the "
+        f"{lost} of {tried:,} trainings came to nothing, as validation was best before the "
         f"first epoch: {some(found, 3, between='; ')}."
     )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from conpet.reporting.claims import FAILS, HOLDS, Claim, difference, found_claims
@@ -31,7 +31,6 @@ def told(results: Results, found: Iterable[Claim] | None = None) -> Iterator[str
     Args:
         found: the claims, where they are measured already.
     """
-    several = len(results.datasets) > 1
     measured = list(found_claims(results) if found is None else found)
     for dataset, model in results.places():
         compared = list(pairs(results, dataset, model))
@@ -39,7 +38,8 @@ def told(results: Results, found: Iterable[Claim] | None = None) -> Iterator[str
         shown = [claim for claim in here if (claim.method, claim.baseline) in compared]
         if not compared and (two := _first_two(results, dataset, model)):
             shown = [two]
-        where = f"{results.name(dataset)}: " if several else ""
+        named = place(results, dataset, model)
+        where = f"{named}: " if named else ""
         yield from (where + sentence(results, claim) for claim in shown if claim.verdict)
 
 
@@ -110,15 +110,17 @@ def _verdict(results: Results, dataset: str, model: str) -> Verdict | None:
     order, bounds = (ranking(results, dataset, model, bounds) for bounds in (False, True))
     if not order:
         return None
-    claim = _first_two(results, dataset, model)
+    claims = list(_above_the_others(results, dataset, model, order))
     first = results.name(order[0])
     apart = ", the upper bound apart" if bounds else ""
     way = (
         f"{first} is the most accurate method{apart}"
-        if claim and claim.verdict == HOLDS
+        if claims and claims[-1].verdict == HOLDS
         else f"{first} has the highest mean accuracy{apart}"
     )
-    more = [sentence(results, claim)] if claim and claim.verdict else []
+    # on the second one, and on the first of the others that is not told from it
+    more = [sentence(results, claim) for claim in dict.fromkeys((*claims[:1], *claims[-1:]))
+            if claim.verdict and (claim is claims[0] or claim.verdict != HOLDS)]  # fmt: skip
     more += [
         f"{results.name(bound)}, {_why_bound(results, bound)}, comes to "
         f"{reached(results, dataset, model, bound)}."
@@ -132,6 +134,20 @@ def _first_two(results: Results, dataset: str, model: str) -> Claim | None:
     """Return the difference between the two best methods; None where there are not two."""
     order = ranking(results, dataset, model)
     return difference(results, dataset, model, order[0], order[1]) if len(order) > 1 else None
+
+
+def _above_the_others(
+    results: Results, dataset: str, model: str, order: Sequence[str]
+) -> Iterator[Claim]:
+    """Yield whether the first is above each of the others, up to one where that does not hold.
+
+    The second mean may be told from the first where a lower one, of other seeds, is not.
+    """
+    for other in order[1:]:
+        claim = difference(results, dataset, model, order[0], other)
+        yield claim
+        if claim.verdict != HOLDS:
+            return
 
 
 def _why_bound(results: Results, method: str) -> str:

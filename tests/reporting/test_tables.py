@@ -222,6 +222,13 @@ def test_ablations_are_shown_where_methods_are_variants(results: Results) -> Non
     assert "ablation" in tables_for(twice)
 
 
+def test_an_upper_bound_is_not_the_best_of_an_ablation(results: Results) -> None:
+    found = results.only(["finetune", "joint"])
+    made = table("ablation", found)
+    assert made.best == frozenset()
+    assert any(note.startswith("Not ranked, trained on the whole") for note in made.footnotes)
+
+
 def test_rank_marks_what_seeds_tell_apart() -> None:
     def near(value: float) -> dict[int, float]:
         return {1: value - 0.011, 2: value + 0.01, 3: value}

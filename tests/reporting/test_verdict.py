@@ -7,6 +7,7 @@ from pathlib import Path
 from shutil import rmtree
 from types import SimpleNamespace
 
+import pandas as pd
 import pytest
 
 from conpet.files import read_json, write_json
@@ -56,6 +57,24 @@ def test_best_is_said_only_where_seeds_and_texts_tell(results: Results, method: 
     assert (method == "finetune") <= holds
 
 
+def test_the_best_is_told_from_all_others_not_from_the_second_alone(tmp_path: Path) -> None:
+    matrix = cells(methods=("finetune", "emr", "static_emr"), n_tasks=1)
+    right = {"finetune": (50, 60, 95), "emr": (75, 76, 76), "static_emr": (90, 91, 91)}
+    for run in build(tmp_path, matrix, per_class=25).runs:
+        n = right[run.key.method][(100, 200, 300).index(run.key.seed)]
+        frame = pd.read_parquet(run.folder.predictions(1))
+        frame["correct"] = [i < n for i in range(len(frame))]
+        frame.to_parquet(run.folder.predictions(1))
+        shares = dict.fromkeys(("whole_accuracy", "average_accuracy"), n / 100)
+        told_so = read_json(run.folder.metrics(1)) | shares | {"task_accuracy": [n / 100]}
+        write_json(run.folder.metrics(1), told_so)
+    (verdict,) = verdicts(collect("demo", tmp_path, matrix, **known()))
+    assert "has the highest mean accuracy: 90.67" in verdict.headline
+    second, third = verdict.more
+    assert "points above EMR: seeds and test texts agree" in second
+    assert third.startswith("Static ConPET (EMR) and Fine-tuning are not told apart (+22.3")
+
+
 def test_one_method_and_one_seed(tmp_path: Path) -> None:
     results = build(tmp_path, cells(methods=("emr",), seeds=(100,), n_tasks=2), per_class=2)
     (verdict,) = verdicts(results)
@@ -69,6 +88,12 @@ def test_datasets_are_named_where_there_are_several(two: Results) -> None:
     assert pending(two) == (
         "3 of 20 runs are pending: EMR on demo (seed 100, 200); EMR on tacred (seed 200)."
     )
+
+
+def test_models_are_named_where_there_are_several(tmp_path: Path) -> None:
+    matrix = cells(models=("minilm", "bert"), methods=("emr", "static_emr"), n_tasks=2)
+    said = list(told(build(tmp_path, matrix, per_class=2)))
+    assert [line.partition(": ")[0] for line in said] == ["minilm", "bert"]
 
 
 def test_what_has_not_run_has_no_verdict(tmp_path: Path) -> None:
@@ -172,10 +197,12 @@ def test_trainings_that_came_to_nothing_are_said(tmp_path: Path) -> None:
     assert answers.thrown_away(made) == ""
     path = made.runs[1].folder.selector(2) / "state.json"
     write_json(path, read_json(path) | {"best_epoch": -1})
+    other = made.runs[1].folder.state(2) / "state.json"  # of the same task
+    write_json(other, read_json(other) | {"best_epoch": -1})
     untrained = made.runs[0].folder.state(2) / "state.json"  # one that takes no step
     write_json(untrained, read_json(untrained) | {"best_epoch": -1, "steps": 0})
     assert answers.thrown_away(collect("demo", tmp_path, matrix, **known())) == (
-        "1 of 4 trainings came to nothing, as validation was best before the first epoch: "
+        "2 of 4 trainings came to nothing, as validation was best before the first epoch: "
         "Dynamic ConPET, seed 100, task 2."
     )
 
