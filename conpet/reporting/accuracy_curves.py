@@ -124,10 +124,12 @@ def _curve(runs: list[Run]) -> Curve:
 
 def upper_part(curves: Sequence[Curve]) -> tuple[float, float] | None:
     """Return the limits of the axis that show all but the worst methods larger; None if no gain."""
-    curves = [(mean, band) for mean, band in curves if len(mean) > 1]
+    every = curves
+    curves = [(mean, band) for mean, band in every if len(mean) > 1]
     if not curves:
         return None
-    top = max(float((mean + band).max()) for mean, band in curves)
+    # what has learnt one task yet is drawn too, and mostly above the others
+    top = max(float((mean + band).max()) for mean, band in every)
     best = max(float(mean[-1]) for mean, _ in curves)
     floor = min(
         float((mean - band).min()) for mean, band in curves if mean[-1] > _LEAST_PART * best

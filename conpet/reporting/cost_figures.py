@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -89,11 +89,17 @@ class _Quantity:
             self._line(ax, method, look | thin, self._aside(method, own))
         ends = [self._end(method, self._aside(method, own)) for method in own]
         write_names(ax, [end for end in ends if end.y > 0 or not self.log], height)
-        # what trains nothing has no place on a logarithmic axis: it is named
-        zero = [end.name for end in ends if not end.y > 0]
-        if zero and self.log:
-            said = textwrap.fill(f"0 in every task: {', '.join(zero)}", 60)
+        if self.log and (said := "\n".join(self._nothing(own))):
             ax.text(0.5, 0.02, said, transform=ax.transAxes, ha="center", fontsize=7, color=GREY)
+
+    def _nothing(self, own: Sequence[str]) -> Iterator[str]:
+        """Yield lines on what trains nothing: it has no place on a logarithmic axis."""
+        every = [m for m in own if not (self.curves[m] > 0).any()]
+        some = [m for m in own if m not in every and (self.curves[m] == 0).any()]
+        for where, methods in (("every task", every), ("some tasks", some)):
+            if methods:
+                names = ", ".join(map(self.results.name, methods))
+                yield textwrap.fill(f"0 in {where}: {names}", 60)
 
     def _several(self) -> bool:
         return len({*self.results.datasets}) > 1 or len(self.results.models) > 1
@@ -110,6 +116,8 @@ class _Quantity:
 
     def _line(self, ax: Axes, method: str, look: dict[str, Any], aside: float = 0.0) -> None:
         costs = self.curves[method]
+        if self.log:  # a line to nothing would fall out of the panel
+            costs = np.where(costs > 0, costs, np.nan)
         ax.plot(np.arange(1, len(costs) + 1) + aside, costs, **look)
 
     def _aside(self, method: str, own: Sequence[str]) -> float:
@@ -120,7 +128,8 @@ class _Quantity:
 
     def _end(self, method: str, aside: float) -> End:
         costs = self.curves[method]
-        last = int(np.flatnonzero(~np.isnan(costs))[-1])
+        there = costs > 0 if self.log and (costs > 0).any() else ~np.isnan(costs)
+        last = int(np.flatnonzero(there)[-1])
         color = self.looks[method].color
         return End(self.results.name(method), last + 1 + aside, float(costs[last]), color)
 

@@ -61,8 +61,8 @@ def _bars(results: Results, dataset: str, model: str) -> dict[str, tuple[float, 
 
 
 def _now(run: Run) -> float:
-    """Return the mean accuracy in percent on all tasks but the last, after the last."""
-    return 100 * float(np.mean(accuracy_matrix(run.metrics)[-1, :-1]))
+    """Return the mean accuracy in percent on all tested tasks but the last, after the last."""
+    return 100 * float(np.nanmean(accuracy_matrix(run.metrics)[-1, :-1]))
 
 
 def _panel(ax: Axes, results: Results, bars: dict[str, tuple[float, float, str]]) -> None:
