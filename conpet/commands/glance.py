@@ -65,8 +65,12 @@ def following(results: Results, here: Path, named: str) -> Iterator[str]:
     elif page.is_file():
         command = f"{_command('snakemake')} report --config experiment={shlex.quote(named)}"
         ready["report"] = (command, f"make the page again: {page} is older than the results")
-    if (here / "tracked.json").is_file():
+    tracked = here / "tracked.json"
+    if tracked.is_file() and not _older(tracked, results.metrics_files()):
         ready["mlflow"] = (f"{conpet} ui", "all runs in MLflow")
+    elif tracked.is_file():
+        command = f"{_command('snakemake')} mlflow --config experiment={shlex.quote(named)}"
+        ready["mlflow"] = (command, "log in MLflow again: it is older than the results")
     make = f"--config experiment={shlex.quote(named)}"
     commands = [
         ready.get(target, (f"{_command('snakemake')} {target} {make}", what))
@@ -80,10 +84,10 @@ def following(results: Results, here: Path, named: str) -> Iterator[str]:
         yield f"{command}\n    {what}"
 
 
-def _older(page: Path, files: Iterable[Path]) -> bool:
-    """Say whether a page is older than one of the files that it was made from."""
-    made = page.stat().st_mtime
-    return any(file.stat().st_mtime > made for file in files if file.is_file())
+def _older(file: Path, files: Iterable[Path]) -> bool:
+    """Say whether a file is older than one of those that it was made from."""
+    made = file.stat().st_mtime
+    return any(one.stat().st_mtime > made for one in files if one.is_file())
 
 
 def _example(results: Results, run: Run) -> str:

@@ -195,6 +195,7 @@ def show(
     """Print an experiment at a glance, and what to do next."""
     from conpet.commands.glance import following, glance
     from conpet.reporting.answers import thrown_away
+    from conpet.reporting.table_parts import pending_note
     from conpet.reporting.verdict import told
 
     wanted = o.one_of(name, experiment)
@@ -207,7 +208,7 @@ def show(
         raise UserError(
             f"{here}: {so_far} yet of {matrix.name}: snakemake --config experiment={wanted}"
         )
-    said = [*told(found), *filter(None, [thrown_away(found)])]
+    said = [*told(found), *filter(None, [thrown_away(found)]), *pending_note(found)]
     print("\n".join([matrix.title, "", *glance(found), *(["", *said] if said else [])]))
     print("\nNext")
     for line in following(found, here, wanted):

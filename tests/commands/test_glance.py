@@ -90,7 +90,11 @@ def test_show_names_what_is_there(
     ]
     assert [line.split()[1] for line in ours] == ["init", "targets"]
     main(["show", "demo", "--results", str(there)])
-    assert "\n\n\n" not in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "\n\n\n" not in said
+    # the demo has other methods and seeds than these
+    assert "where some seeds are there, the mean over these" in said
+    assert " runs are not finished: " in said
     (there / "demo/report.html").touch()
     write_json(there / "demo/tracked.json", {})
     write_samples(there / "data/demo/base/samples.parquet", [MARIE] * 99)
@@ -105,6 +109,8 @@ def test_show_names_what_is_there(
     assert "report" in following("show", "--experiment", "demo")[1]
     assert "report.html" not in following("show", "--experiment", "demo")[1]
     assert ui.split()[1] == "ui"
+    os.utime(there / "demo/tracked.json", (1.0, 1.0))
+    assert " mlflow --config" in following("show", "--experiment", "demo")[2]
     with pytest.raises(SystemExit, match="demo and --experiment demo: give one of them"):
         main(["show", "demo", "--experiment", "demo"])
     with pytest.raises(SystemExit, match="give an experiment: a name in config/experiments"):
