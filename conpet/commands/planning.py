@@ -113,6 +113,7 @@ def estimate(
     from conpet.commands.description_text import columns
     from conpet.commands.estimation import estimate
     from conpet.commands.estimation_file import FILE
+    from conpet.commands.owner import outdated
     from conpet.reporting.numbers import duration
     from conpet.wording import counted
 
@@ -137,7 +138,13 @@ def estimate(
         f"one by one, on {machine} as busy as it is now; the workflow has more, of "
         "seconds each (data, tables)"
     )
-    if there == jobs:
+    old = list(outdated(about, results)) if there else []
+    for line in old:
+        print(f"note: {line}")
+    if old:
+        print(f"{there:,} of them are there, not all as the experiment is now: how much is left is "
+              "not known")  # fmt: skip
+    elif there == jobs:
         print("all of them are done")
     elif there:
         left = sum(row["hours"] * (1 - row["there"] / row["jobs"]) for row in rows)
