@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -23,6 +23,7 @@ from conpet.reporting.table_parts import (
     pending_note,
     threads,
 )
+from conpet.reporting.verdict import place
 from conpet.run.reading import Run
 
 _LABELS = frozenset({"name", "title", "description", "source"})
@@ -106,6 +107,7 @@ def ablation(results: Results) -> Table:
         rules=dataset_rules([fact["dataset"] for fact in facts]),
         footnotes=[
             f"Difference: to {results.name(base)}, paired over the seeds both have finished.",
+            *_settings_note(results, settings),
             *bound_note(results),
             *pending_note(results),
         ],
@@ -113,6 +115,12 @@ def ablation(results: Results) -> Table:
         threads=threads(results),
         **marks(contest, [not results.bound(fact["method"]) for fact in facts], blocks),
     )
+
+
+def _settings_note(results: Results, settings: Sequence[str]) -> list[str]:
+    """Say whose settings are shown, where an experiment has several datasets or models."""
+    where = place(results, *results.places()[0]) if results.runs and settings else ""
+    return [f"Settings: those on {where}; elsewhere they may be others."] if where else []
 
 
 def _of(metric: str) -> Callable[[Run], float]:

@@ -8,6 +8,7 @@ from typing import Any
 
 from conpet.reporting.collect import Results
 from conpet.reporting.untrained import trains_nothing
+from conpet.reporting.verdict import place
 
 #: what a training is of, and how much of it there is
 _KEYS = (
@@ -29,7 +30,13 @@ def settings_notes(results: Results) -> list[str]:
     if not found:
         return []
     items = "; ".join(f"{', '.join(names)} with {said}" for said, names in found.items())
-    return [f"Learnt with other settings than most: {items}."]
+    return [f"Learnt with other settings than most{_where(results)}: {items}."]
+
+
+def _where(results: Results) -> str:
+    """Return on what data and model these settings are, where an experiment has several."""
+    where = place(results, *results.places()[0])
+    return f" ({where}; elsewhere they may be others)" if where else ""
 
 
 def _untrained(results: Results, method: str) -> bool:

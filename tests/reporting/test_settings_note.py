@@ -38,3 +38,13 @@ def test_other_settings_are_named_with_those_of_most(results: Results) -> None:
     assert f"{found.name('lwf')} with training.epochs 2 (most: 3)" in note
     assert f"{found.name('emr')} with replay.batches 12 (most: 10)" in note
     assert note in TABLES["main"][0](found).footnotes
+
+
+def test_of_several_datasets_it_is_said_whose_settings_these_are(tmp_path: Path) -> None:
+    made = build(tmp_path, cells(("demo", "other"), seeds=(100,), n_tasks=2), **known())
+    plain = replace(made, settings=dict.fromkeys(made.methods, PLAIN))
+    found = but(plain, lwf={**PLAIN, "replay.batches": 12})
+    (note,) = settings_notes(found)
+    assert note.startswith("Learnt with other settings than most (demo; elsewhere they may be")
+    said = "Settings: those on demo; elsewhere they may be others."
+    assert said in TABLES["ablation"][0](found).footnotes
