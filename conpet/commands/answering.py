@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -133,18 +134,25 @@ def _beside(
     frame: pd.DataFrame, texts: Sequence[Any], kept: Mapping[str, list[Any]]
 ) -> pd.DataFrame:
     """Return answers with the texts or their fields before them, and before those what is kept."""
+    import pandas as pd
+
     asked = list(texts[0]) if isinstance(texts[0], dict) else ["text"]
-    for place, name in enumerate(asked):
-        frame.insert(place, name, [t[name] if isinstance(t, dict) else t for t in texts])
-    taken = set(frame.columns)
-    for place, (name, values) in enumerate(kept.items()):
-        frame.insert(place, f"{name} (file)" if name in taken else name, values)
+    columns = [(name, [t[name] if isinstance(t, dict) else t for t in texts]) for name in asked]
+    for given in (columns, list(kept.items())):
+        taken = set(frame.columns)
+        for place, (name, values) in enumerate(given):
+            # as they are: of whole numbers and a gap pandas makes floats, and digits go
+            column = pd.Series(values, frame.index, dtype=object)
+            frame.insert(place, f"{name} (file)" if name in taken else name, column)
     return frame
 
 
 def _write_answers(frame: pd.DataFrame, out: Path | None) -> None:
     """Write a table as CSV: into a file, or print it."""
     written = frame.to_csv(index=False, lineterminator="\n")
+    if "\r" in written:
+        # bare, it ends a row to who reads the file, and the writer puts quotes round \n alone
+        written = frame.to_csv(index=False, lineterminator="\n", quoting=csv.QUOTE_NONNUMERIC)
     if out:
         write_text(out, written)
     else:
