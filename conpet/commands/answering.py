@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from conpet.commands.columns import (
     asks_for_fields,
     check_columns,
+    check_lines,
     read_kept,
     read_texts,
     trained_columns,
@@ -92,6 +93,7 @@ def answer_texts(
         print(f"conpet: {about}: {note}", file=sys.stderr)
     _tell_of_older(run, predictor.about.files)
     check_columns(asking.file, texts, predictor.fields)
+    check_lines(asking.file, texts, [*asking.columns, predictor.about.column or "text"])
     kept = read_kept(asking.file, options, asking.keep) if asking.file and asking.keep else {}
     frame = predictor.predict(texts, threshold).frame(probabilities)
     for name in map(str, frame.columns):

@@ -97,6 +97,25 @@ def check_columns(file: Path | None, texts: list[Any], fields: list[str]) -> Non
     )
 
 
+def check_lines(file: Path | None, texts: list[Any], names: Sequence[str]) -> None:
+    """Refuse a .txt that is a table: its rows, labels and all, would be taken for texts.
+
+    Args:
+        names: what the column of the texts may be called.
+
+    Raises:
+        UserError: its first line has such a column among others.
+    """
+    if file is None or file.suffix.lower() != ".txt":
+        return
+    cells = str(texts[0]).split("\t")
+    if len(cells) > 1 and (found := [name for name in names if name in cells]):
+        raise UserError(
+            f"{file}: line 1 has a column {found[0]}: of a .txt every line is a text: call a table "
+            f"{file.stem}.tsv"
+        )
+
+
 def _guess(file: Path, keys: Sequence[str]) -> list[tuple[str, Any]]:
     try:
         found = look(file).options

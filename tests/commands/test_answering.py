@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 
 from conpet.commands import answering
+from conpet.errors import UserError
 from conpet.predicting.predictor import Predictions
 
 
@@ -60,3 +61,20 @@ def test_a_field_may_be_called_as_a_column_of_the_answer_is(said: Any) -> None:
     found = said([{"task": "a", "goal": "b"}], [], ["task", "goal"])
     assert list(found) == ["task (file)", "goal", "label", "confidence", "task"]
     assert list(found["task (file)"]) == ["a"]
+
+
+@pytest.mark.parametrize(("columns", "own"), [([], ""), (["words"], ""), ([], "words")])
+def test_a_table_that_is_called_txt_is_no_list_of_texts(
+    columns: list[str], own: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    learner = Learner([])
+    learner.about.column = own
+    monkeypatch.setattr(answering, "load", lambda run, **opened: learner)
+    file = tmp_path / "a.txt"
+    asking = answering.Asking(file, [], columns, [], {}, tmp_path / "out.csv")
+    name = "words" if columns or own else "text"
+    file.write_text(f"{name}\tlabel\nfine\tgood\n")
+    with pytest.raises(UserError, match=f"line 1 has a column {name}: .* call a table a.tsv"):
+        answering.answer_texts("run", asking, {}, False, False)
+    file.write_text(f"a {name}\twith a tab\n{name}\n")
+    answering.answer_texts("run", asking, {}, False, False)
