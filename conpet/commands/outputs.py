@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import functools
 import json
 from collections.abc import Callable, Iterator
@@ -79,6 +80,12 @@ def _start(path: Path) -> str:
         return file.readline().strip()
 
 
+def _is_answers(path: Path) -> bool:
+    """Say whether a file is one of answers: a table of confidences may be anybody's."""
+    columns = next(csv.reader([_start(path)]), [])
+    return ["label", "confidence", "task"] in [columns[i : i + 3] for i in range(len(columns))]
+
+
 def _is_table(path: Path) -> bool:
     """Say whether a file is one of a table, by the record beside it."""
     try:
@@ -90,7 +97,7 @@ def _is_table(path: Path) -> bool:
 
 #: commands that write such files (ends of --out), and whether one that is there is of theirs
 _FILES: dict[str, tuple[tuple[str, ...], Callable[[Path], bool]]] = {
-    "predict": (("",), lambda path: "confidence" in _start(path).split(",")),
+    "predict": (("",), _is_answers),
     "dump_store": (("",), lambda path: _start(path)[:1] in ("{", "[")),
     "table": ((".csv", ".md", ".tex", ".json"), _is_table),
 }

@@ -89,6 +89,17 @@ def test_a_file_that_is_not_of_the_command_is_left_alone(
     assert "did not write it" not in said(argv)  # it stops at the run or store that is not there
 
 
+def test_a_column_of_confidences_makes_no_answers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    argv = ["predict", "--run", "r", "--text", "t", "--out", "x.csv"]
+    Path("x.csv").write_text("worker,confidence\nann,0.5\n")
+    assert "did not write it" in said(argv)
+    Path("x.csv").write_text('"id","text","label","confidence","task"\n')
+    assert "did not write it" not in said(argv)
+
+
 def test_a_table_is_written_over_a_table_alone(
     results: Results, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
