@@ -109,6 +109,21 @@ class Part:
     about: dict[str, Any]
 
 
+def read_encoding(path: Path) -> dict[str, Any]:
+    """Return the settings that an encoded file was made with; the tokens are not read.
+
+    Raises:
+        UserError: the file is missing or is not such a file.
+    """
+    try:
+        with safe_open(path, framework="numpy") as file:
+            about = json.loads((file.metadata() or {})["conpet"])
+            told: dict[str, Any] = json.loads(about["settings"])
+            return told
+    except Exception as error:  # safetensors raises its own type for a bad header
+        raise UserError(f"{path}: not an encoded file ({error}): run `conpet encode`") from None
+
+
 def read_part(path: Path) -> Part:
     """Open what :func:`encode_part` wrote.
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from conpet.card import CARD_FILE, BackbonePin, Calibration, Card, digests
 from conpet.config.stages import Package
+from conpet.data.encoding import read_encoding
 from conpet.data.stream import Stream, open_stream
 from conpet.data.tokenizer import longest
 from conpet.errors import UserError
@@ -60,6 +61,7 @@ def package(
         pairs.append((selector, read_selector(selector, newest.task)))
     check_same_run(pairs, newest)
     Inputs(snapshot, encoded).check(pairs)
+    _check_encoding(about, newest.settings.pooling, encoded)
     stream = open_stream(encoded, newest.task)
     for folder, state in pairs:
         check_classes(folder, state, stream.classes)
@@ -75,6 +77,26 @@ def package(
         measured = measure(Predictor(folder, snapshot), stream, outside)
         card = card.model_copy(update={"calibration": measured})
         write_json(folder / CARD_FILE, card.as_dict())
+
+
+def _check_encoding(about: Package, pooling: str, encoded: Sequence[Path]) -> None:
+    """Refuse a card by which texts would be read otherwise than those that were learnt from.
+
+    Raises:
+        UserError: the encoded file, and what differs.
+    """
+    wanted = {
+        "kind": about.kind, "template": about.template, "max_length": about.max_length,
+        "pooling": pooling,
+    }  # fmt: skip
+    for path in encoded:
+        told = {"pooling": "mask", **read_encoding(path)}
+        for name, value in wanted.items():
+            if told[name] != value:
+                raise UserError(
+                    f"{path}: encoded with {name} {told[name]!r}, but the package would read "
+                    f"texts with {value!r}: give the settings that it was learnt with"
+                )
 
 
 def _copy(state: Path, to: Path) -> None:
