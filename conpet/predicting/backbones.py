@@ -12,6 +12,7 @@ from conpet.environment import CACHE
 from conpet.errors import UserError
 from conpet.files import read_json, sha256
 from conpet.models.fetching import fetch_model
+from conpet.models.snapshot import TOKENIZERS
 
 _WEIGHTS = ".safetensors"
 _ELSEWHERE = "set CONPET_CACHE to a folder, or give the backbone's own as snapshot"
@@ -60,6 +61,8 @@ def same(snapshot: Path, wanted: BackbonePin) -> bool:
 def check(snapshot: Path, wanted: BackbonePin) -> None:
     """Refuse weights that are not those that the learner was trained on: they are read whole.
 
+    So is a tokenizer that numbers words otherwise, where both have the same file of it.
+
     Raises:
         UserError: the first file that is another one, is missing, or is too many.
     """
@@ -70,6 +73,13 @@ def check(snapshot: Path, wanted: BackbonePin) -> None:
             raise UserError(
                 f"{snapshot}: {name}: not the weights that the learner was trained on: give the "
                 "folder of the right ones as snapshot, or delete it and have it fetched again"
+            )
+    for name in TOKENIZERS:
+        path, digest = snapshot / name, wanted.files.get(name)
+        if digest and path.is_file() and sha256(path) != digest:
+            raise UserError(
+                f"{path}: not the tokenizer that the learner was trained with: give the folder of "
+                "the right one as snapshot, or delete it and have it fetched again"
             )
 
 

@@ -1,0 +1,28 @@
+"""A backbone's folder is held against what a learner was trained on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from conpet.card import BackbonePin
+from conpet.errors import UserError
+from conpet.files import sha256
+from conpet.predicting import backbones
+
+
+def test_another_tokenizer_is_refused(tmp_path: Path) -> None:
+    for name in ("model.safetensors", "tokenizer.json", "vocab.txt"):
+        (tmp_path / name).write_text(name)
+    pin = BackbonePin.model_validate({
+        "name": "tiny", "title": "Tiny", "licence": "none", "pooling": "mask",
+        "lora_targets": "all-linear", "source": {"kind": "folder", "path": str(tmp_path)},
+        "files": {path.name: sha256(path) for path in tmp_path.iterdir()},
+    })  # fmt: skip
+    backbones.check(tmp_path, pin)
+    (tmp_path / "vocab.txt").unlink()  # the other file says all that it does
+    backbones.check(tmp_path, pin)
+    (tmp_path / "tokenizer.json").write_text("words numbered otherwise")
+    with pytest.raises(UserError, match=r"tokenizer\.json: not the tokenizer that the learner was"):
+        backbones.check(tmp_path, pin)
