@@ -67,11 +67,16 @@ def extend(
     data = _find(dataset, config_dir, experiment)
     if not file.is_file():
         raise UserError(f"{file}: no such file")
+    _refuse_twice(data, file)
     report = report or Report()
     form = format or _FORMATS[data.kind]
     raw = validate(RawFile, {"name": file.name}, str(file))
-    if options is None and form == data.format:
-        options = _as_before(data.options, file, raw) if form == "table" else {}
+    if form == data.format == "table":
+        options = (
+            _as_before(data.options, file, raw)
+            if options is None
+            else _with_split(options, data.options.get("split"), file, raw, report)
+        )
     with named_as_typed(file):
         samples = readers.read(form, file.parent, [raw], options or {}, report)
     classes = list(dict.fromkeys(s.label for s in samples))
@@ -111,6 +116,23 @@ def _as_before(options: dict[str, Any], file: Path, raw: RawFile) -> dict[str, A
         if table.fits(file.parent, raw, validate(table.Options, tried, "options")):
             return tried
     return {}
+
+
+def _with_split(
+    options: dict[str, Any], split: str | None, file: Path, raw: RawFile, report: Report
+) -> dict[str, Any]:
+    """Return options as they were given, and the dataset's column of splits, as above."""
+    more = {**options, "split": split}
+    if split is None or "split" in options:
+        return options
+    try:
+        checked = validate(table.Options, more, "options")
+    except UserError:
+        return options  # the reader says what is wrong with them
+    if not table.fits(file.parent, raw, checked):
+        return options
+    report.note("split", f"column {split} says it, as in the dataset's other files")
+    return more
 
 
 def _without(options: dict[str, Any], *names: str) -> dict[str, Any]:
@@ -177,6 +199,16 @@ def _first_of_each(
     paths = [results / part / "samples.parquet" for part in data.parts()]
     before = earlier([path for path in paths if path.is_file()], alike)
     return drop_duplicates(samples, report, alike, before)
+
+
+def _refuse_twice(data: Dataset, file: Path) -> None:
+    """Refuse a file that is a task of the stream already: its tests would have been trained on."""
+    digest = sha256(file)
+    for part in data.parts():
+        if any(known.sha256 == digest for known in data.part(part).sources()):
+            raise UserError(
+                f"{file}: the stream has this very file already ({part}): give one of other texts"
+            )
 
 
 def _refuse_old(classes: list[str], taken: set[str], file: Path) -> None:

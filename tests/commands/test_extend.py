@@ -151,6 +151,34 @@ def test_a_column_of_splits_is_followed_as_in_the_dataset(chain: Chain) -> None:
         (chain.config / "additions/topics.yaml").unlink()
 
 
+def test_a_column_of_splits_is_followed_beside_options_that_are_given(
+    chain: Chain, capsys: pytest.CaptureFixture[str]
+) -> None:
+    parts = ["train"] * 6 + ["valid"] * 2 + ["test"] * 4
+    rows = "".join(f"w{i},late,{part},{part}\n" for i, part in enumerate(parts))
+    new, additions = chain.folder / "a.csv", chain.config / "additions/tiny.yaml"
+    for columns, more, expected in (
+        ("words,label,split,part", [], {"text": "words", "split": "split"}),
+        ("words,label,split,part", ["split=part"], {"text": "words", "split": "part"}),
+        ("words,label,fold,part", [], {"text": "words"}),
+    ):
+        new.write_text(columns + "\n" + rows)
+        run(chain, str(new), *(w for o in ("text=words", *more) for w in ("--option", o)))
+        (entry,) = read_yaml(additions)["additions"]
+        assert entry["options"] == expected
+        told = "split: column split says it" in capsys.readouterr().out
+        assert told == (expected.get("split") == "split")
+        additions.unlink()
+
+
+def test_one_file_is_one_task(chain: Chain) -> None:
+    file = chain.folder / "a.csv"
+    file.write_text(ROWS)
+    run(chain, str(file))
+    line = stopped(chain, str(file), "--shared")
+    assert "a.csv: the stream has this very file already (add1): give one of other texts" in line
+
+
 def test_a_class_that_labels_make_is_of_the_stream(chain: Chain) -> None:
     data = {"files": ["tiny.csv"], "labels": {"w0": "late0"}}
     mine = chain.folder / "mine.yaml"
