@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated, Any
@@ -132,25 +133,32 @@ def estimate(
     for note in notes:
         print(f"note: {note}")
     hours = round(sum(row["hours"] for row in rows), 5)
-    jobs, there = (sum(row[key] for row in rows) for key in ("jobs", "there"))
+    jobs = sum(row["jobs"] for row in rows)
     print(
         f"in all {duration(3600 * hours)} for {counted(jobs, 'job')} that learn and test tasks, "
         f"one by one, on {machine} as busy as it is now; the workflow has more, of "
         "seconds each (data, tables)"
     )
-    old = list(outdated(about, results)) if there else []
-    for line in old:
-        print(f"note: {line}")
-    if old:
-        print(f"{there:,} of them are there, not all as the experiment is now: how much is left is "
-              "not known")  # fmt: skip
-    elif there == jobs:
-        print("all of them are done")
-    elif there:
-        left = sum(row["hours"] * (1 - row["there"] / row["jobs"]) for row in rows)
-        print(f"{there:,} of them are done: about {duration(3600 * left)} left")
+    old = list(outdated(about, results)) if any(row["there"] for row in rows) else []
+    for line in (*(f"note: {line}" for line in old), *_left(rows, bool(old))):
+        print(line)
     # where `conpet targets` finds it
     write_json(results / about.name / FILE, {"hours": hours, "cpu": machine, "rows": rows})
+
+
+def _left(rows: Sequence[dict[str, Any]], old: bool) -> Iterator[str]:
+    """Yield a line on what is left of jobs; ``old``: some are of other settings than now."""
+    from conpet.reporting.numbers import duration
+
+    jobs, there = (sum(row[key] for row in rows) for key in ("jobs", "there"))
+    if old:
+        so_far = f"{there:,} of them are there, not all as the experiment is now"
+        yield f"{so_far}: how much is left is not known"
+    elif there == jobs:
+        yield "all of them are done"
+    elif there:
+        left = sum(row["hours"] * (1 - row["there"] / row["jobs"]) for row in rows)
+        yield f"{there:,} of them are done: about {duration(3600 * left)} left"
 
 
 @app.command()

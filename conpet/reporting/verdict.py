@@ -118,9 +118,9 @@ def _verdict(results: Results, dataset: str, model: str) -> Verdict | None:
         if claims and claims[-1].verdict == HOLDS
         else f"{first} has the highest mean accuracy{apart}"
     )
-    # on the second one, and on the first of the others that is not told from it
-    more = [sentence(results, claim) for claim in dict.fromkeys((*claims[:1], *claims[-1:]))
-            if claim.verdict and (claim is claims[0] or claim.verdict != HOLDS)]  # fmt: skip
+    # the second one, and the first of the others that it is not told from
+    said = claims[:1] + [claim for claim in claims[1:] if claim.verdict != HOLDS]
+    more = [sentence(results, claim) for claim in said if claim.verdict]
     more += [
         f"{results.name(bound)}, {_why_bound(results, bound)}, comes to "
         f"{reached(results, dataset, model, bound)}."
