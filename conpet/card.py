@@ -124,7 +124,8 @@ class Card(Strict):
         """The names of a text's fields, as the template has them; none of a plain text."""
         if self.kind != "fields":
             return []
-        return [name for name in re.findall(r"\{(\w+)\}", self.template) if name != "mask"]
+        named = re.findall(r"\{(\w+)\}", self.template)  # a template may name one twice
+        return list(dict.fromkeys(name for name in named if name != "mask"))
 
     @property
     def run_key(self) -> RunKey:

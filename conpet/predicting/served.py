@@ -38,6 +38,8 @@ class ServedLearner(PythonModel):
         calibrated one, ``probabilities`` adds a column of all classes' probabilities by name.
         """
         wanted = params or {}
+        if wanted.get("threshold") and wanted.get("refuse"):
+            raise MlflowException.invalid_parameter_value("threshold, refuse: give one of them")
         threshold = wanted.get("threshold") or bool(wanted.get("refuse", False))
         try:
             fields = self.predictor.fields

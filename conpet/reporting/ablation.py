@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pandas as pd
@@ -23,7 +23,7 @@ from conpet.reporting.table_parts import (
     pending_note,
     threads,
 )
-from conpet.reporting.verdict import place
+from conpet.run import Cell
 from conpet.run.reading import Run
 
 _LABELS = frozenset({"name", "title", "description", "source"})
@@ -44,9 +44,9 @@ def flatten(settings: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
     return flat
 
 
-def settings_of(results: Results, method: str) -> dict[str, str]:
-    """Return a method's settings, as the configuration has them; none of one that it has not."""
-    return flatten(_head_in_full(results.settings.get(method, {})))
+def settings_of(results: Results, cell: Cell) -> dict[str, str]:
+    """Return a cell's settings, as the configuration has them; none of one that it has not."""
+    return flatten(_head_in_full(results.settings.get(cell, {})))
 
 
 def _head_in_full(settings: Mapping[str, Any]) -> dict[str, Any]:
@@ -59,22 +59,24 @@ def _head_in_full(settings: Mapping[str, Any]) -> dict[str, Any]:
     return {**settings, "head": full | (reads if head.fitted else {})}
 
 
-def differing(results: Results) -> dict[str, dict[str, str]]:
-    """Return {method: {setting: value}} of the settings that are not the same for all methods."""
-    every = {method: settings_of(results, method) for method in results.methods}
-    known = {method: flat for method, flat in every.items() if flat}
-    keys = dict.fromkeys(key for flat in known.values() for key in flat)
-    varied = [key for key in keys if len({flat.get(key) for flat in known.values()}) > 1]
-    return {m: {key: flat.get(key, DASH) for key in varied} for m, flat in every.items()}
+def differing(results: Results) -> dict[Cell, dict[str, str]]:
+    """Return {cell: {setting: value}} of the settings in which some place's methods differ."""
+    every = {run.key.cell: settings_of(results, run.key.cell) for run in results.runs}
+    varied: dict[str, None] = {}
+    for place in results.places():
+        known = [flat for cell, flat in every.items() if flat and cell[:2] == place]
+        keys = dict.fromkeys(key for flat in known for key in flat)
+        varied |= {key: None for key in keys if len({flat.get(key) for flat in known}) > 1}
+    return {cell: {key: flat.get(key, DASH) for key in varied} for cell, flat in every.items()}
 
 
 def ablation(results: Results) -> Table:
     """A row a variant: the settings that differ, accuracy, and the difference to the first one."""
     base = results.methods[0] if results.methods else ""
     varied = differing(results)
-    settings = list(varied.get(base, {}))
+    settings = list(next(iter(varied.values()), {}))
     facts = [
-        _fact(results, base, varied[method], dataset, model, method, runs)
+        _fact(results, base, varied[dataset, model, method], (dataset, model, method), runs)
         for dataset, model, method, runs in grid(results)
     ]
     keys = key_columns(results)
@@ -98,7 +100,7 @@ def ablation(results: Results) -> Table:
         rows=[
             [
                 *key_cells(results, fact["dataset"], fact["model"], fact["method"]),
-                *(varied[fact["method"]][name] for name in settings),
+                *(fact[name] for name in settings),
                 *waiting(_numbers(fact), fact["n"] == 0),
             ]
             for fact in facts
@@ -107,7 +109,6 @@ def ablation(results: Results) -> Table:
         rules=dataset_rules([fact["dataset"] for fact in facts]),
         footnotes=[
             f"Difference: to {results.name(base)}, paired over the seeds both have finished.",
-            *_settings_note(results, settings),
             *bound_note(results),
             *pending_note(results),
         ],
@@ -115,12 +116,6 @@ def ablation(results: Results) -> Table:
         threads=threads(results),
         **marks(contest, [not results.bound(fact["method"]) for fact in facts], blocks),
     )
-
-
-def _settings_note(results: Results, settings: Sequence[str]) -> list[str]:
-    """Say whose settings are shown, where an experiment has several datasets or models."""
-    where = place(results, *results.places()[0]) if results.runs and settings else ""
-    return [f"Settings: those on {where}; elsewhere they may be others."] if where else []
 
 
 def _of(metric: str) -> Callable[[Run], float]:
@@ -131,11 +126,10 @@ def _fact(
     results: Results,
     base: str,
     settings: Mapping[str, str],
-    dataset: str,
-    model: str,
-    method: str,
+    cell: Cell,
     runs: list[Run],
 ) -> dict[str, Any]:
+    dataset, model, method = cell
     fact: dict[str, Any] = {"dataset": dataset, "model": model, "method": method, **settings}
     finished = {run.key.seed: run.summary for run in runs if run.finished}
     for metric in ("whole_accuracy", "average_accuracy", "forgetting"):

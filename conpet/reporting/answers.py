@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import numpy as np
 
-from conpet.evaluation import accuracy_matrix
 from conpet.provenance import CHANGED
 from conpet.reporting.claims import FAILS, HOLDS, OPEN, Claim
 from conpet.reporting.collect import Results
@@ -53,8 +52,9 @@ def forgotten(results: Results) -> Iterator[str]:
 
 def _weakest(results: Results, dataset: str, model: str, method: str) -> str:
     runs = _finished(results, dataset, model, method)
-    # NaN of a task without a test sample
-    accuracy = np.mean([accuracy_matrix(run.metrics)[-1] for run in runs], axis=0)
+    # None of a task without a test sample
+    ends = [np.array(run.metrics[-1]["task_accuracy"], dtype=float) for run in runs]
+    accuracy = np.mean(ends, axis=0)
     low, high = int(np.nanargmin(accuracy)), int(np.nanargmax(accuracy))
     if accuracy[low] == accuracy[high]:
         same = percent(float(accuracy[low]), digits=1)

@@ -13,7 +13,7 @@ from conpet.config.method import Method
 from conpet.errors import UserError
 from conpet.files import sha256
 from conpet.reporting.doubts import other_code
-from conpet.run import STATE_FILE, TIMING_FILE, RunKey
+from conpet.run import STATE_FILE, TIMING_FILE, Cell, RunKey
 from conpet.run.reading import Run, read_run
 
 LONG = 24  # letters; a longer title does not fit a legend
@@ -23,10 +23,10 @@ LONG = 24  # letters; a longer title does not fit a legend
 class Results:
     """All runs of one experiment, in the matrix's order.
 
-    ``about`` holds what each method says of itself, ``settings`` a method's resolved
-    configuration, ``titles`` the names to show for methods, datasets and models; all may lack
-    entries. ``reported`` is a CSV with figures of others. ``doubts`` are sentences on runs that are
-    not of this configuration: they stand in everything that is made of the results.
+    ``about`` holds what each method says of itself, ``settings`` the resolved configuration of each
+    cell, ``titles`` the names to show for methods, datasets and models; all may lack entries.
+    ``reported`` is a CSV with figures of others. ``doubts`` are sentences on runs that are not of
+    this configuration: they stand in everything that is made of the results.
     """
 
     experiment: str
@@ -34,7 +34,7 @@ class Results:
     runs: list[Run]
     title: str = ""
     about: Mapping[str, Method] = field(default_factory=dict)
-    settings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    settings: Mapping[Cell, Mapping[str, Any]] = field(default_factory=dict)
     titles: Mapping[str, str] = field(default_factory=dict)
     reported: Path | None = None
     doubts: Sequence[str] = ()
@@ -183,7 +183,7 @@ def collect_experiment(
         runs,
         title=matrix.title,
         about=matrix.methods,
-        settings={name: resolved(matrix, name) for name in matrix.methods},
+        settings={key.cell: resolved(matrix, key.cell) for key in runs},
         titles=titles,
         reported=reported,
     )
@@ -200,12 +200,11 @@ def short_titles(titles: Mapping[str, str]) -> dict[str, str]:
     return {k: title if seen.count(title) == 1 else f"{title} ({k})" for k, title in found.items()}
 
 
-def resolved(matrix: Matrix, method: str) -> dict[str, Any]:
-    """Return a method's choices and its settings, resolved for the first dataset and model."""
-    chosen = matrix.methods[method]
-    dataset, model = next(iter(matrix.datasets)), next(iter(matrix.models))
+def resolved(matrix: Matrix, cell: Cell) -> dict[str, Any]:
+    """Return the choices of a cell's method and its settings there."""
+    chosen = matrix.methods[cell[2]]
     sections: dict[str, Any] = {}
-    for name, value in matrix.settings(dataset, model, method).model_dump(mode="json").items():
+    for name, value in matrix.settings(*cell).model_dump(mode="json").items():
         # the budget's section bears the name of the axis
         sections |= (
             {f"replay.{k}": v for k, v in value.items()} if name == "replay" else {name: value}

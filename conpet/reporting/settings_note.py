@@ -17,44 +17,46 @@ _KEYS = (
 
 
 def settings_notes(results: Results) -> list[str]:
-    """Return a footnote on methods that were learnt with other settings than most; or none."""
-    trained = [
-        method for method in results.methods
-        if method in results.settings and not _untrained(results, method)
-    ]  # fmt: skip
+    """Return footnotes on methods that were learnt with other settings than most; or none.
+
+    One for each dataset and model where they differ, one for all where they do not.
+    """
+    found = {where: _note(results, *where) for where in results.places()}
+    if len(set(found.values())) == 1:
+        found = {("", ""): found.popitem()[1]}
+    return [
+        f"{f'{place(results, *where)}, learnt' if any(where) else 'Learnt'} with other settings "
+        f"than most: {said}."
+        for where, said in found.items()
+        if said
+    ]
+
+
+def _note(results: Results, dataset: str, model: str) -> str:
+    settings = {m: results.settings.get((dataset, model, m)) for m in results.methods}
+    trained = {
+        method: own
+        for method, own in settings.items()
+        if own is not None and not trains_nothing(results.of(dataset, model, method))
+    }
     if len(trained) < 3:
-        return []  # of two neither is most
+        return ""  # of two neither is most
     found: dict[str, list[str]] = {}
-    for method, said in _differences(results.settings, trained):
+    for method, said in _differences(trained):
         found.setdefault(said, []).append(results.name(method))
-    if not found:
-        return []
-    items = "; ".join(f"{', '.join(names)} with {said}" for said, names in found.items())
-    return [f"Learnt with other settings than most{_where(results)}: {items}."]
+    return "; ".join(f"{', '.join(names)} with {said}" for said, names in found.items())
 
 
-def _where(results: Results) -> str:
-    """Return on what data and model these settings are, where an experiment has several."""
-    where = place(results, *results.places()[0])
-    return f" ({where}; elsewhere they may be others)" if where else ""
-
-
-def _untrained(results: Results, method: str) -> bool:
-    return trains_nothing([run for run in results.runs if run.key.method == method])
-
-
-def _differences(
-    settings: Mapping[str, Mapping[str, Any]], methods: list[str]
-) -> Iterator[tuple[str, str]]:
+def _differences(settings: Mapping[str, Mapping[str, Any]]) -> Iterator[tuple[str, str]]:
     """Yield (method, what it has and most have) of each method that differs."""
     most = {
-        key: Counter(repr(_value(settings[m], key)) for m in methods).most_common(1)[0][0]
+        key: Counter(repr(_value(own, key)) for own in settings.values()).most_common(1)[0][0]
         for key in _KEYS
     }
-    for method in methods:
-        values = {key: repr(_value(settings[method], key)) for key in _KEYS}
-        if own := [key for key in _KEYS if values[key] != most[key]]:
-            yield method, ", ".join(f"{k} {values[k]} (most: {most[k]})" for k in own)
+    for method, own in settings.items():
+        values = {key: repr(_value(own, key)) for key in _KEYS}
+        if others := [key for key in _KEYS if values[key] != most[key]]:
+            yield method, ", ".join(f"{k} {values[k]} (most: {most[k]})" for k in others)
 
 
 def _value(settings: Mapping[str, Any], key: str) -> Any:

@@ -8,6 +8,9 @@ from typing import Any
 
 from conpet.names import check_name
 
+#: dataset, model and method: a cell of a table
+Cell = tuple[str, str, str]
+
 
 def run_path(experiment: str, dataset: str, model: str, method: str, seed: int | str) -> str:
     """Return a run's folder within the results; the parts may be a workflow's wildcards."""
@@ -47,7 +50,7 @@ class RunKey:
         return {**named, "seed": self.seed}
 
     @property
-    def cell(self) -> tuple[str, str, str]:
+    def cell(self) -> Cell:
         """Dataset, model and method: what runs that differ by their seed alone share."""
         return self.dataset, self.model, self.method
 

@@ -63,6 +63,12 @@ def test_a_field_may_be_called_as_a_column_of_the_answer_is(said: Any) -> None:
     assert list(found["task (file)"]) == ["a"]
 
 
+def test_a_field_may_be_called_as_a_table_s_label_is(said: Any) -> None:
+    found = said([{"label": "a", "goal": "b"}], [], ["label", "goal"])
+    assert list(found) == ["label (file)", "goal", "label", "confidence", "task"]
+    assert list(found["label (file)"]) == ["a"]
+
+
 @pytest.mark.parametrize(("columns", "own"), [([], ""), (["words"], ""), ([], "words")])
 def test_a_table_that_is_called_txt_is_no_list_of_texts(
     columns: list[str], own: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

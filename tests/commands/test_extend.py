@@ -81,7 +81,8 @@ def test_a_dataset_that_an_experiment_writes_out(chain: Chain) -> None:
     assert experiment.datasets["topics"].part("add1").files[0].url == str(
         chain.config / "additions/../../a.csv"
     )
-    assert "the stream has it" in stopped(chain, file, "--experiment", mine, dataset="topics")
+    line = stopped(chain, file, "--experiment", mine, dataset="topics")
+    assert "the stream has this very file already (add1)" in line
     # another experiment's data of that name are not what was extended
     (chain.folder / "other.csv").write_text("text,label\na,b\n")
     value = {"title": "T", "models": ["tiny"], "methods": ["finetune"]}

@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from conpet.card import Card
 from conpet.config.dataset import Outside
 from conpet.data.report import Report
 from conpet.errors import UserError
@@ -109,3 +110,8 @@ def test_texts_of_no_class(value: Any, line: str, tmp_path: Path) -> None:
     with pytest.raises(UserError) as caught:
         read_outside(tmp_path, rule)
     assert line in str(caught.value)
+
+
+def test_a_field_that_the_template_names_twice_is_one() -> None:
+    card = Card.model_construct(kind="fields", template="{a}, {b}: {a} is {mask}")
+    assert card.fields == ["a", "b"]

@@ -8,6 +8,7 @@ import shutil
 import subprocess
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -182,9 +183,15 @@ def test_selector_has_only_methods_with_one(results: Results) -> None:
     assert list(made.data["task"]) == [2, 3, 4]
 
 
+def learnt_with(results: Results, settings: dict[str, Any]) -> Results:
+    """Return results whose methods have these settings."""
+    places = [run.key.cell for run in results.runs]
+    return replace(results, settings={cell: settings[cell[2]] for cell in places})
+
+
 def test_ablation_names_what_differs(results: Results) -> None:
     settings = {m: {"replay": m, "training": {"lr": 1e-3}} for m in results.methods}
-    made = table("ablation", Results(**{**vars(results), "settings": settings}))
+    made = table("ablation", learnt_with(results, settings))
     assert ("Setting", "replay") in made.columns
     assert ("Setting", "lr") not in made.columns
     deltas = [
@@ -201,7 +208,7 @@ def test_ablation_names_what_differs(results: Results) -> None:
 
 def test_ablation_takes_settings_from_the_configuration(results: Results) -> None:
     settings = {m: {"tuning": {"config": {"r": r}}} for r, m in enumerate(results.methods)}
-    made = table("ablation", Results(**{**vars(results), "settings": settings}))
+    made = table("ablation", learnt_with(results, settings))
     assert made.columns[1] == ("Setting", "r")
     assert list(made.data["tuning.config.r"]) == ["0", "1", "2", "3", "4"]
 
@@ -209,7 +216,7 @@ def test_ablation_takes_settings_from_the_configuration(results: Results) -> Non
 def test_ablation_shows_a_head_the_same_way_however_it_was_written(results: Results) -> None:
     written = ["grow", "softmax", "lda", {"type": "lda", "samples": "kept"}, "ncm"]
     settings = {m: {"head": h} for m, h in zip(results.methods, written, strict=True)}
-    made = table("ablation", Results(**{**vars(results), "settings": settings}))
+    made = table("ablation", learnt_with(results, settings))
     assert made.columns[1:3] == [("Setting", "type"), ("Setting", "samples")]
     assert list(made.data["head.type"]) == ["softmax", "softmax", "lda", "lda", "ncm"]
     assert list(made.data["head.samples"]) == [DASH, DASH, "plan", "kept", "plan"]

@@ -86,6 +86,7 @@ def test_a_client_is_told_what_the_library_says(
         (asked(["w1x1"], "body"), JSON, 400, "missing inputs ['text']. Note that there were extra"),
         (asked(["w1x1"], threshold="high"), JSON, 400, "validate type and shape for 'threshold'"),
         (asked(["w1x1"], threshold=2.0), JSON, 400, "threshold: 2.0: give a confidence"),
+        (asked(["w1x1"], threshold=0.5, refuse=True), JSON, 400, "threshold, refuse: give one of"),
         (b'{"inputs": ["caf\xe9"]}', JSON, 400, "UnicodeDecodeError"),
         (b"text\ncaf\xe9\n", "text/csv", 400, "valid UTF-8 encoded string"),
         (b"{", JSON, 400, "valid JSON formatted string"),

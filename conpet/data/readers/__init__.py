@@ -50,6 +50,10 @@ __all__ = [
 ]
 
 
+#: of texts that are asked about: any column may be one of theirs
+_NO_LABEL = {"label": ""}
+
+
 @dataclass(frozen=True)
 class _Reader:
     records: Callable[..., Iterator[Record]]
@@ -158,7 +162,7 @@ def has_column(path: Path, options: dict[str, Any], column: str) -> bool:
     """Say whether a table, read with such options, has a column of that name."""
     try:
         file = validate(RawFile, {"name": path.name}, str(path))
-        checked = cast(table.Options, check_options("table", options))
+        checked = cast(table.Options, check_options("table", _NO_LABEL | options))
         rows = table.read_rows(path.parent, file, checked.form(), [column], Report())
         first = next(rows, None)
     except UserError:
@@ -178,7 +182,7 @@ def read_texts(path: Path, options: dict[str, Any], report: Report) -> list[str 
         UserError: what training refuses; a row without text, or a blank line between rows.
     """
     file = validate(RawFile, {"name": path.name}, str(path))
-    checked = cast(table.Options, check_options("table", options))
+    checked = cast(table.Options, check_options("table", _NO_LABEL | options))
     if path.suffix.lower() != ".txt":
         return [text for _, text in table.texts(path.parent, file, checked, report)]
     lines = read_lines(path.parent, file)
@@ -197,7 +201,7 @@ def read_columns(path: Path, options: dict[str, Any], names: Sequence[str]) -> d
         ColumnError: a column is not there, in any row.
     """
     file = validate(RawFile, {"name": path.name}, str(path))
-    checked = cast(table.Options, check_options("table", options))
+    checked = cast(table.Options, check_options("table", _NO_LABEL | options))
     wanted = [table.column_name(name) for name in names]
     asked = [*checked.sources().values(), *wanted]
     rows = [
