@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from conpet.commands.work import Job
+from conpet.commands.job import Job
 from conpet.errors import UserError
 from conpet.files import read_json
 from conpet.learners.base import Learner

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from conpet.commands.described_work import Work
+from conpet.commands.data_steps import DataSteps
 from conpet.commands.description_stream import spread, unknown, unreadable
 from conpet.commands.length import too_long, trained
 from conpet.config import Experiment
@@ -50,14 +50,14 @@ def describe(
         compared: the experiment whose methods would learn it, if there are any.
     """
     with scratch() as folder:
-        work = _Description(experiment, dataset, results, mirror, folder)
-        report = work.report()
+        data = _Description(experiment, dataset, results, mirror, folder)
+        report = data.report()
         if compared is not None:
-            report["warnings"] += too_long(compared, dataset, trained(work))
+            report["warnings"] += too_long(compared, dataset, trained(data))
         return report
 
 
-class _Description(Work):
+class _Description(DataSteps):
     """What there is to say of one dataset."""
 
     def report(self) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from conpet.commands.described_work import Work
+from conpet.commands.data_steps import DataSteps
 from conpet.commands.dry import DryBackbone
 from conpet.commands.estimation_cell import Cell, Cost
 from conpet.commands.estimation_speed import Speed, measure
@@ -45,10 +45,10 @@ def estimate(
     notes: list[str] = []
     for dataset in experiment.datasets:
         with scratch() as folder:
-            work = Work(experiment, dataset, results, mirror, folder)
-            notes += too_long(experiment, dataset, trained(work))
+            data = DataSteps(experiment, dataset, results, mirror, folder)
+            notes += too_long(experiment, dataset, trained(data))
             for model in experiment.models:
-                snapshot, encoded = work.snapshot(model), work.encoded(model)
+                snapshot, encoded = data.snapshot(model), data.encoded(model)
                 shared = shared_trainings(experiment, dataset, model)
                 cells = [
                     Cell(experiment, (dataset, model, method), snapshot, encoded,

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 
 from conpet.commands.alike import Taken, take_over
-from conpet.commands.work import Job
+from conpet.commands.job import Job
 from conpet.config.stages import Learn
 from conpet.data.stream import Stream, open_stream
 from conpet.errors import UserError

@@ -49,8 +49,8 @@ def train(
     config_dir: o.ConfigDir = o.CONFIG,
 ) -> None:
     """Learn one task from the earlier states, and write the new one."""
+    from conpet.commands.job import Job
     from conpet.commands.jobs import train_task
-    from conpet.commands.work import Job
 
     keys = dataset, model, method, task
     source = experiment, config_dir
@@ -76,8 +76,8 @@ def select(
     config_dir: o.ConfigDir = o.CONFIG,
 ) -> None:
     """Train one task's selector (Dynamic ConPET) from the previous one."""
+    from conpet.commands.job import Job
     from conpet.commands.jobs import train_selector
-    from conpet.commands.work import Job
 
     keys = dataset, model, method, task
     source = experiment, config_dir

@@ -9,7 +9,7 @@ import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
-from conpet.commands.described_work import Work
+from conpet.commands.data_steps import DataSteps
 from conpet.config import Experiment
 from conpet.config.settings import Settings
 from conpet.replay import replay_class
@@ -45,12 +45,12 @@ def settings_for(samples: float, of_class: float) -> list[str]:
     ]
 
 
-def trained(work: Work) -> list[int]:
+def trained(steps: DataSteps) -> list[int]:
     """Return how many samples each task of a dataset is trained on."""
-    shots, found = work.data.shots, []
-    for part in work.parts:
-        labels = [sample.label for sample in work.samples[part]]
-        for task in work.splits[part]["tasks"]:
+    shots, found = steps.data.shots, []
+    for part in steps.parts:
+        labels = [sample.label for sample in steps.samples[part]]
+        for task in steps.splits[part]["tasks"]:
             each = Counter(labels[row] for row in task["train"]).values()
             found.append(sum(each if shots is None else (min(n, shots) for n in each)))
     return found

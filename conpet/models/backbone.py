@@ -17,6 +17,7 @@ from conpet.data.stream import Stream
 from conpet.errors import UserError
 from conpet.models import saving
 from conpet.models.batches import collate
+from conpet.models.card_passes import Passes, row_limit
 from conpet.models.compiled import CompiledLayers
 from conpet.models.device import choose_device, choose_number_type
 from conpet.models.four_bits import count, keep_gradients, load_four_bits
@@ -26,7 +27,6 @@ from conpet.models.loading import load_model
 from conpet.models.mixed import Mixture, can_mix
 from conpet.models.once import Once
 from conpet.models.passed import Passed
-from conpet.models.passes import Passes, row_limit
 from conpet.models.randomness import OwnRandomness
 from conpet.models.static import StaticPass, Unfit
 from conpet.models.tuning import OWN, tune

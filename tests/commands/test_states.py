@@ -16,8 +16,8 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
 from conpet.commands.asking import Asked, evaluate_state
+from conpet.commands.job import Job
 from conpet.commands.jobs import train_selector, train_task
-from conpet.commands.work import Job
 from conpet.config.settings import Tuning
 from conpet.config.stages import Learn
 from conpet.errors import UserError

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from conpet.models.passes import Passes
+from conpet.models.card_passes import Passes
 from tests.training.standin import Kept, trained
 from tests.training.worlds import CASES, Padded, check_same, pair
 

@@ -18,7 +18,7 @@ from conpet.errors import UserError
 from conpet.files import read_json
 
 
-class Work:
+class DataSteps:
     """One dataset's way from raw files to token ids, in a folder of its own."""
 
     def __init__(

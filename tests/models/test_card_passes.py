@@ -12,8 +12,8 @@ import torch
 from conpet.config.settings import Compute, Tuning
 from conpet.data.stream import Stream, open_stream
 from conpet.models.backbone import Backbone
+from conpet.models.card_passes import row_limit, rows
 from conpet.models.mixed import can_mix
-from conpet.models.passes import row_limit, rows
 from tests.models.architectures import Small
 
 
