@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from conpet.commands.checks import DataChecks
+from conpet.commands.checks import DataChecks, open_experiment
 from conpet.config.loading import load_datasets
 from conpet.config.raw import RawFile
 from conpet.config.strict import read_yaml
@@ -20,10 +20,21 @@ def known(experiment: Path, config_dir: Path, results: Path) -> str:
     said = []
     path = results / experiment.stem / FILE
     if path.is_file() and isinstance(found := read_json(path), dict) and "hours" in found:
-        said.append(f"about {duration(3600 * found['hours'])} on {found.get('cpu', 'a machine')}")
+        hours = f"about {duration(3600 * found['hours'])} on {found.get('cpu', 'a machine')}"
+        if found.get("config_sha256") != _hash(experiment, config_dir):
+            hours += f", before it was changed: conpet estimate {experiment.stem} says it anew"
+        said.append(hours)
     if names := _brought(experiment, config_dir):
         said.append(f"bring {', '.join(names)}")
     return f" ({'; '.join(said)})" if said else ""
+
+
+def _hash(experiment: Path, config_dir: Path) -> str:
+    """Return the hash of what an experiment's numbers depend on; none of one with a mistake."""
+    try:
+        return open_experiment(str(experiment), config_dir).sha256()
+    except UserError:
+        return ""  # it is told where the experiment is asked for
 
 
 def _brought(experiment: Path, config_dir: Path) -> list[str]:

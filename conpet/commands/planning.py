@@ -143,7 +143,8 @@ def estimate(
     for line in (*(f"note: {line}" for line in old), *_left(rows, bool(old))):
         print(line)
     # where `conpet targets` finds it
-    write_json(results / about.name / FILE, {"hours": hours, "cpu": machine, "rows": rows})
+    kept = {"hours": hours, "cpu": machine, "config_sha256": about.sha256(), "rows": rows}
+    write_json(results / about.name / FILE, kept)
 
 
 def _left(rows: Sequence[dict[str, Any]], old: bool) -> Iterator[str]:

@@ -85,8 +85,15 @@ def test_describe_tells_of_the_budget_one_test_text_and_lost_rows(
     assert "settings.replay.batches trains 80 times" in said
 
 
-@pytest.mark.parametrize(("hours", "shown"), [(0.002, "about 7.2 s on"), (3.5, "about 3 h 30 min")])
+@pytest.mark.parametrize(
+    ("hours", "shown"), [(0.002, "about 7.2 s on"), (3.5, "about 3 h 30 min on")]
+)
 def test_a_list_says_seconds_or_hours(hours: float, shown: str, tmp_path: Path) -> None:
-    write_json(tmp_path / "demo/estimate.json", {"hours": hours, "cpu": "a processor"})
-    about = ROOT / "config/experiments/demo.yaml"
-    assert shown in known(about, ROOT / "config", tmp_path)
+    about, config = ROOT / "config/experiments/demo.yaml", ROOT / "config"
+    estimated = {"hours": hours, "cpu": "a processor"}
+    now = {**estimated, "config_sha256": open_experiment("demo", config).sha256()}
+    write_json(tmp_path / "demo/estimate.json", now)
+    assert known(about, config, tmp_path) == f" ({shown} a processor)"
+    # another budget makes other hours
+    write_json(tmp_path / "demo/estimate.json", {**estimated, "config_sha256": "of before"})
+    assert "before it was changed: conpet estimate demo says" in known(about, config, tmp_path)
