@@ -33,7 +33,9 @@ def publish(
     for kind in _KINDS:
         if not (here / kind).is_dir():
             raise UserError(f"{here / kind}: no such folder: snakemake publish makes it first")
-    check_tables(matrix_of(settings, experiment, config_dir, results)[0], here / "tables")
+    check_tables(
+        matrix_of(settings, experiment, config_dir, results)[0], here / "tables", "publish"
+    )
     with atomic_folder(out) as folder:
         for kind in _KINDS:
             shutil.copytree(here / kind, folder / kind, ignore=shutil.ignore_patterns(".*"))

@@ -74,6 +74,7 @@ def compare_published(
         raise UserError(
             f"{kept}: published of other settings than {matrix.name} has now: publish it again"
         )
+    check_tables(matrix, made, "verify")
     platform = list(_differences(old, new))
     if platform and tolerance is None:
         found = compare_means(kept, made)
@@ -84,16 +85,19 @@ def compare_published(
     return Comparison(cells, platform, newer, allowed, _inputs(old, new))
 
 
-def check_tables(matrix: Matrix, tables: Path) -> None:
+def check_tables(matrix: Matrix, tables: Path, target: str) -> None:
     """Refuse tables that were made of other settings than an experiment has now.
+
+    Args:
+        target: what makes them again.
 
     Raises:
         UserError: they were.
     """
     if (found := _record(tables)) and found.get("config_sha256") != matrix.config_sha256:
         raise UserError(
-            f"{tables}: made of other settings than {matrix.name} has now: snakemake publish makes "
-            "them again"
+            f"{tables}: made of other settings than {matrix.name} has now: snakemake {target} "
+            "makes them again"
         )
 
 

@@ -51,6 +51,13 @@ def test_tables_of_other_settings_are_not_published(chain: Chain) -> None:
     assert not (chain.folder / "published").exists()
 
 
+def test_tables_of_other_settings_are_not_compared(chain: Chain) -> None:
+    publish(chain)
+    write_json(chain.results / "tiny/tables/main.json", {"config_sha256": "00"})
+    with pytest.raises(SystemExit, match="now: snakemake verify makes them again"):
+        verify(chain)
+
+
 def test_figures_of_others_that_are_not_there_are_one_line(chain: Chain) -> None:
     with pytest.raises(SystemExit, match=r"--reported nope\.csv: no such file"):
         run(chain, "tables", "--config-dir", chain.config, "--reported", "nope.csv")
