@@ -117,3 +117,12 @@ def test_an_option_given_twice_is_one_line() -> None:
     ):
         asked.check({"experiment": "b.yaml"}, words)
     asked.check({"experiment": "b.yaml", "mirror": "m"}, [*words[:3], words[4], "mirror=m"])
+
+
+@pytest.mark.parametrize("second", [["--config", "mirror=m"], ["-C", "mirror=m"], ["-Cmirror=m"]])
+def test_options_behind_two_configs_are_one_line(second: list[str]) -> None:
+    # Snakemake hands on what the last one says: this would be the demo
+    words = ["snakemake", "tables", "--config", "experiment=clinc150", *second]
+    with pytest.raises(UserError, match="--config is given twice, and the first is not heeded"):
+        asked.check({"mirror": "m"}, words)
+    asked.check({"mirror": "m"}, ["snakemake", "--configfile", "a.yaml", *second])

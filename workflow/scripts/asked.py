@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -99,8 +100,14 @@ def tolerance(config: dict[str, Any]) -> str:
 def check(config: dict[str, Any], words: Sequence[str] = ()) -> None:
     """Raise a UserError for an option that there is not, or that ``words`` give twice.
 
-    Snakemake takes the last of two, and says nothing.
+    Snakemake takes the last of two, and says nothing: of two ``--config``, too, whatever options
+    the first one gives.
     """
+    if len([word for word in words if re.match(r"--config(=|$)|-C", word)]) > 1:
+        raise UserError(
+            "--config is given twice, and the first is not heeded: write all behind one: "
+            "--config experiment=NAME mirror=FOLDER"
+        )
     for option in config:
         choose("option", option, list(OPTIONS), "--config")
         given = [word for word in words if word.startswith(f"{option}=")]
