@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import (
+    Field,
+    SerializerFunctionWrapHandler,
+    field_validator,
+    model_serializer,
+    model_validator,
+)
 
 from conpet.config.head import Head
 from conpet.config.strict import Strict
@@ -100,6 +106,12 @@ class Tuning(Strict):
         if isinstance(value, dict) and value.get("type", "LORA") != "LORA":
             return {"config": {}, **value}
         return value
+
+    @model_serializer(mode="wrap")
+    def _whole(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        # where defaults are left out: those of config are LoRA's, and no other type has them
+        said: dict[str, Any] = handler(self)
+        return said if self.type == "LORA" else {"type": self.type, "config": self.config}
 
 
 class Encoding(Strict):

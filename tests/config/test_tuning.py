@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from conpet.config.settings import Tuning
+from conpet.config.settings import Settings, Tuning
 from conpet.errors import UserError
 from conpet.models.tuning import check
 from tests.config.conftest import Project
@@ -44,6 +44,28 @@ def test_another_type_replaces_the_whole_section(project: Project) -> None:
     project.set("methods/plain.yaml", "settings.tuning", {"type": "IA3"})
     assert tuning(project) == Tuning(type="IA3", config={})
     assert project.load().settings("made", "small", "many").tuning.config["r"] == 16
+
+
+def test_lora_after_another_type_starts_from_the_same_defaults(project: Project) -> None:
+    project.set(E, "settings.tuning", {"type": "full"})
+    project.set("methods/plain.yaml", "settings.tuning", {"type": "LORA", "config": {"r": 8}})
+    assert tuning(project).config == {"r": 8, "lora_alpha": 1, "lora_dropout": 0.0}
+
+
+def test_what_a_base_says_of_lora_stays_where_its_variant_names_it(project: Project) -> None:
+    project.set("methods/plain.yaml", "settings.tuning", {"config": {"r": 16}})
+    named = {"type": "LORA", "config": {"lora_alpha": 32}}
+    for name, said in {"short": {"config": named["config"]}, "long": named}.items():
+        own = {"base": "plain", "settings": {"tuning": said}}
+        project.set(E, "methods", {"variant": own})
+        found = project.load().settings("made", "small", "variant").tuning
+        assert found.config == {"r": 16, "lora_alpha": 32, "lora_dropout": 0.0}, name
+
+
+def test_a_job_is_told_fields_of_another_type_that_look_like_loras() -> None:
+    same = Tuning(type="SUPERTUNING", config=Tuning().config)
+    text = Settings(tuning=same).model_dump_json(exclude_defaults=True)
+    assert Settings.model_validate_json(text).tuning == same
 
 
 @pytest.mark.parametrize(
