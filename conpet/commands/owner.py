@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from conpet.config import Experiment
+from conpet.config.model_source import FolderSource
 from conpet.config.raw import MANIFEST
 from conpet.config.stages import Learn
 from conpet.config.strict import validate
@@ -15,6 +16,7 @@ from conpet.data.encoding import read_part
 from conpet.data.sources import read_manifest
 from conpet.errors import UserError
 from conpet.files import read_json, sha256, write_text
+from conpet.models.snapshot import RECORD, has_changed
 from conpet.run import STATE_FILE, RunKey
 from conpet.run.folder import RunFolder
 from conpet.run.inputs import Inputs
@@ -53,9 +55,10 @@ def claim(experiment: Experiment, results: Path) -> None:
 
 def outdated(experiment: Experiment, results: Path) -> Iterator[str]:
     """Yield a line each for what is there, but was made with other settings or from other data."""
-    if names := list(_changed_files(experiment, results)):
+    if names := [*_changed_files(experiment, results), *_changed_models(experiment, results)]:
         yield f"{', '.join(names)}: changed since the results were made: {_again(experiment)}"
     for found, what in (
+        (_other_models(experiment, results), ("model", "models")),
         (_other_data(experiment, results), ("part of the data", "parts of the data")),
         (_other_settings(experiment, results), ("run", "runs")),
     ):
@@ -89,6 +92,37 @@ def _changed_files(experiment: Experiment, results: Path) -> Iterator[str]:
                     yield str(path)
 
 
+def _changed_models(experiment: Experiment, results: Path) -> Iterator[str]:
+    """Yield the user's own model folders that no longer hold what was copied from them."""
+    for name, model in experiment.models.items():
+        if isinstance(model.source, FolderSource) and has_changed(
+            model.source.path, results / "models" / name
+        ):
+            yield model.source.path
+
+
+def _other_models(experiment: Experiment, results: Path) -> Iterator[str]:
+    """Yield the models that were fetched from elsewhere, or are another version."""
+    for name, model in experiment.models.items():
+        path = results / "models" / name / RECORD
+        record = read_json(path) if path.is_file() else {}
+        pin = model.source.model_dump()
+        if any(record[key] != value for key, value in pin.items() if key in record):
+            yield name
+
+
+def _other_files(experiment: Experiment, results: Path, dataset: str, part: str) -> bool:
+    """Say whether a part's raw files are not those whose bytes the config names now."""
+    raw = results / "data" / dataset / part / "raw"
+    if not (raw / MANIFEST).is_file():
+        return False
+    read = {entry.name: entry.sha256 for entry in read_manifest(raw)}
+    files = experiment.fetch_dataset(dataset, part).files
+    # of an archive's member the config names the archive's bytes
+    pins = {file.name: file.sha256 for file in files if file.sha256 and not file.member}
+    return any(read.get(name, pin) != pin for name, pin in pins.items())
+
+
 def _other_data(experiment: Experiment, results: Path) -> Iterator[str]:
     for dataset in experiment.datasets:
         for part in experiment.parts(dataset):
@@ -103,7 +137,8 @@ def _other_data(experiment: Experiment, results: Path) -> Iterator[str]:
                 if path.is_file():
                     about = read_part(path).about
                     told.append((about.get("settings"), experiment.encode(dataset, model).text()))
-            if any(then not in (None, now) for then, now in told):
+            other = _other_files(experiment, results, dataset, part)
+            if other or any(then not in (None, now) for then, now in told):
                 yield f"{dataset} ({part})"
 
 

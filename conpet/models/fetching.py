@@ -60,7 +60,7 @@ def fetch_model(source: ModelSource, out: Path, mirror: Path | None = None) -> N
         snapshot.check(folder, label)
         names = sorted(path.name for path in folder.iterdir())
         record["files"] = {name: files.sha256(folder / name) for name in names}
-        files.write_json(folder / "source.json", record)
+        files.write_json(folder / snapshot.RECORD, record)
 
 
 def _from_gguf(source: GgufSource, folder: Path, mirror: Path | None) -> None:

@@ -22,6 +22,8 @@ TOKENIZERS = (
     "sentencepiece.bpe.model",
 )
 INDEX = "model.safetensors.index.json"
+#: beside a snapshot's files: where they came from, and the SHA-256 of each
+RECORD = "source.json"
 _CONFIG = "config.json"
 # keys of it that say where a model came from, not what it computes
 _ABOUT_FILES = ("_name_or_path", "transformers_version")
@@ -62,6 +64,34 @@ def copy(origin: Path, folder: Path) -> None:
         if path.is_file() and wanted(path.name):
             # a copy, not a hard link: an edit of the original must not reach into a run's results
             shutil.copyfile(path, folder / path.name)
+
+
+def has_changed(origin: str, snapshot: Path) -> bool:
+    """Say whether a model's own folder holds something else now than was copied from it.
+
+    A file is read only where its size or a date says that it may be another; papers do not count.
+    """
+    source, record = Path(origin).expanduser(), snapshot / RECORD
+    if not source.is_dir() or not record.is_file():
+        return False
+    told = files.read_json(record).get("files", {})
+    copied, when = {name for name in told if _computes(name)}, record.stat().st_mtime
+    if {p.name for p in source.iterdir() if p.is_file() and _computes(p.name)} != copied:
+        return True
+    for name in sorted(copied):
+        found, there = (source / name).stat(), snapshot / name
+        # what was unpacked or put in its place keeps an old date, but not that of its inode
+        newer = max(found.st_mtime, found.st_ctime) > when
+        doubtful = newer or not there.is_file() or found.st_size != there.stat().st_size
+        if doubtful and files.sha256(source / name) != told[name]:
+            return True
+    return False
+
+
+def _computes(name: str) -> bool:
+    """Whether a snapshot keeps a file for what it computes, not as a paper."""
+    papers = ("LICEN[SC]E*", "NOTICE*", "USE_POLICY*", "README.md")
+    return wanted(name) and not any(fnmatchcase(name, pattern) for pattern in papers)
 
 
 def digest(folder: Path) -> str:

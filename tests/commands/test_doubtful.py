@@ -14,12 +14,14 @@ import pytest
 from conpet.commands import main
 from conpet.commands.checks import DataChecks, open_experiment
 from conpet.commands.owner import check_owner, claim, outdated
+from conpet.config.strict import read_yaml
 from conpet.data.encoding import encode_part
 from conpet.data.schema import Sample
 from conpet.data.sources import fetch_files
 from conpet.data.tokenizer import open_tokenizer
 from conpet.errors import UserError
-from conpet.files import write_json
+from conpet.files import sha256, write_json
+from conpet.models.fetching import fetch_model
 from conpet.run import RunKey
 from conpet.run.inputs import Inputs
 from conpet.tracking.live import live
@@ -156,6 +158,42 @@ def test_a_file_that_changed_since_it_was_read_is_told(tmp_path: Path) -> None:
         f"tiny.csv: changed since the results were made: snakemake tables --config "
         f"experiment={path} makes them again"
     )
+
+
+def test_a_model_that_changed_or_is_another_is_told(tmp_path: Path) -> None:
+    chain = Chain(tmp_path)
+    path, results = str(mine(chain)), tmp_path / "results"
+    experiment = open_experiment(path, chain.config, DataChecks())
+    fetch_model(experiment.models["tiny"].source, results / "models/tiny")
+    assert list(outdated(experiment, results)) == []
+    with (chain.folder / "model/vocab.txt").open("a") as file:
+        file.write("more\n")
+    (line,) = outdated(experiment, results)
+    assert line.startswith(f"{chain.folder / 'model'}: changed since the results were made: ")
+    (tmp_path / "model").rename(tmp_path / "moved")
+    model = read_yaml(chain.config / "models/tiny.yaml")
+    source = {"kind": "folder", "path": str(tmp_path / "moved")}
+    write_yaml(chain.config / "models/tiny.yaml", model | {"source": source})
+    lines = list(outdated(open_experiment(path, chain.config, DataChecks()), results))
+    assert any(line.startswith("1 model made with other settings") for line in lines)
+
+
+def test_data_of_another_pin_are_told(tmp_path: Path) -> None:
+    chain, results = Chain(tmp_path), tmp_path / "results"
+    own = {"name": "tiny.csv", "url": str(tmp_path / "tiny.csv")}
+    path = str(mine(chain, datasets={"topics": {"files": [own]}}))
+    experiment = open_experiment(path, chain.config, DataChecks())
+    files = experiment.datasets["topics"].part("base").sources()
+    fetch_files(files, results / "data/topics/base/raw", "topics", None)
+    found = {}
+    for pin in (sha256(tmp_path / "tiny.csv"), "0" * 64):
+        address = {"url": "https://example.org/tiny.csv", "sha256": pin}
+        mine(chain, datasets={"topics": {"files": [own | address]}})
+        found[pin] = list(outdated(open_experiment(path, chain.config, DataChecks()), results))
+    none, some = found.values()
+    assert none == []
+    assert some[0].startswith(OTHER)
+    assert "topics (base)" in some[0]
 
 
 OTHER = "1 part of the data made with other settings or from other data than"

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import shutil
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
+from conpet.config.model_source import FolderSource
 from conpet.config.raw import RawFile
 from conpet.data.sources import fetch_files
+from conpet.files import sha256, write_json
 from tests.conftest import ROOT
 
 SPEC = importlib.util.spec_from_file_location("stale", ROOT / "workflow/scripts/stale.py")
@@ -37,9 +41,45 @@ def test_what_is_marked(text: str, seconds: int, main: bool, marked: bool, tmp_p
     (tmp_path / "a.csv").write_text(text)
     when = (tmp_path / "raw/manifest.json").stat().st_mtime + seconds
     os.utime(tmp_path / "a.csv", (when, when))
+    workflow, started = noted(main)
+    stale.check_raw(workflow, [file], str(tmp_path / "raw"))
+    assert started == ([[str(tmp_path / "raw")]] if marked else [])
+
+
+def noted(main: bool) -> tuple[Any, list[list[str]]]:
+    """Return a workflow, and what is marked in it."""
     pytest.importorskip("snakemake.io")
     started: list[list[str]] = []
     persistence = SimpleNamespace(started=lambda job: started.append([*map(str, job.output)]))
-    workflow = SimpleNamespace(is_main_process=main, persistence=persistence)
-    stale.check_raw(workflow, [file], str(tmp_path / "raw"))
-    assert started == ([[str(tmp_path / "raw")]] if marked else [])
+    return SimpleNamespace(is_main_process=main, persistence=persistence), started
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "marked"),
+    [
+        ("vocab.txt", "a\nb\n", False),  # written anew, the same
+        ("vocab.txt", "a\nc\n", True),
+        ("config.json", '{"other": 1}', True),
+        ("merges.txt", "a b\n", True),  # one more
+        ("README.md", "Another model.\n", False),
+        ("optimizer.pt", "none of it", False),
+    ],
+)
+def test_a_model_folder_that_changed_is_marked(
+    name: str, text: str, marked: bool, tmp_path: Path
+) -> None:
+    own, snapshot = tmp_path / "own", tmp_path / "snapshot"
+    own.mkdir()
+    for file, said in {"vocab.txt": "a\nb\n", "config.json": "{}", "README.md": "Mine.\n"}.items():
+        (own / file).write_text(said)
+    shutil.copytree(own, snapshot)
+    files = {path.name: sha256(path) for path in own.iterdir()}
+    write_json(snapshot / "source.json", {"kind": "folder", "path": str(own), "files": files})
+    source = FolderSource(path=str(own))
+    workflow, started = noted(True)
+    stale.check_model(workflow, source, str(snapshot))
+    assert started == []
+    (own / name).write_text(text)
+    os.utime(own / name, (0, 0))  # as old as what was unpacked
+    stale.check_model(workflow, source, str(snapshot))
+    assert started == ([[str(snapshot)]] if marked else [])

@@ -310,6 +310,13 @@ def local_files(wildcards):
     return [str(path) for path in found if path and path.is_file()]
 
 
+def local_model(wildcards):
+    """Return no file: of a model's own folder on this machine, only other bytes count."""
+    source = chosen(wildcards).models[wildcards.model].source
+    stale.check_model(workflow, source, f"results/models/{wildcards.model}")
+    return []
+
+
 def earlier_parts(wildcards):
     """Return tasks.json of the parts before this one."""
     parts = chosen(wildcards).datasets[wildcards.dataset].parts()

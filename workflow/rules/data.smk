@@ -3,6 +3,8 @@
 
 rule fetch_model:
     """Fetch the frozen backbone."""
+    input:
+        local_model,
     output:
         directory("results/models/{model}"),
     log:

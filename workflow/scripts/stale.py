@@ -16,8 +16,10 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+from conpet.config.model_source import FolderSource, ModelSource
 from conpet.config.raw import MANIFEST, RawFile
 from conpet.files import read_json, sha256
+from conpet.models.snapshot import has_changed
 
 
 class Stale(logging.Handler):
@@ -68,3 +70,17 @@ def check_raw(workflow: Any, files: Iterable[RawFile], raw: str) -> None:
             found.st_size != entry["bytes"] or sha256(path) != entry["sha256"]
         ):
             workflow.persistence.started(SimpleNamespace(output=[IOFile(raw)]))
+
+
+def check_model(workflow: Any, source: ModelSource, snapshot: str) -> None:
+    """Mark a snapshot whose model's own folder on this machine has other bytes now.
+
+    The folder is no input of the job that copies it: what else lies there, or is written there
+    anew with the same bytes, would have all be learnt again.
+    """
+    from snakemake.io import IOFile
+
+    if not workflow.is_main_process or not isinstance(source, FolderSource):
+        return
+    if has_changed(source.path, Path(snapshot)):
+        workflow.persistence.started(SimpleNamespace(output=[IOFile(snapshot)]))
