@@ -94,9 +94,8 @@ def _sets(path: Path, mark: str) -> bool:
         body = ast.parse(text).body
     except SyntaxError:
         return True  # meant to be one: importing it says what is wrong
-    targets = [t for node in body if isinstance(node, ast.Assign) for t in node.targets]
-    targets += [node.target for node in body if isinstance(node, ast.AnnAssign)]
-    return any(isinstance(target, ast.Name) and target.id == mark for target in targets)
+    set_here = [node for node in body if isinstance(node, ast.Assign | ast.AnnAssign)]
+    return any(mark in _targets(node) for node in set_here)
 
 
 @functools.cache
@@ -104,14 +103,25 @@ def number(path: Path, name: str, otherwise: int) -> int:
     """Return a whole number that a Python file sets at its top level; ``otherwise`` if it does not.
 
     Nothing is imported.
+
+    Raises:
+        UserError: what it sets there is not written as a whole number.
     """
     try:
         body = ast.parse(path.read_text(encoding="utf-8")).body
     except (OSError, SyntaxError):
         return otherwise  # importing it says what is wrong
-    for node in body:
-        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant):
-            for target in node.targets:
-                if isinstance(target, ast.Name) and target.id == name:
-                    return int(node.value.value)  # type: ignore[arg-type]
+    for node in reversed(body):  # the last word counts, as in Python
+        if not isinstance(node, ast.Assign | ast.AnnAssign) or name not in _targets(node):
+            continue
+        if isinstance(node.value, ast.Constant) and type(node.value.value) is int:
+            return node.value.value
+        raise UserError(
+            f"{path}: line {node.lineno}: {name}: write a whole number, like {name} = 2"
+        )
     return otherwise
+
+
+def _targets(node: ast.Assign | ast.AnnAssign) -> list[str]:
+    targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+    return [target.id for target in targets if isinstance(target, ast.Name)]

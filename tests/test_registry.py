@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -49,3 +50,24 @@ def test_code_is_told_from_comments_and_docstrings(tmp_path: Path) -> None:
     first, words, other = map(registry.code, paths)
     assert first == words != other
     assert registry.code(tmp_path / "none.py") == ""
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("REVISION = 2", 2),
+        ("REVISION: int = 2", 2),
+        ("REVISION = 1\nREVISION = 2", 2),
+        ("A = REVISION = 2", 2),
+        ("OTHER = 2", 1),
+        ("REVISION = 1 + 1", "line 1: REVISION: write a whole number, like REVISION = 2"),
+        ("\nREVISION = '2a'", "line 2: REVISION: write a whole number"),
+    ],
+)
+def test_a_revision_is_heeded_however_it_is_set(text: str, expected: Any, tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text(f"{text}\n")
+    if isinstance(expected, int):
+        assert registry.number(tmp_path / "mine.py", "REVISION", 1) == expected
+        return
+    with pytest.raises(UserError, match=expected):
+        registry.number(tmp_path / "mine.py", "REVISION", 1)
