@@ -11,7 +11,7 @@ from pydantic import Field
 from conpet.config.checks import Checks
 from conpet.config.dataset import Addition, Dataset, Source
 from conpet.config.layers import settings_over
-from conpet.config.method import Method
+from conpet.config.method import Method, check_against
 from conpet.config.partition import Partition
 from conpet.config.raw import RawFile
 from conpet.config.shared import refuse_other_data
@@ -195,21 +195,10 @@ def load_methods(
         found[name] = validate(Method, value, places[name])
     for name, method in found.items():
         # of a shipped method, others may be left away in one's own config
-        if "against" not in (_own(methods, name) or {}):
-            continue
-        _check_against(method, found, config_dir, places[name])
+        own = _own(methods, name) or {}
+        if "against" in own or "ahead" in own:
+            check_against(method, own, found, config_dir, places[name])
     return found, places
-
-
-def _check_against(method: Method, found: dict[str, Method], config_dir: Path, place: str) -> None:
-    """Refuse to compare a method with what is neither a method nor a family."""
-    known = {*found, *(other.family for other in found.values() if other.family)}
-    files = sorted((config_dir / "methods").glob("*.yaml"))
-    known |= {path.stem for path in files}
-    for other in method.against:
-        if other not in known:  # a family that the experiment has no method of?
-            known |= {str(read_yaml(path).get("family", "")) for path in files} - {""}
-            choose("method", other, sorted(known), f"{place}: against")
 
 
 def _changed(own: dict[str, Any]) -> str:

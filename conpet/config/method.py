@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from conpet.config.strict import Strict
+from conpet.config.strict import Strict, choose, read_yaml
 
 Line = Literal["solid", "dashed", "dashdot", "dotted"]
 Marker = Literal[
@@ -51,3 +52,28 @@ class Method(Strict):
     bound: bool | None = None
     ahead: dict[str, float] = {}
     flat_cost: bool = False
+
+
+def check_against(
+    method: Method, own: dict[str, Any], found: dict[str, Method], config_dir: Path, place: str
+) -> None:
+    """Refuse to compare a method with what is neither a method nor a family.
+
+    Args:
+        own: what the experiment itself says of the method.
+        found: all methods of the experiment.
+        place: where it says so, for messages.
+
+    Raises:
+        UserError: the name in ``against`` or ``ahead``, and the closest that there is.
+    """
+    known = {*found, *(other.family for other in found.values() if other.family)}
+    files = sorted((config_dir / "methods").glob("*.yaml"))
+    known |= {path.stem for path in files}
+    methods = sorted({*found, *(path.stem for path in files)})
+    for other in own.get("ahead") or {}:  # of methods alone
+        choose("method", other, methods, f"{place}: ahead")
+    for other in method.against if "against" in own else ():
+        if other not in known:  # a family that the experiment has no method of?
+            known |= {str(read_yaml(path).get("family", "")) for path in files} - {""}
+            choose("method", other, sorted(known), f"{place}: against")

@@ -90,6 +90,18 @@ def test_what_a_method_is_compared_with_is_there(project: Project) -> None:
         load("nmany")
 
 
+def test_what_a_method_is_claimed_to_be_ahead_of_is_there(project: Project) -> None:
+    def load(other: str) -> list[str]:
+        project.set(E, "methods", {"mine": {"base": "plain", "ahead": {other: 5}}, "own": {
+            "base": "plain", "family": "kin"}})  # fmt: skip
+        return list(project.load().methods["mine"].ahead)
+
+    assert [load(name) for name in ("own", "many")] == [["own"], ["many"]]
+    for name in ("nmany", "kin"):  # a claim that nothing would check
+        with pytest.raises(UserError, match=f"methods.mine: ahead: unknown method '{name}'"):
+            load(name)
+
+
 def test_a_variant_is_never_shown_as_its_base(project: Project) -> None:
     def titles(**variant: Any) -> str:
         project.set(E, "methods", {"plain": {"base": "plain", **variant}})
