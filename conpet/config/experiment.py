@@ -190,12 +190,14 @@ class Experiment:
         training = settings.training.model_copy(update={"lr": settings.training.rate(task)})
         # token ids come as files: how they were made is the business of encoding
         settings = settings.model_copy(update={"training": training, "encoding": Encoding()})
+        tuned = settings.tuning.type != "none"  # where nothing is, no head is trained either
         revision = self._checks.revisions(chosen.learner, chosen.replay, settings.head.type)
         return Learn(
             **chosen.model_dump(include={"learner", "options", "replay", "replay_options"}),
             **self.models[model].model_dump(include={"pooling", "lora_targets"}),
             revision=revision.get("learner", 1), replay_revision=revision.get("replay", 1),
             head_revision=revision.get("head", 1), settings=settings,
+            trained_head_revision=revision.get("trained", 1) if tuned else 1,
             shots=self.datasets[dataset].shots,
             validation=self.datasets[dataset].split.validation,
         )  # fmt: skip

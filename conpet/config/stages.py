@@ -97,13 +97,14 @@ class Learn(Stage):
     """How a task is learnt, or its selector: the method, and the run's settings at that task.
 
     ``revision`` is the learner's: results of an earlier one are made anew, or of an earlier
-    replay's or head's.
+    replay's or head's. Before a head that is fitted, another one is trained, with a revision too.
     """
 
     learner: str
     revision: int = 1
     replay_revision: int = 1
     head_revision: int = 1
+    trained_head_revision: int = 1
     options: dict[str, Any] = {}
     replay: str
     replay_options: dict[str, Any] = {}
@@ -123,7 +124,8 @@ class Learn(Stage):
             return self
         trained = {"head": Head(rows=head.rows)}
         settings = self.settings.model_copy(update=trained)
-        return self.model_copy(update={"settings": settings, "head_revision": 1})
+        revisions = {"head_revision": self.trained_head_revision, "trained_head_revision": 1}
+        return self.model_copy(update={"settings": settings, **revisions})
 
 
 class Evaluate(Stage):

@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from conpet import registry, replay
+from conpet.config.head import TRAINED, Head
 from conpet.config.strict import choose, validate, within
 from conpet.errors import UserError
 
 if TYPE_CHECKING:
-    from conpet.config.head import Head
     from conpet.config.method import Method
     from conpet.config.model import Model
     from conpet.config.settings import Settings
@@ -33,12 +33,15 @@ def learner_class(name: str, where: str = "learner") -> type[Learner]:
 
 
 def parts(learner: str, replay: str, head: str) -> dict[str, Path]:
-    """Return the files of a learner, its replay and its head, by what each is."""
+    """Return the files of a learner, its replay and its heads, by what each is."""
     package = Path(__file__).parent.parent
+    # before a head that is fitted, this one is trained
+    trained = {} if head in TRAINED else {"trained": package / "heads" / f"{Head().type}.py"}
     return {
         "learner": package / "learners" / f"{learner}.py",
         "replay": package / "replay" / f"{replay}.py",
         "head": package / "heads" / f"{head}.py",
+        **trained,
     }
 
 

@@ -169,7 +169,7 @@ def test_another_revision_of_a_learner_makes_its_tasks_anew(project: Project) ->
             return {"learner": 1, "replay": 1, "head": 1, self.newer: 2}
 
     texts = []
-    for checks in (Checks(), *map(Newer, ("learner", "replay", "head"))):
+    for checks in (Checks(), *map(Newer, ("learner", "replay", "head", "trained"))):
         experiment = project.load()
         experiment.check(checks)
         texts.append(experiment.learn(*CELL, 1).text())
@@ -177,8 +177,30 @@ def test_another_revision_of_a_learner_makes_its_tasks_anew(project: Project) ->
     assert '"revision": 2' in texts[1]
     assert '"replay_revision": 2' in texts[2]
     assert '"head_revision": 2' in texts[3]
+    assert '"trained_head_revision": 2' in texts[4]
     found = [LibraryChecks().revisions(name, "none", "lda") for name in ("linear", "contrastive")]
-    assert found == [{"learner": n, "replay": 1, "head": 1} for n in (1, 2)]
+    assert found == [{"learner": n, "replay": 1, "head": 1, "trained": 1} for n in (1, 2)]
+    assert "trained" not in LibraryChecks().revisions("linear", "none", "softmax")
+
+
+def test_what_is_fitted_after_a_newer_training_is_that_of_the_head_it_trains(
+    project: Project,
+) -> None:
+    class Newer(Checks):
+        def revisions(self, learner: str, replay: str, head: str) -> dict[str, int]:
+            return {"head": 2} if head == "softmax" else {"head": 1, "trained": 2}
+
+    found = {}
+    for head in ("softmax", "lda"):
+        project.set("methods/plain.yaml", "settings.head", head)
+        experiment = project.load()
+        experiment.check(Newer())
+        found[head] = experiment.learn("made", "small", "plain", 1)
+    assert found["softmax"].training() == found["lda"].training()
+    assert (
+        found["lda"].training()
+        != found["lda"].model_copy(update={"trained_head_revision": 1}).training()
+    )
 
 
 def test_what_is_a_default_is_in_no_text(project: Project) -> None:
