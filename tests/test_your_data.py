@@ -380,7 +380,7 @@ def test_few_shots_without_validation_and_a_class_next_month(place: Place) -> No
     main(extend)
     place.run(path, ["static_emr"])
     assert last(found, "static_emr")["classes_seen"] == 6
-    with pytest.raises(SystemExit, match="class late0: the stream has it: a task brings new class"):
+    with pytest.raises(SystemExit, match="the stream has this very file already"):
         main(extend)
     (place.config / "additions" / "topics.yaml").unlink()
 
