@@ -71,14 +71,9 @@ def extend(
     report = report or Report()
     form = format or _FORMATS[data.kind]
     raw = validate(RawFile, {"name": file.name}, str(file))
-    if form == data.format == "table":
-        options = (
-            _as_before(data.options, file, raw)
-            if options is None
-            else _with_split(options, data.options.get("split"), file, raw, report)
-        )
+    options = _options(options, data if form == data.format else None, file, raw, report)
     with named_as_typed(file):
-        samples = readers.read(form, file.parent, [raw], options or {}, report)
+        samples = readers.read(form, file.parent, [raw], options, report)
     classes = list(dict.fromkeys(s.label for s in samples))
     taken = _taken(data, results / "data" / dataset)
     if not shared and not data.shared:
@@ -94,12 +89,23 @@ def extend(
     with within(str(file)):
         _check_size(samples, classes, partition, report)
     path = additions_file(config_dir, dataset)
-    entry = _entry(file, path, form, options or {}, classes)
+    entry = _entry(file, path, form, options, classes)
     entry["split"] = said
     if shared:
         entry["shared"] = True
     _append(path, entry, _yaml_of(experiment, config_dir) if experiment else "")
     return classes
+
+
+def _options(
+    given: dict[str, Any] | None, data: Dataset | None, file: Path, raw: RawFile, report: Report
+) -> dict[str, Any]:
+    """Return the reader's options, as given and as the dataset has them, if it is read alike."""
+    if data is None or data.format != "table":
+        return given or {}
+    if given is None:
+        return _as_before(data.options, file, raw)
+    return _with_split(given, data.options.get("split"), file, raw, report)
 
 
 def _as_before(options: dict[str, Any], file: Path, raw: RawFile) -> dict[str, Any]:
