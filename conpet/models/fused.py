@@ -107,6 +107,11 @@ def fuse(model: nn.Module) -> int:
     return len(plain)
 
 
+def is_fused(module: nn.Module) -> bool:
+    """Say whether a layer computes in one step."""
+    return hasattr(module, _FUSED)
+
+
 def fused_layers(model: nn.Module) -> Iterator[tuple[str, Any]]:
     """Return the layers that compute in one step, by name."""
-    return ((name, m) for name, m in model.named_modules() if hasattr(m, _FUSED))
+    return ((name, m) for name, m in model.named_modules() if is_fused(m))

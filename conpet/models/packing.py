@@ -31,16 +31,24 @@ def block_lengths(lengths: np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Group:
-    """Texts whose blocks are equally long; ``start`` counts the block places before them."""
+    """Texts whose blocks are equally long.
+
+    ``start`` counts the block places before them, ``nth`` the texts.
+    """
 
     texts: np.ndarray
     block: int
     start: int
+    nth: int
 
     def rows(self, heads: int) -> slice:
         """Return where the group's rows are among all blocks' rows, (places·heads, d)."""
         first = self.start * heads
         return slice(first, first + len(self.texts) * self.block * heads)
+
+    def reads(self, heads: int) -> slice:
+        """Return where its rows are where each text has one place, in :attr:`Packing.order`."""
+        return slice(self.nth * heads, (self.nth + len(self.texts)) * heads)
 
 
 @dataclass(frozen=True)
@@ -91,11 +99,12 @@ class Packing:
     def groups(self) -> list[Group]:
         """The texts by the length of their blocks, shortest first."""
         blocks = block_lengths(self.lengths)
-        found, start = [], 0
+        found: list[Group] = []
+        start = nth = 0
         for block in np.unique(blocks):
             texts = np.flatnonzero(blocks == block)
-            found.append(Group(texts, int(block), start))
-            start += len(texts) * int(block)
+            found.append(Group(texts, int(block), start, nth))
+            start, nth = start + len(texts) * int(block), nth + len(texts)
         return found
 
     def into_blocks(self, heads: int, times: int = 1) -> Tensor:
@@ -135,10 +144,35 @@ class Packing:
             self._cache[key] = torch.from_numpy(found.reshape(-1))
         return self._cache[key]
 
+    def parts_into_blocks(self, heads: int, parts: int) -> Tensor:
+        """Return the same for rows of several parts each, (row·parts·heads, d) -> parts one after
+        another, each as :meth:`into_blocks` has it.
+        """
+        key = ("parts", heads, parts)
+        if key not in self._cache:
+            one = self.into_blocks(heads)
+            first = one + one.div(heads, rounding_mode="floor") * ((parts - 1) * heads)
+            self._cache[key] = torch.cat([first + part * heads for part in range(parts)])
+        return self._cache[key]
+
+    def parts_into_row(self, heads: int, parts: int) -> Tensor:
+        """Return the way back: :meth:`into_row` for parts one after another."""
+        key = ("parts row", heads, parts)
+        if key not in self._cache:
+            one, all_rows = self.into_row(heads).view(-1, 1, heads), len(self.into_blocks(heads))
+            starts = torch.arange(parts).view(1, -1, 1) * all_rows
+            self._cache[key] = (one + starts).view(-1)
+        return self._cache[key]
+
     @cached_property
     def order(self) -> Tensor:
         """The texts in their groups' order, shape (n,)."""
         return torch.from_numpy(np.concatenate([group.texts for group in self.groups]))
+
+    @cached_property
+    def back(self) -> Tensor:
+        """Where each text is in :attr:`order`, shape (n,)."""
+        return self.order.argsort()
 
     def mask(self, group: Group, heads: int, causal: bool, single: bool, like: Tensor) -> Tensor:
         """Return what is added to a group's scores (texts·heads, queries, block) to hide places.

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from conpet.data.stream import Stream
 from conpet.models.attention import attend, attend_at_read
+from conpet.models.encoder import by_hand
 from conpet.models.fallback import say_once
 from conpet.models.layers import states_of
 from conpet.models.packing import Packing
@@ -133,6 +134,7 @@ class Unpadded:
         self._first: int = model.config.pad_token_id + 1 if offset else 0
         self._read = torch.empty(0, dtype=torch.int64)
         self._row = 0
+        self._encoder = by_hand(model, [p for p in model.parameters() if p.requires_grad], narrow)
         last = _last_layer(model) if narrow else None
         if last is not None:
             attention, stretches = last
@@ -170,9 +172,13 @@ class Unpadded:
         ids[: packing.tokens] = np.concatenate(
             [stream.ids[a : a + n] for a, n in zip(stream.offsets[indices], lengths, strict=True)]
         )
+        row, positions = torch.from_numpy(ids)[None], packing.positions + self._first
+        if self._encoder is not None and self._encoder.ready():
+            found = self._encoder(row, positions, packing, layers)
+            return [states[: packing.tokens] for states in found], packing
         output = model(
-            input_ids=torch.from_numpy(ids)[None],
-            position_ids=packing.positions + self._first,
+            input_ids=row,
+            position_ids=positions,
             packing=packing,
             **({"output_hidden_states": True} if layers > 1 else {}),
         )

@@ -16,7 +16,7 @@ def make_optimizer(
     """Return AdamW as docs/methods.md, Tuning has it: constant rate, decay on every parameter.
 
     Args:
-        capturable: on a card, all of it there: one kernel, which a CUDA graph can record.
+        capturable: on a card, its step number there too, so that a CUDA graph can record it.
     """
     beta1, beta2 = training.betas
     if isinstance(training.lr, dict):
@@ -27,7 +27,6 @@ def make_optimizer(
         betas=(beta1, beta2),
         eps=training.eps,
         weight_decay=training.weight_decay,
-        foreach=not capturable,
-        fused=capturable,
+        fused=True,  # one kernel for all parameters
         capturable=capturable,
     )
