@@ -25,17 +25,19 @@ def publish(
     results: o.Results = o.RESULTS,
     settings: o.Handed = None,
     config_dir: o.ConfigDir = o.CONFIG,
+    partial: Annotated[
+        bool, Option("--partial", help="what is finished, the rest marked pending: conpet tables")
+    ] = False,
 ) -> None:
     """Keep an experiment's tables and figures for good."""
     from conpet.commands.verification import check_tables
 
-    here = results / Path(experiment).stem
+    here = results / Path(experiment).stem / ("partial" if partial else "")
+    makes = "partial" if partial else "publish"
     for kind in _KINDS:
         if not (here / kind).is_dir():
-            raise UserError(f"{here / kind}: no such folder: snakemake publish makes it first")
-    check_tables(
-        matrix_of(settings, experiment, config_dir, results)[0], here / "tables", "publish"
-    )
+            raise UserError(f"{here / kind}: no such folder: snakemake {makes} makes it first")
+    check_tables(matrix_of(settings, experiment, config_dir, results)[0], here / "tables", makes)
     with atomic_folder(out) as folder:
         for kind in _KINDS:
             shutil.copytree(here / kind, folder / kind, ignore=shutil.ignore_patterns(".*"))

@@ -12,6 +12,7 @@ from conpet.errors import UserError
 from conpet.files import read_json
 from conpet.reporting.compare import diff
 from conpet.reporting.elsewhere import compare_means
+from conpet.wording import counted
 
 _PLATFORM = ("system", "cpu", "python", "packages", "threads")
 
@@ -64,7 +65,8 @@ def compare_published(
     seeds differ (:mod:`conpet.reporting.elsewhere`).
 
     Raises:
-        UserError: nothing is published of this experiment, or it was published of other settings.
+        UserError: nothing is published of this experiment, or it was published of other settings
+            or of some of its runs.
     """
     kept, made = published / matrix.name / "tables", results / matrix.name / "tables"
     if not kept.is_dir():
@@ -75,6 +77,11 @@ def compare_published(
             f"{kept}: published of other settings than {matrix.name} has now: publish it again"
         )
     check_tables(matrix, made, "verify")
+    if lacking := _runs(new) - _runs(old):
+        raise UserError(
+            f"{kept}: {counted(len(lacking), 'run')} of {len(_runs(new))} were pending when it was "
+            "published: publish it again"
+        )
     platform = list(_differences(old, new))
     if platform and tolerance is None:
         found = compare_means(kept, made)
@@ -105,6 +112,11 @@ def _record(tables: Path) -> dict[str, Any]:
     path = tables / "main.json"
     found: dict[str, Any] = read_json(path) if path.is_file() else {}
     return found
+
+
+def _runs(record: dict[str, Any]) -> set[tuple[str, ...]]:
+    """Return the runs behind tables: dataset, model, method, seed."""
+    return {Path(name).parts[1:5] for name in record.get("inputs", {})}
 
 
 def _differences(old: dict[str, Any], new: dict[str, Any]) -> Iterator[str]:

@@ -85,6 +85,23 @@ def test_what_was_published_is_found_again(chain: Chain) -> None:
     assert "the same as published, digit by digit" in verify(chain).read_text()  # but for seconds
 
 
+def test_what_is_finished_is_kept_and_not_taken_for_the_whole(chain: Chain) -> None:
+    folder, kept = chain.results / "tiny", chain.folder / "published" / "tiny"
+    place = ["--config-dir", chain.config, "--out", kept]
+    with pytest.raises(SystemExit, match="no such folder: snakemake partial makes it first"):
+        run(chain, "publish", "--partial", *place)
+    for kind in ("tables", "figures"):
+        shutil.copytree(folder / kind, folder / "partial" / kind)
+    (folder / "partial/tables/main.csv").write_text(TABLE.replace("63.54", ""))
+    names = [f"tiny/tiny/minilm/{m}/seed1/task01/metrics.json" for m in ("emr", "dynamic")]
+    for place_of, there in (("partial/tables", names[:1]), ("tables", names)):
+        provenance(chain, folder / place_of, inputs=dict.fromkeys(there, "0"))
+    run(chain, "publish", "--partial", *place)
+    assert (kept / "tables/main.csv").read_text() == TABLE.replace("63.54", "")
+    with pytest.raises(SystemExit, match="1 run of 2 were pending when it was published"):
+        verify(chain)
+
+
 def test_a_cell_that_differs_is_named(chain: Chain, capsys: pytest.CaptureFixture[str]) -> None:
     publish(chain)
     (chain.results / "tiny/tables/main.csv").write_text(TABLE.replace("63.54", "63.64"))
@@ -108,14 +125,14 @@ def test_a_column_that_is_newer_is_told_and_no_difference(
     assert "newer than what is published, not compared: main.csv: columns macro_f1" in said
 
 
-def provenance(chain: Chain, **changes: object) -> None:
+def provenance(chain: Chain, tables: Path | None = None, **changes: object) -> None:
     from conpet.commands.checks import open_experiment
 
     experiment = open_experiment("tiny", chain.config)  # with the learners' revisions
     record = {"config_sha256": experiment.sha256(), "cpu": "A", "packages": {"torch": "2.13.0"}}
     inputs = {"metrics.json": "00", "predictions.parquet": "11"}
-    path = chain.results / "tiny/tables/main.json"
-    write_json(path, {**record, "inputs": inputs, **changes})
+    folder = tables or chain.results / "tiny/tables"
+    write_json(folder / "main.json", {**record, "inputs": inputs, **changes})
 
 
 def means(accuracy: float, std: float, forgets: float = 0.1) -> str:
