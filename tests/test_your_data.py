@@ -365,6 +365,33 @@ def test_columns_for_a_learner_of_plain_texts(place: Place) -> None:
         asked(place, run, str(place.folder / "pairs.csv"), *words)
 
 
+def test_train_and_test_files_from_files_to_answers(place: Place) -> None:
+    path = place.write("official", examples()["Train and test files"])
+    found = place.run(path)
+    for method in ("finetune", "static_emr"):
+        metrics = last(found, method)
+        samples = metrics["task_samples"]
+        assert (metrics["classes_seen"], samples) == (4, [12, 12])  # test.csv but for `rare`
+    state = read_json(min((found / "finetune").rglob("state.json")))
+    assert (state["samples_passed"], state["settings"]["validation"]) == (24, False)
+    assert "the state after the last epoch is kept" in place.table(path, "main")
+    said = asked(place, next((found / "static_emr").glob("seed*")), str(place.folder / "test.csv"))
+    assert set(said["label"]) <= {f"topic{c}" for c in range(4)}
+
+
+def test_relations_from_files_to_answers(place: Place) -> None:
+    path = place.write("marked", examples()["Relations and entities"])
+    found = place.run(path)
+    assert last(found, "static_emr")["classes_seen"] == 4
+    run, file = next((found / "static_emr").glob("seed*")), place.folder / "relations.jsonl"
+    told = asked(place, run, str(file))
+    assert len(told) == 80
+    first = json.loads(file.read_text().splitlines()[0])["text"]
+    assert asked(place, run, "--text", first)["label"][0] == told["label"][0]
+    with pytest.raises(SystemExit, match=r"text 1: .*<e1>"):
+        asked(place, run, "--text", "plain")
+
+
 def test_few_shots_without_validation_and_a_class_next_month(place: Place) -> None:
     path = place.write("shots", examples()["A few shots"])
     found = place.run(path, ["static_emr"])
