@@ -4,7 +4,8 @@
 
 PACKAGE is a folder that `conpet package` wrote (`.../seed100/model`), BACKBONE the folder of the
 model it was tuned on. The package holds stock PEFT adapters and linear heads: this is all there
-is to it, for data whose samples are plain sentences and a tokenizer with a mask.
+is to it, for data whose samples are plain sentences, a tokenizer with a mask, and learners that
+answer by their linear heads alone.
 """
 
 import json
@@ -15,6 +16,10 @@ import torch
 from peft import PeftModel
 from safetensors.torch import load_file
 from transformers import AutoModel, AutoTokenizer
+
+PLAIN = ("linear", "ewc", "lwf", "der", "olora", "seq", "experts")
+# what experts may not do otherwise: the selector names one task, and its expert's head the class
+ASKED = {"top_k": 1, "selector": "tasks", "routing": "hard", "expert_head": "trained"}
 
 
 class Plain:
@@ -30,6 +35,11 @@ class Plain:
             sys.exit("this example reads plain sentences; conpet.load reads marked texts too")
         if self.about["head"] not in ("grow", "fixed"):
             sys.exit("this example has a linear head alone; conpet.load has the others too")
+        options = self.about["options"]
+        if self.about["learner"] not in PLAIN or any(
+            options.get(name, usual) != usual for name, usual in ASKED.items()
+        ):
+            sys.exit("this example asks linear heads one by one; conpet.load asks every learner")
         self.names = list(self.about["states"])
         folders = [*self.names, *([self.about["selector"]] if self.about["selector"] else [])]
         first, *rest = folders

@@ -43,7 +43,10 @@ def init(
 @app.command()
 def describe(
     dataset: Annotated[
-        str, Argument(help="a name in config/datasets, a YAML, or with --format a data file")
+        str,
+        Argument(
+            help="a name in config/datasets, a YAML, or a data file (a table, or see --format)"
+        ),
     ],
     model: Annotated[
         list[str] | None,

@@ -98,7 +98,7 @@ def predict(
 @app.command()
 def teach(
     run: Annotated[str, Option(help="a run's or package's folder, or an MLflow address")],
-    file: Annotated[Path, Argument(help="texts with labels: .csv, .tsv, .jsonl or .parquet")],
+    file: Annotated[Path, Argument(help="texts with labels: .csv, .tsv, .json, .jsonl, .parquet")],
     out: Annotated[Path, Option(help="the package to write")],
     option: o.ReaderOption = None,
     snapshot: Annotated[

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -30,6 +32,22 @@ def test_the_same_labels(method: str, packaged: Packaged, learnt: Chain) -> None
     imported = SCRIPT.read_text()
     assert "import conpet" not in imported
     assert "from conpet" not in imported
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [{"learner": "aligned"}, {"options": {"selector": "lda"}}, {"options": {"top_k": 2}}],
+)
+def test_a_learner_that_answers_otherwise_is_refused(
+    changed: dict[str, object], packaged: Packaged, learnt: Chain, tmp_path: Path
+) -> None:
+    shutil.copytree(packaged("dynamic") / "model", tmp_path / "model")
+    about = tmp_path / "model/model.json"
+    about.write_text(json.dumps(json.loads(about.read_text()) | changed))
+    command = [sys.executable, str(SCRIPT), str(about.parent), str(learnt.snapshot), "a text"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr.startswith("this example asks linear heads one by one; conpet.load")
 
 
 def test_a_folder_that_is_none_is_told(tmp_path: Path) -> None:
