@@ -345,7 +345,7 @@ def test_the_dataset_in_the_readme_is_one(project: Project) -> None:
     lines = [line[4:] for line in text.splitlines() if line.startswith("    ")]
     start = lines.index("title: My intents")
     length = next(i for i, line in enumerate(lines[start:]) if "classes:" in line) + 1
-    example = "\n".join(lines[start : start + length]).replace("sha256: ...", f"sha256: {'0' * 64}")
+    example = "\n".join(lines[start : start + length]).replace("sha256: ...", f"sha256: {'a' * 64}")
     project.write("datasets/mine.yaml", example)
     data = validate(Dataset, read_yaml(project.folder / "datasets/mine.yaml"), "mine")
     assert (data.split.scheme, len(data.files), len(data.additions)) == ("official", 2, 1)
