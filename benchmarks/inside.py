@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -28,6 +28,19 @@ KINDS = {
 }
 REST = "dispatch, Python and the rest"
 
+
+def _product(into: Any, x: Sequence[int], y: Sequence[int], *_: Any, **__: Any) -> int:
+    """Return the operations of into += x (m, k) · y (k, n)."""
+    return 2 * x[0] * x[1] * y[1]
+
+
+def _linear(x: Sequence[int], weight: Sequence[int], *_: Any, **__: Any) -> int:
+    """Return the operations of x (m, k) · weight (n, k) turned."""
+    return 2 * x[0] * x[1] * weight[0]
+
+
+#: products that torch's counter does not know
+UNKNOWN = {torch.ops.aten.addmm_: _product, torch.ops.mkldnn._linear_pointwise: _linear}
 SLOW = {"fast": False}
 #: name -> (settings of compute without it, what is other while it runs without it)
 CHANGES: dict[str, tuple[dict[str, Any], Callable[[], Any]]] = {
@@ -67,7 +80,7 @@ def achieved(setup: Setup, rounds: int, clock: Clock) -> dict[str, Any]:
     The operations of one step are counted by torch as they pass, LoRA's and rounding included.
     """
     steps = Steps(setup)
-    counter = FlopCounterMode(display=False)
+    counter = FlopCounterMode(display=False, custom_mapping=UNKNOWN)
     with counter:  # shapes are met for the first time
         steps.epoch()
     gflop = counter.get_total_flops() / 1e9

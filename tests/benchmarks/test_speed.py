@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from benchmarks.__main__ import main
-from benchmarks.inside import CHANGES, REST, kind_of
+from benchmarks.inside import CHANGES, REST, achieved, kind_of
 from benchmarks.library import Setup
 from benchmarks.models import save_model
 from benchmarks.speed import _number_types
 from benchmarks.texts import LENGTHS, TASKS, make_stream, until
 from benchmarks.timing import Contender, Rates, alternate
+from conpet.models import unpadded
 
 pytestmark = pytest.mark.slow
 
@@ -59,6 +61,22 @@ def test_machine_profile_and_changes(
     for name, change in cell["changes"].items():
         assert change["difference"] < 1e-4, name
     assert "| freed memory kept |" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_every_product_of_a_step_is_counted(
+    precision: str, snapshots: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stream = make_stream("few", snapshots[0])
+    setup = Setup(snapshots[0], stream).but(
+        training={"epochs": 1, "batch_size": 4}, replay={"batches": 2, "valid_batch_size": 2},
+        compute={"precision": precision, "device": "cpu"},
+    )  # fmt: skip
+    ours = achieved(setup, 1, time.process_time)["gflop_a_step"]
+    monkeypatch.setattr(unpadded, "by_hand", lambda *_: None)
+    theirs = achieved(setup, 1, time.process_time)["gflop_a_step"]
+    # LoRAs side by side multiply their zeros too
+    assert theirs < ours < 1.2 * theirs
 
 
 @pytest.mark.parametrize(
