@@ -37,17 +37,27 @@ class Layer:
     """
 
     def __init__(self, module: Any, config: Any, narrow: bool) -> None:
-        attention, own = module.attention, module.attention.self
-        self.narrow = narrow
+        self.module, self.narrow = module, narrow
         self.approximate = GELU[config.hidden_act]
         kind = AttentionAtRead if narrow else Attention
-        self.attention = kind(config.num_attention_heads, own.scaling)
-        linears = [own.query, own.key, own.value]
-        self.into = [Projection(part) for part in self.attention.together(linears)]
-        self.out = Projection([attention.output.dense])
-        self.up = Projection([module.intermediate.dense])
-        self.down = Projection([module.output.dense])
-        self.norms = [attention.output.LayerNorm, module.output.LayerNorm]
+        self.attention = kind(config.num_attention_heads, module.attention.self.scaling)
+        self._linears = self._found()
+        into, (out, up, down) = self._linears[:3], self._linears[3:]
+        self.into = [Projection(part) for part in self.attention.together(into)]
+        self.out, self.up, self.down = (Projection([linear]) for linear in (out, up, down))
+        self.norms = [module.attention.output.LayerNorm, module.output.LayerNorm]
+
+    def _found(self) -> list[Any]:
+        """Return the linears that transformers' layer has now."""
+        module, own = self.module, self.module.attention.self
+        rest = [module.attention.output.dense, module.intermediate.dense, module.output.dense]
+        return [own.query, own.key, own.value, *rest]
+
+    def ready(self) -> bool:
+        """Say whether the layer is what it was made of, and nothing is tuned but plain LoRA."""
+        same = all(a is b for a, b in zip(self._found(), self._linears, strict=True))
+        frozen = not any(norm.weight.requires_grad for norm in self.norms)
+        return same and frozen and all(p.ready() for p in self.projections)
 
     @property
     def projections(self) -> list[Projection]:
@@ -157,8 +167,10 @@ class Encoder:
         ]
 
     def ready(self) -> bool:
-        """Say whether what is tuned is set as plain LoRA now; else PEFT has to compute."""
-        return all(p.ready() for layer in self._layers for p in layer.projections)
+        """Say whether the model is as it was, plain LoRA acting; else its modules compute."""
+        own = self._embeddings
+        tuned = own.training or own.word_embeddings.weight.requires_grad
+        return not tuned and all(layer.ready() for layer in self._layers)
 
     def __call__(
         self, ids: Tensor, positions: Tensor, packing: Packing, layers: int

@@ -36,6 +36,7 @@ class Projection:
         bases = [m.get_base_layer() if is_fused(m) else m for m in linears]
         if any(type(base) is not nn.Linear or base.bias is None for base in bases):
             raise TypeError("not a linear with bias")
+        self._bases = bases
         self.weight, self.bias = _joined(bases, "weight"), _joined(bases, "bias")
         self._packed = _packed(self.weight)
         self._loras: list[tuple[Any, slice]] = []  # the layer, its rows
@@ -45,14 +46,18 @@ class Projection:
             if is_fused(module):
                 self._loras.append((module, slice(first, last)))
             first = last
+        self._as_built = self._weights()
 
     def tuned(self) -> list[Tensor]:
         """Return A (r, in) and B (out, r) of each LoRA."""
         return [half[ADAPTER].weight for m, _ in self._loras for half in (m.lora_A, m.lora_B)]
 
+    def _weights(self) -> list[tuple[int, int, bool]]:
+        return [(id(b.weight), b.weight._version, b.weight.requires_grad) for b in self._bases]
+
     def ready(self) -> bool:
-        """Say whether each LoRA is the one adapter and is set to act."""
-        return all(
+        """Say whether each LoRA is the one adapter and is set to act, on weights as they were."""
+        return self._weights() == self._as_built and all(
             not m.disable_adapters
             and not m.merged
             and m.active_adapters == [ADAPTER]

@@ -8,6 +8,7 @@ last layer computes queries, attention and what follows for those alone.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache, partial
 from typing import Any
 
 import numpy as np
@@ -134,7 +135,9 @@ class Unpadded:
         self._first: int = model.config.pad_token_id + 1 if offset else 0
         self._read = torch.empty(0, dtype=torch.int64)
         self._row = 0
-        self._encoder = by_hand(model, [p for p in model.parameters() if p.requires_grad], narrow)
+        tuned = [parameter for parameter in model.parameters() if parameter.requires_grad]
+        #: the layers by hand; asked for when a text passes, as they lay weights out
+        self._by_hand = cache(partial(by_hand, model, tuned, narrow))
         last = _last_layer(model) if narrow else None
         if last is not None:
             attention, stretches = last
@@ -173,8 +176,9 @@ class Unpadded:
             [stream.ids[a : a + n] for a, n in zip(stream.offsets[indices], lengths, strict=True)]
         )
         row, positions = torch.from_numpy(ids)[None], packing.positions + self._first
-        if self._encoder is not None and self._encoder.ready():
-            found = self._encoder(row, positions, packing, layers)
+        encoder = self._by_hand()
+        if encoder is not None and encoder.ready():
+            found = encoder(row, positions, packing, layers)
             return [states[: packing.tokens] for states in found], packing
         output = model(
             input_ids=row,

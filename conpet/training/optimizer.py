@@ -21,12 +21,15 @@ def make_optimizer(
     beta1, beta2 = training.betas
     if isinstance(training.lr, dict):
         raise TypeError("training.lr: rates by task: take the task's own first")
+    # one kernel for all parameters; on a processor it reads memory from end to end
+    fused = capturable or all(p.is_contiguous() for p in parameters)
     return torch.optim.AdamW(
         parameters,
         lr=training.lr,
         betas=(beta1, beta2),
         eps=training.eps,
         weight_decay=training.weight_decay,
-        fused=True,  # one kernel for all parameters
+        fused=fused,
+        foreach=not fused,
         capturable=capturable,
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +21,8 @@ from tests.models.architectures import Small
 
 LORA = Tuning(type="LORA", config={"r": 4})
 TEXTS = np.arange(12)
+LAYER = "base_model.model.encoder.layer.0"
+UP = f"{LAYER}.intermediate.dense"
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +44,7 @@ def made(
 
 
 def uses(backbone: Backbone) -> bool:
-    return backbone._unpadded is not None and backbone._unpadded._encoder is not None
+    return backbone._unpadded is not None and backbone._unpadded._by_hand() is not None
 
 
 def passed(world: Small, backbone: Backbone) -> tuple[Tensor, list[Tensor]]:
@@ -146,6 +149,46 @@ def test_a_disabled_adapter_is_left_to_peft(world: Small) -> None:
         assert torch.equal(backbone.hidden(stream, TEXTS), before)
     torch.testing.assert_close(without, frozen, atol=1e-5, rtol=1e-4)
     assert not torch.allclose(without, before, atol=1e-3)
+
+
+def changed_in_place(backbone: Backbone) -> None:
+    backbone.model.get_submodule(UP).weight.mul_(50.0)
+
+
+def taken_out(backbone: Backbone) -> None:
+    backbone.model.unload()
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+@pytest.mark.parametrize("change", [changed_in_place, taken_out])
+def test_a_model_that_is_changed_later_is_left_to_its_modules(
+    change: Callable[[Backbone], None], precision: str, world: Small
+) -> None:
+    stream = open_stream([world.encoded], 2)
+    ours, theirs = (made(world, precision=precision, fast=fast) for fast in (True, False))
+    with torch.no_grad():
+        before = ours.hidden(stream, TEXTS)
+        for backbone in (ours, theirs):
+            change(backbone)
+        found, expected = (backbone.hidden(stream, TEXTS) for backbone in (ours, theirs))
+    near = 1e-5 if precision == "float32" else 0.05
+    torch.testing.assert_close(found, expected, atol=near, rtol=near)
+    assert not torch.allclose(found, before, atol=2 * near)
+
+
+def test_what_is_tuned_later_gets_its_gradient(world: Small) -> None:
+    backbone = made(world)
+    passed(world, backbone)
+    norm = backbone.model.get_submodule(f"{LAYER}.output.LayerNorm").requires_grad_(True)
+    passed(world, backbone)
+    assert norm.weight.grad is not None
+
+
+def test_a_backbone_that_nothing_passes_lays_no_weight_out(
+    world: Small, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(encoder, "Encoder", None)  # a dry run makes hundreds of backbones
+    made(world)
 
 
 def test_layers_that_are_made_differently_are_left_to_transformers(

@@ -11,7 +11,7 @@ import pytest
 import torch
 from peft import PEFT_TYPE_TO_CONFIG_MAPPING, PeftModel, PeftType
 
-from conpet.config.settings import Compute, Tuning
+from conpet.config.settings import Compute, Training, Tuning
 from conpet.data.stream import open_stream
 from conpet.errors import UserError
 from conpet.models.backbone import Backbone
@@ -19,6 +19,7 @@ from conpet.models.batches import collate
 from conpet.models.loading import load_model
 from conpet.models.peft_types import TRIED
 from conpet.models.tuning import check
+from conpet.training import make_optimizer
 from tests.models.architectures import Small
 
 pytestmark = pytest.mark.slow
@@ -114,7 +115,7 @@ def test_a_module_is_learnt_kept_and_put_back(
 
     stream, batch = open_stream([world.encoded], 2), np.arange(6)
     start = made.features(stream, batch)
-    optimizer = torch.optim.AdamW(made.parameters(), lr=0.01)
+    optimizer = make_optimizer(made.parameters(), Training(lr=0.01))
     for _ in range(2):
         optimizer.zero_grad()
         made.hidden(stream, batch).square().mean().backward()
