@@ -11,7 +11,13 @@ import torch
 from torch.profiler import ProfilerActivity, profile
 from torch.utils.flop_counter import FlopCounterMode
 
-from benchmarks.library import Setup, Steps, cut, freed_memory_given_back
+from benchmarks.library import (
+    Setup,
+    Steps,
+    cut,
+    freed_memory_given_back,
+    layers_left_to_transformers,
+)
 from benchmarks.timing import Clock, alternate, whole
 
 SQUARE = (512, 1024, 2048)
@@ -45,6 +51,7 @@ SLOW = {"fast": False}
 #: name -> (settings of compute without it, what is other while it runs without it)
 CHANGES: dict[str, tuple[dict[str, Any], Callable[[], Any]]] = {
     "fast path": (SLOW, contextlib.nullcontext),
+    "layers by hand": ({}, layers_left_to_transformers),
     "freed memory kept": ({}, freed_memory_given_back),
 }
 
@@ -142,7 +149,9 @@ def training_changes(setup: Setup, rounds: int, clock: Clock) -> dict[str, Any]:
             with running():
                 off.epoch()
 
-        both = on.gradients(), off.gradients()
+        with running():
+            differs = off.gradients()
+        both = on.gradients(), differs
         found[name] = _against(on.epoch, without, both, rounds, clock)
     return found
 

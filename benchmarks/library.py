@@ -29,6 +29,7 @@ from conpet.models.allocation import keep_freed_memory
 from conpet.models.backbone import Backbone, Loads
 from conpet.models.batches import collate
 from conpet.models.device import choose_device, has_bfloat16
+from conpet.models.encoder import Encoder
 from conpet.models.loading import load_model
 from conpet.models.process import prepare_process
 from conpet.progress import Progress
@@ -180,6 +181,17 @@ def freed_memory_given_back() -> Iterator[None]:
         yield
     finally:
         keep_freed_memory()
+
+
+@contextlib.contextmanager
+def layers_left_to_transformers() -> Iterator[None]:
+    """Let no layer be computed by hand, for a while."""
+    ready = Encoder.ready
+    Encoder.ready = lambda _: False  # type: ignore[assignment, method-assign]
+    try:
+        yield
+    finally:
+        Encoder.ready = ready  # type: ignore[method-assign]
 
 
 # -- whole jobs ---------------------------------------------------------------------------------
