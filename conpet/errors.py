@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
+import errno
+
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.ENOMEM)
 _LONGEST = 200  # characters of another's message in one of ours
 
 
 class UserError(Exception):
     """A mistake the user can mend: one line that says what, where, and what to do."""
+
+
+def of_machine(error: BaseException) -> bool:
+    """Say whether an error is one of room or memory, which a library meets anywhere."""
+    if isinstance(error, OSError):
+        return error.errno in _FULL
+    names = {kind.__name__ for kind in type(error).__mro__}
+    return bool(names & {"MemoryError", "OutOfMemoryError"}) or "not enough memory" in str(error)
 
 
 def reason(error: BaseException) -> str:

@@ -22,6 +22,8 @@ from conpet.run.folder import RunFolder
 from conpet.run.inputs import Inputs
 from conpet.wording import counted, some
 
+_SAID = {"logs", "benchmarks"}  # what is there after a run that made nothing
+
 
 def _mark(name: str, results: Path) -> Path:
     return results.parent / ".snakemake/conpet/owners" / name
@@ -33,15 +35,16 @@ def check_owner(experiment: Experiment, results: Path) -> None:
     Raises:
         UserError: that file is still there, so that this is not the same one, moved.
     """
-    mark = _mark(experiment.name, results)
-    if not mark.is_file():
+    mark, here = _mark(experiment.name, results), results / experiment.name
+    made = {path.name for path in here.iterdir()} - _SAID if here.is_dir() else set()
+    if not mark.is_file() or not made:
         return
     # seen from the project, so that a copy of it is its own
     project = results.parent.resolve()
     other = (project / mark.read_text(encoding="utf-8")).resolve()
     if other.is_file() and other != experiment.path.resolve():
         raise UserError(
-            f"{experiment.path}: {results / experiment.name} holds what was made of {other}: "
+            f"{experiment.path}: {here} holds what was made of {other}: "
             "give one of the two files another name"
         )
 
@@ -80,15 +83,14 @@ def _changed_files(experiment: Experiment, results: Path) -> Iterator[str]:
             raw = results / "data" / dataset / part / "raw"
             if not (raw / MANIFEST).is_file():
                 continue
-            read = {entry.name: entry.sha256 for entry in read_manifest(raw)}
+            read = {entry.name: entry for entry in read_manifest(raw)}
             for file in data.part(part).sources():
-                path = file.local_path()
-                if (
-                    path
-                    and not file.member
-                    and path.is_file()
-                    and sha256(path) != read.get(file.name)
-                ):
+                path, entry = file.local_path(), read.get(file.name)
+                if not path or not path.is_file():
+                    continue
+                was = entry and (entry.archive if file.member else entry.sha256)
+                # an archive's own bytes were not noted always
+                if sha256(path) != was and not (file.member and entry and was is None):
                     yield str(path)
 
 

@@ -19,7 +19,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from conpet.config.raw import MANIFEST, RawFile, Split
 from conpet.environment import quiet
-from conpet.errors import UserError
+from conpet.errors import UserError, of_machine
 from conpet.files import atomic_folder, read_json, sha256, write_json
 from conpet.temporary import scratch
 
@@ -35,7 +35,8 @@ class FetchedFile(BaseModel):
     """One entry of manifest.json: what a raw file is and where it came from.
 
     ``sha256`` and ``bytes`` are those of the file in the raw folder (for a zip member: of the
-    unpacked file). ``source`` is the address, ``mirror:PATH`` or the local path, with ``#MEMBER``.
+    unpacked file, and ``archive`` is the SHA-256 of what it came from). ``source`` is the address,
+    ``mirror:PATH`` or the local path, with ``#MEMBER``.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -45,6 +46,7 @@ class FetchedFile(BaseModel):
     bytes: int
     split: Split
     source: str
+    archive: str | None = None
 
 
 class _Manifest(BaseModel):
@@ -78,6 +80,7 @@ def fetch_files(
         archives: dict[tuple[str | None, str | None], tuple[Path, str]] = {}
         entries = []
         for file in files:
+            archive = None
             target = folder / file.name
             target.parent.mkdir(parents=True, exist_ok=True)
             if file.member is None:
@@ -96,8 +99,9 @@ def fetch_files(
                 bytes=target.stat().st_size,
                 split=file.split,
                 source=source,
+                archive=sha256(archive) if archive else None,
             )
-            entries.append(entry.model_dump())
+            entries.append(entry.model_dump(exclude=None if entry.archive else {"archive"}))
         write_json(folder / MANIFEST, {"files": entries})
 
 
@@ -212,6 +216,8 @@ def _copy(file: RawFile, path: Path, target: Path, source: str) -> str:
     try:
         shutil.copyfile(path, target)
     except OSError as error:
+        if of_machine(error):
+            raise
         raise UserError(f"{file.name}: {path}: cannot be read ({error.strerror})") from None
     _verify(file, target, source)
     return source
@@ -245,6 +251,8 @@ def _unpack(name: str, archive: Path, member: str, target: Path) -> None:
     except KeyError:
         raise UserError(f"{name}: no {member} in the archive: correct member") from None
     except _ZIP_ERRORS as error:
+        if of_machine(error):
+            raise
         raise UserError(f"{name}: not a readable zip archive ({error}): get it again") from None
 
 
@@ -260,6 +268,8 @@ def _download(url: str, target: Path, label: str) -> None:
             if last or (error.code < 500 and error.code not in _PASSING_STATUS):
                 raise UserError(f"{label}: {url}: HTTP {error.code} {error.reason}") from None
         except (OSError, http.client.HTTPException) as error:
+            if of_machine(error):
+                raise
             if last:
                 why = getattr(error, "reason", None) or str(error) or type(error).__name__
                 raise UserError(

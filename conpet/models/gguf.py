@@ -7,7 +7,7 @@ import shutil
 from pathlib import Path
 
 from conpet.environment import quiet
-from conpet.errors import UserError
+from conpet.errors import UserError, of_machine
 
 
 def require() -> None:
@@ -45,6 +45,8 @@ def dequantise(file: Path, out: Path, dtype: str) -> None:
         )
         tokenizer = transformers.AutoTokenizer.from_pretrained(file.parent, gguf_file=file.name)
     except Exception as error:  # the reader fails in as many ways as a file can be broken
+        if of_machine(error):
+            raise
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".:")
         raise UserError(
             f"{file.name}: transformers cannot read it ({reason}): choose another GGUF"

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from conpet.environment import quiet
-from conpet.errors import UserError
+from conpet.errors import UserError, of_machine
 from conpet.models import snapshot
 
 
@@ -58,6 +58,8 @@ def download(repo: str, revision: str) -> tuple[Path, str]:
     except RevisionNotFoundError:
         raise UserError(f"{label}: the repo has no such revision: mend the pin") from None
     except Exception as error:  # the HTTP client's own errors differ from version to version
+        if of_machine(error):
+            raise
         lines = str(error).strip().splitlines() or ["no message"]
         reason = f"{type(error).__name__}: {lines[0].rstrip('.:')}"
         raise UserError(

@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from conpet.errors import UserError, reason
+from conpet.errors import UserError, of_machine, reason
 from conpet.wording import some
 
 _SHOWN = 2  # weights that a message names of each kind
@@ -77,6 +77,8 @@ def _attempt(snapshot: Path, label: str, read: Callable[[], Any]) -> Any:
         with _quiet():
             return read()
     except Exception as error:  # a broken file has each library raise something else
+        if of_machine(error):
+            raise
         why = reason(error).replace(str(snapshot), label)
         raise UserError(
             f"{label}: transformers cannot load it ({why}): fetch the model again"

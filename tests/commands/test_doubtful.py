@@ -106,6 +106,9 @@ def test_results_of_another_file_with_the_same_name(tmp_path: Path) -> None:
     results = tmp_path / "results"
     check_owner(file("a"), results)  # nobody's yet
     claim(file("a"), results)
+    (results / "mine/logs").mkdir(parents=True)
+    check_owner(file("b"), results)  # nothing was made
+    (results / "mine/tables").mkdir()
     check_owner(file("a"), results)
     with pytest.raises(UserError, match=r"b/mine\.yaml: .*results/mine holds what was made of"):
         check_owner(file("b"), results)

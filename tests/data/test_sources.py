@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import io
 import json
@@ -104,7 +105,7 @@ def test_a_download_is_verified_and_listed(
     entry = {"name": "sub/val.json", "sha256": _sha(DATA), "bytes": len(DATA)}
     entry |= {"split": "valid", "source": url}
     assert json.loads((out / "manifest.json").read_text()) == {"files": [entry]}
-    assert [found.model_dump() for found in read_manifest(out)] == [entry]
+    assert [found.model_dump(exclude_none=True) for found in read_manifest(out)] == [entry]
     assert "demo: sub/val.json: 0.0 of 0.0 MB" in capsys.readouterr().err
 
 
@@ -163,9 +164,30 @@ def test_zip_members_come_from_one_download(server: _Server, tmp_path: Path) -> 
     assert (out / "test.txt").read_bytes() == b"test\n"
     entry = read_manifest(out)[0]
     assert (entry.sha256, entry.source) == (_sha(b"train\n"), f"{url}#supervised/train.txt")
+    assert entry.archive == _sha(ARCHIVE)
     assert sum(server.asked.values()) == 1
     lost = files[0].model_copy(update={"member": "inter/train.txt"})
     assert "no inter/train.txt in the archive" in _refused([lost], out)
+
+
+def test_a_full_disk_is_not_the_sources_fault(
+    server: _Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    (tmp_path / "own.json").write_bytes(DATA)
+    zipped = RawFile(name="a.txt", url=server.url("/f/zip"), sha256=_sha(ARCHIVE),
+                     member="supervised/test.txt")  # fmt: skip
+    loaded = RawFile(name="a.json", url=server.url("/val.json"), sha256=_sha(DATA))
+    monkeypatch.setattr(sources.shutil, "copyfile", full)
+    monkeypatch.setattr(sources.shutil, "copyfileobj", full)
+    for file in (zipped, RawFile(name="own.json", url=str(tmp_path / "own.json"))):
+        with pytest.raises(OSError, match="No space left"):
+            fetch_files([file], tmp_path / "raw", "demo", None)
+    monkeypatch.setattr(sources, "_stream", full)
+    with pytest.raises(OSError, match="No space left"):
+        fetch_files([loaded], tmp_path / "raw", "demo", None)
 
 
 def test_zip_from_the_mirror_by_the_name_of_the_dataset(tmp_path: Path) -> None:

@@ -136,6 +136,17 @@ def test_what_reads_no_text_is_no_backbone(model: Path) -> None:
     assert refused(model).startswith("vit is no model of texts alone")
 
 
+def test_what_memory_does_not_hold_is_no_broken_model(
+    model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise torch.OutOfMemoryError("tried to allocate 2 GiB")
+
+    monkeypatch.setattr("transformers.AutoModel.from_pretrained", full)
+    with pytest.raises(torch.OutOfMemoryError):
+        load_model(model, torch.float32, CPU)
+
+
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"model_type": "brt"}', '{"model_type": []}'])
 def test_a_broken_config(text: str, model: Path) -> None:
     (model / "config.json").write_text(text)

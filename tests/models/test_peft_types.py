@@ -115,7 +115,7 @@ def test_a_module_is_learnt_kept_and_put_back(
 
     stream, batch = open_stream([world.encoded], 2), np.arange(6)
     start = made.features(stream, batch)
-    optimizer = make_optimizer(made.parameters(), Training(lr=0.01))
+    optimizer = make_optimizer(made.parameters(), Training(lr=0.01, eps=1e-8))
     for _ in range(2):
         optimizer.zero_grad()
         made.hidden(stream, batch).square().mean().backward()

@@ -270,6 +270,39 @@ def test_a_job_is_handed_the_settings_that_trigger_it(finished: Workspace) -> No
 ADDITION = "additions:\n  - {generator: {seed: 2}, classes: [P1, P2]}\n"
 
 
+def test_what_is_published_stays_until_the_new_one_is_there(finished: Workspace) -> None:
+    assert finished.run("publish").returncode == 0
+    kept = finished.folder / "results/published/tiny"
+    (kept / "notes.txt").write_text("mine")
+    again = ("publish", "--forcerun", "keep")
+    assert finished.run(*again, env={"FAKE_FAIL": "publish"}).returncode == 1
+    assert (kept / "notes.txt").read_text() == "mine"
+    assert (kept / "state.json").is_file()
+    assert finished.run(*again).returncode == 0
+
+
+def test_figures_of_others_reach_table_and_page(finished: Workspace) -> None:
+    finished.write("author_results.csv", "dataset,method\n")
+    jobs = finished.planned("all")
+    assert jobs["table"] == ["main of tiny"] or len(jobs["table"]) == 1
+    assert len(jobs["report"]) == 1
+
+
+def test_all_logs_packaged_learners_again_as_mlflow_does(finished: Workspace) -> None:
+    assert finished.run("models").returncode == 0
+    finished.append("methods/simple.yaml", "settings: {training: {lr: 0.5}}\n")
+    assert finished.planned("all").get("log_model") == finished.planned("mlflow").get("log_model")
+
+
+def test_a_damaged_file_of_settings_is_written_again(finished: Workspace) -> None:
+    handed = sorted((finished.folder / ".snakemake/conpet").glob("*.json"))
+    before = [path.read_bytes() for path in handed]
+    for path in handed:
+        path.write_text("")
+    assert finished.run("all").returncode == 0
+    assert [path.read_bytes() for path in handed] == before
+
+
 def test_what_was_extended_is_not_published(finished: Workspace) -> None:
     finished.extend(ADDITION)
     done = finished.run("publish")

@@ -128,6 +128,20 @@ def test_jobs_that_a_dead_workflow_left_in_this_folder_are_cancelled(
     assert capsys.readouterr().err == ""
 
 
+def test_a_queue_that_does_not_answer_is_not_empty(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fake_slurm(tmp_path, monkeypatch, f"7|rule_train|{tmp_path}\n")
+    monkeypatch.setattr(leftovers, "POLL_SECONDS", 0.0)
+    asked = tmp_path / "bin" / "squeue"
+    asked.write_text("#!/bin/sh\necho timed out >&2\nexit 1\n")
+    with pytest.raises(SystemExit, match=r"error: squeue: timed out: jobs of an earlier run may"):
+        leftovers.cancel(tmp_path)
+    once = tmp_path / "once"  # the second time it answers
+    asked.write_text(f"#!/bin/sh\n[ -e {once} ] || {{ touch {once}; exit 1; }}\n")
+    leftovers.cancel(tmp_path)
+
+
 def test_a_job_that_will_not_end_is_one_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

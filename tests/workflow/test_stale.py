@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import os
 import shutil
+import zipfile
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -44,6 +45,23 @@ def test_what_is_marked(text: str, seconds: int, main: bool, marked: bool, tmp_p
     workflow, started = noted(main)
     stale.check_raw(workflow, [file], str(tmp_path / "raw"))
     assert started == ([[str(tmp_path / "raw")]] if marked else [])
+
+
+def test_an_archive_with_other_bytes_is_marked(tmp_path: Path) -> None:
+    def pack(text: str) -> None:
+        with zipfile.ZipFile(tmp_path / "a.zip", "w") as opened:
+            opened.writestr("a.csv", text)
+        os.utime(tmp_path / "a.zip", (0, 0))
+
+    pack("a,b\n")
+    file = RawFile(name="a.csv", url=str(tmp_path / "a.zip"), member="a.csv")
+    fetch_files([file], tmp_path / "raw", "d", None)
+    workflow, started = noted(True)
+    stale.check_raw(workflow, [file], str(tmp_path / "raw"))
+    assert started == []
+    pack("a,c\n")
+    stale.check_raw(workflow, [file], str(tmp_path / "raw"))
+    assert started == [[str(tmp_path / "raw")]]
 
 
 def noted(main: bool) -> tuple[Any, list[list[str]]]:

@@ -10,10 +10,12 @@ import sys
 import time
 from pathlib import Path
 
+import psutil
 import pytest
 
 from tests.workflow.conftest import Workspace
 from tests.workflow.test_processes import PROCESSES, command, environment, linux, python
+from tests.workflow.test_running import gone
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
@@ -119,3 +121,23 @@ def test_a_process_whose_parent_has_gone_before_it_could_ask_ends() -> None:
     )
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, timeout=20, check=True)
     assert said.stdout == b""
+
+
+@linux
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
+def test_a_stopped_verify_leaves_nothing_at_work(
+    finished: Workspace, reaped: list[subprocess.Popen[str]], number: int
+) -> None:
+    (finished.folder / "results/published/tiny/tables").mkdir(parents=True)
+    reaped.append(finished.start("verify", FAKE_SLEEP="train:60"))
+    job = finished.slow_job()
+    below = psutil.Process(reaped[0].pid).children(recursive=True)
+    # as a terminal does: Ctrl-C reaches the workflow, and what it has started in its own session
+    told = [p for p in below if number == signal.SIGINT and os.getsid(p.pid) == os.getsid(0)]
+    for process in (*told, reaped[0]):
+        process.send_signal(number)
+    reaped[0].communicate(timeout=60)
+    assert gone(job)
+    done = finished.run("verify")  # no lock is held any more
+    assert done.returncode == 0, done.stderr

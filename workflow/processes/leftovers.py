@@ -16,21 +16,33 @@ from pathlib import Path
 
 WAIT_SECONDS = 60.0
 POLL_SECONDS = 1.0
+TRIES = 5
 # what the executor writes into a job's comment; a user's own jobs have none, or another
 _COMMENTS = ("rule_", "group_")
 
 
 def left(folder: Path) -> list[str]:
     """Return the ids of this user's jobs of a workflow in ``folder``."""
-    asked = ["squeue", "--me", "--noheader", "--format=%i|%k|%Z"]
-    done = subprocess.run(asked, capture_output=True, text=True, check=False)
     found = []
-    for line in done.stdout.splitlines():
+    for line in _asked().splitlines():
         number, _, rest = line.partition("|")
         comment, _, where = rest.rpartition("|")
         if comment.startswith(_COMMENTS) and Path(where) == folder:
             found.append(number)
     return found
+
+
+def _asked() -> str:
+    """Return what `squeue` says of this user's jobs; end where it says nothing for long."""
+    command = ["squeue", "--me", "--noheader", "--format=%i|%k|%Z"]
+    for attempt in range(TRIES):
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        if done.returncode == 0:
+            return done.stdout
+        if attempt < TRIES - 1:
+            time.sleep(POLL_SECONDS)
+    why = " ".join(done.stderr.split()) or f"status {done.returncode}"
+    sys.exit(f"conpet: error: squeue: {why}: jobs of an earlier run may be at work: try again")
 
 
 def cancel(folder: Path) -> None:

@@ -39,7 +39,7 @@ from conpet.errors import UserError
 from conpet.files import write_text
 from conpet.learners.experts_options import starts_from_expert
 from conpet.reporting.named import FIGURES, TABLES
-from conpet.stores import AGAIN, is_deleted
+from conpet.stores import AGAIN, is_deleted, sqlite_path
 from conpet.temporary import sweep
 
 # -I and -S: it needs the standard library alone, and less of its start is before its handlers
@@ -203,7 +203,7 @@ def reference(wildcards, output):
 def handed(text):
     """Return a file that holds a job's settings, named by their hash, so that a change reruns it."""
     path = Path(".snakemake/conpet") / f"{hashlib.sha256(text.encode()).hexdigest()}.json"
-    if not path.is_file():
+    if not path.is_file() or path.read_text(encoding="utf-8", errors="replace") != text:
         if not workflow.is_main_process:
             stop("config: changed while the workflow runs: run the same command again")
         try:
@@ -425,9 +425,10 @@ def runs(experiment):
 
 
 def reported(wildcards):
-    """Return the figures of others that the main table shows beside ours, where there are any."""
+    """Return the figures of others that the main table and the page show beside ours, if any."""
     file = Path("config/author_results.csv")
-    return [str(file)] if wildcards.table == "main" and file.is_file() else []
+    shown = wildcards.get("table", "main") == "main"
+    return [str(file)] if shown and file.is_file() else []
 
 
 def one_run(wildcards):
@@ -463,9 +464,9 @@ def metrics_files(experiment):
 def store_files():
     """Return what making the store makes: a mark, and the database where it is a file here."""
     files = {"made": "results/mlflow.json"}
-    if STORE.startswith("sqlite:///"):
+    if (database := sqlite_path(STORE)) is not None:
         # every tracked run writes into it, so it is never an input: asked for, it is made anew
-        files["database"] = update(STORE.removeprefix("sqlite:///"))
+        files["database"] = update(str(database))
     return files
 
 
@@ -512,7 +513,8 @@ def everything(experiment):
     """Return all that an experiment is run for."""
     page = f"results/{experiment}/report.html"
     shown = [*table_files(experiment), *figure_files(experiment), page]
-    return [*shown, *tracked_files(experiment), *metrics_files(experiment)]
+    logged = [*tracked_files(experiment), *packaged_files(experiment)]
+    return [*shown, *logged, *metrics_files(experiment)]
 
 
 def files_hash(experiment):

@@ -77,6 +77,7 @@ rule page:
     input:
         runs=all_runs,
         rules="results/{experiment}/rules.json",
+        reported=reported,
         # it links to the runs in MLflow
         tracked=lambda wildcards: [f"{run}/tracked.json" for run in runs(chosen(wildcards))],
     output:
@@ -172,7 +173,8 @@ rule keep:
         tables=lambda wildcards: table_files(wildcards.experiment),
         figures=lambda wildcards: figure_files(wildcards.experiment),
     output:
-        directory("results/published/{experiment}"),
+        # not removed before the new one is there
+        update(directory("results/published/{experiment}")),
     log:
         "results/{experiment}/logs/publish.log",
     params:

@@ -12,13 +12,19 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import functools
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
+from types import FrameType
 
 ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "workflow/processes"))
+from runner import STOPPING, die_with_parent  # noqa: E402
+
 COMPARED = "compared"
 
 
@@ -57,6 +63,21 @@ def prepare(here: Path, scratch: Path) -> None:
         _take(folder, target)
 
 
+def run(command: list[str]) -> int:
+    """Run a command that ends when this process does; return its exit status."""
+    child = subprocess.Popen(
+        command,
+        preexec_fn=functools.partial(die_with_parent, os.getpid()),  # noqa: PLW1509  no threads
+    )
+
+    def stop(_number: int, _frame: FrameType | None) -> None:
+        child.send_signal(signal.SIGTERM)
+
+    for number in STOPPING:
+        signal.signal(number, stop)
+    return child.wait()
+
+
 def main() -> int:
     """Regenerate and compare; return the exit status of what failed, or 0."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -78,14 +99,14 @@ def main() -> int:
     make = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile")]
     make += ["--directory", str(scratch), "--cores", args.cores, "tables"]
     make += ["--config", f"experiment={experiment}", *args.config]
-    status = subprocess.run(make, check=False).returncode
+    status = run(make)
     if status:
         return status
     compare = ["conpet", "verify", "--experiment", experiment, "--published", "results/published"]
     compare += ["--config-dir", str(scratch / "config")]
     compare += ["--results", str(scratch / "results")]
     compare += ["--tolerance", args.tolerance] if args.tolerance else []
-    status = subprocess.run(compare, check=False).returncode
+    status = run(compare)
     if status:
         (scratch / COMPARED).touch()
         print(f"what was made is kept in {scratch.relative_to(here)}", file=sys.stderr)
