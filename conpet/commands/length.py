@@ -13,6 +13,7 @@ from conpet.commands.data_steps import DataSteps
 from conpet.config import Experiment
 from conpet.config.settings import Settings
 from conpet.replay import replay_class
+from conpet.replay.base import part_of
 
 STEPS = 100  # of a task: fewer learn little at this learning rate
 _EPOCHS = (3, 30)
@@ -78,7 +79,7 @@ def too_long(experiment: Experiment, dataset: str, samples: Sequence[int]) -> It
         for name, method in experiment.methods.items():
             if replay_class(method.replay).shares_batches:
                 about = experiment.settings(dataset, model, name)
-                batches = max(1, int(about.replay.batches * about.replay.train_share))
+                batches = max(1, part_of(about.replay.batches, about.replay.train_share))
                 times = batches * about.training.batch_size / typical
                 if times > _TIMES:
                     found[name] = max(times, found.get(name, 0))

@@ -184,6 +184,7 @@ class Experts(Learner):
     def train(self) -> Plan:
         """Train expert t on its plan; what former experts say of it is computed once."""
         old = range(1, self.task)
+        self.prior.aim(self.stream)  # the selector may be asked whose samples these are
         plan, trained, chosen = self._own_plan()
         self.prior.learn(plan, self.stream)
         validated = plan.validated()

@@ -35,7 +35,10 @@ def log_prior(plan: Plan, stream: Stream) -> Tensor:
 
 
 def log_history(stream: Stream) -> Tensor:
-    """Return the log of each seen class's share in the training data so far, shape (seen,)."""
+    """Return the log of each seen class's share in the training data so far, shape (seen,).
+
+    Of each class one sample more is counted, as in :func:`log_prior`.
+    """
     arrived = stream.of("train", range(1, stream.tasks + 1))
     return _log_shares(stream.label[arrived], stream.seen)
 
@@ -57,13 +60,17 @@ class Prior:
         if self._settings.prior == "plan":
             self.plan = log_prior(plan, stream)
             self._rows.clear()
+        self.aim(stream)
+
+    def aim(self, stream: Stream) -> None:
+        """Note the shares of the history so far: what answers before there is a plan needs them."""
         if self._settings.target == "history":
             self.target = log_history(stream)
 
     def in_training(self, scores: Tensor) -> Tensor:
         """Return what the loss is taken of: scores (n, rows) + log π.
 
-        Rows of classes still to come (``head: fixed``) count as seen once in the plan.
+        Rows of classes still to come (``head: fixed``) have the share of the rarest class seen.
         """
         if self.plan is None:
             return scores

@@ -56,6 +56,11 @@ class Plan:
         return np.unique(np.concatenate(self.valid))
 
 
+def part_of(count: int, share: float) -> int:
+    """Return a share of a whole number, cut off; 0.7 of 90 are 63, though 0.7 is a little less."""
+    return int(count * share + 1e-9)
+
+
 def cut(indices: np.ndarray, size: int) -> Batches:
     """Cut into batches of ``size``; the last may be smaller."""
     return [indices[i : i + size] for i in range(0, len(indices), size)]

@@ -22,6 +22,7 @@ from conpet.replay.base import (
     Rehearsal,
     Replay,
     draw_history,
+    part_of,
     without_replacement,
 )
 
@@ -94,7 +95,7 @@ class Dynamic(Replay):
         stream, task = arrived.stream, arrived.task
         new, new_valid = stream.of("train", [task]), stream.of("valid", [task])
         old, old_valid = (self.old_pools(arrived, split) for split in ("train", "valid"))
-        n_train = max(1, int(budget.batches * budget.train_share))
+        n_train = max(1, part_of(budget.batches, budget.train_share))
         n_valid = max(1, budget.batches - n_train)
         share = self.new_share(arrived)
         trains, valids = [], []

@@ -11,7 +11,7 @@ from collections.abc import Callable
 import numpy as np
 
 from conpet.errors import UserError
-from conpet.replay.base import Arrived, Plan, Replay, shuffled
+from conpet.replay.base import Arrived, Plan, Replay, part_of, shuffled
 from conpet.replay.exemplars import Memory, choose_memory
 
 
@@ -34,7 +34,7 @@ class MemoryReplay(Replay):
         if absent:
             raise UserError(f"task {arrived.task}: the memory holds nothing of task {min(absent)}")
         new = stream.of("train", [arrived.task])
-        budget = int(self.budget.batches * self.budget.train_share) * training.batch_size
+        budget = part_of(self.budget.batches, self.budget.train_share) * training.batch_size
         times = frequency(budget, len(new), len(memory.train), self.exemplars.base_frequency)
         everything = np.concatenate([new, np.tile(memory.train, times)])
         valid = np.concatenate([stream.of("valid", [arrived.task]), memory.valid])

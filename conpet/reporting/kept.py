@@ -21,8 +21,9 @@ def kept_samples(results: Results, run: Run) -> float:
 
     What draws on the history, or fits its head on it, keeps all training samples that came: of its
     tasks alone, where the data have more, and the shots alone, where few are drawn. A memory keeps
-    its exemplars, a head that is fitted on so many of each class keeps those, and everything else
-    keeps none. NaN where a file is not there.
+    its exemplars, a head that is fitted on so many of each class keeps those (beside a memory the
+    larger of both, as they may be the same), and everything else keeps none. NaN where a file is
+    not there.
     """
     state = run.last.learner
     if not state.state:
@@ -32,8 +33,12 @@ def kept_samples(results: Results, run: Run) -> float:
         return _history(results, run)
     if (state.folder / MEMORY_FILE).is_file():
         memory = read_json(state.folder / MEMORY_FILE)
-        return float(len(memory["train"]) + len(memory["valid"]))
-    return _of_each_class(results, run, fitted_on) if isinstance(fitted_on, int) else 0.0
+        held = float(len(memory["train"]) + len(memory["valid"]))
+    else:
+        held = 0.0
+    # a memory's may be among those of the head: the larger of the two is kept at least
+    own = _of_each_class(results, run, fitted_on) if isinstance(fitted_on, int) else 0.0
+    return math.nan if math.isnan(own) else max(held, own)
 
 
 def _history(results: Results, run: Run) -> float:

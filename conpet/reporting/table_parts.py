@@ -62,9 +62,15 @@ def rank(
     sign = 1 if higher else -1
     contest = [i for i, (v, ok) in enumerate(zip(values, ranked, strict=True)) if ok and v]
     order = sorted(contest, key=lambda i: -sign * spread(values[i].values())[0])
-    apart = [told_apart(values[a], values[b]) for a, b in itertools.pairwise(order)]
+    apart = [_ahead(values[a], values[b], sign) for a, b in itertools.pairwise(order)]
     first = {order[0]} if apart[:1] == [True] else set()
     return first, {order[1]} if apart[:2] == [True, True] else set()
+
+
+def _ahead(ours: BySeed, theirs: BySeed, sign: int) -> bool:
+    """Say whether the seeds that both have tell that ours is the better."""
+    shared = [sign * (ours[seed] - theirs[seed]) for seed in ours if seed in theirs]
+    return sum(shared) > 0 and told_apart(ours, theirs)
 
 
 def marks(

@@ -15,7 +15,7 @@ from scipy.stats import norm
 from conpet.config.settings import Settings
 from conpet.errors import UserError
 from conpet.learners.base import Seeds
-from conpet.learners.prior import check_prior, log_history, log_prior
+from conpet.learners.prior import Prior, check_prior, log_history, log_prior
 from conpet.replay.base import Plan
 from tests.tiny import World
 
@@ -150,7 +150,7 @@ def test_a_fitted_head_answers_for_the_historys_shares_too(world: World, tmp_pat
     torch.testing.assert_close(again.predict(texts).scores, expected)
 
 
-def test_rows_of_classes_still_to_come_count_as_seen_once(world: World) -> None:
+def test_rows_of_classes_still_to_come_count_as_the_rarest_seen(world: World) -> None:
     made: Any = world.learner("linear", 1, head="fixed", prior="plan")
     made.prior.learn(made.plan(), made.stream)
     moved = made.prior.in_training(torch.zeros(1, 6))[0]
@@ -219,3 +219,22 @@ def test_a_class_that_is_taught_has_the_least_share(world: World, tmp_path: Path
     made.prior.target = torch.tensor([-1.0, -2.0])
     found = made.prior.in_answers(torch.zeros(1, 3))
     assert found.tolist() == [[-1.0, -2.0, -2.0]]
+
+
+@pytest.mark.parametrize("selector", ["tasks", "classes"])
+def test_whose_a_sample_is_in_training_is_asked_for_the_history_so_far(
+    selector: str, world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known = []
+
+    def noted(self: Prior, scores: torch.Tensor) -> torch.Tensor:
+        assert self.target is not None
+        known.append(len(self.target) == scores.shape[1])
+        return in_answers(self, scores)
+
+    in_answers = Prior.in_answers
+    monkeypatch.setattr(Prior, "in_answers", noted)
+    options = {"top_k": 2, "selector": selector}
+    keys = {"replay": "dynamic", "options": options, "prior": "plan", "target": "history"}
+    assert len(world.run("experts", tmp_path / "run", **keys)) == 3
+    assert all(known)

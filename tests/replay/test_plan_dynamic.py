@@ -13,7 +13,7 @@ from scipy.stats import chisquare  # type: ignore[import-untyped]
 from conpet.config.settings import Budget, Settings, Training
 from conpet.data.stream import Stream
 from conpet.errors import UserError
-from conpet.replay.base import Arrived, Batches, cut, draw_history
+from conpet.replay.base import Arrived, Batches, cut, draw_history, part_of
 from conpet.replay.dynamic import Dynamic
 from conpet.replay.exemplars import Memory
 from tests.replay.streams import flat, make_stream, plan
@@ -223,3 +223,8 @@ def test_old_samples_may_be_drawn_by_class() -> None:
     assert len(drawn["class"]) == 10
     by_task = drawn["task"].sum() * np.array([1 / 16] * 8 + [1 / 4] * 2)
     assert chisquare(drawn["task"], by_task).pvalue > 1e-3
+
+
+@pytest.mark.parametrize(("count", "share", "part"), [(90, 0.7, 63), (100, 0.29, 29), (8, 0.8, 6)])
+def test_a_share_is_cut_off_and_not_below_itself(count: int, share: float, part: int) -> None:
+    assert part_of(count, share) == part

@@ -72,6 +72,13 @@ def test_of_a_small_class_there_are_not_so_many(root: Path) -> None:
     assert kept(root, "finetune", 3, settings=fitted("history")) == 21
 
 
+def test_beside_a_memory_the_larger_of_both_is_kept(root: Path) -> None:
+    state = root / "demo/demo/minilm/finetune/seed100/task03/state"
+    write_json(state / "memory.json", {"train": [0, 1, 2], "valid": [3]})
+    assert kept(root, "finetune", 3) == 4
+    assert kept(root, "finetune", 3, settings=fitted(3)) == 3 + 2 + 3 + 3 + 3 + 1
+
+
 def test_sums_alone_are_kept_where_nothing_is_trained(root: Path) -> None:
     for samples in ("history", 3):
         said = {"settings": fitted(samples), "trainable_parameters": 0, "classes": TASKS}

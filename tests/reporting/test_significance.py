@@ -19,9 +19,9 @@ from conpet.errors import UserError
 from conpet.files import read_json, write_json
 from conpet.reporting.collect import Results, collect
 from conpet.reporting.significance import comparison, paired_bootstrap, pairs
-from conpet.reporting.table_parts import bound_note
+from conpet.reporting.table_parts import bound_note, rank
 from conpet.reporting.tables import TABLES
-from conpet.reporting.told_apart import paired_t, told_apart
+from conpet.reporting.told_apart import paired_t, t_interval, told_apart
 from conpet.reporting.verdict import verdicts
 from tests.reporting.synthetic import build, cells, known
 
@@ -46,6 +46,20 @@ def test_seeds_tell_means_apart_where_they_agree() -> None:
     assert not told_apart(far, {4: 0.1})
     assert told_apart(far, {seed: value - 0.1 for seed, value in far.items()})
     assert not told_apart(far, far)
+    assert not told_apart({1: 0.9, 2: 0.8}, {1: 0.88, 2: 0.78})  # two agree by chance
+
+
+def test_two_seeds_that_agree_have_no_interval() -> None:
+    assert math.isnan(t_interval(0.02, 0.0, 2)[0])
+    assert t_interval(0.02, 0.0, 3) == (0.02, 0.02)
+
+
+def test_no_mark_goes_to_what_is_worse_on_the_seeds_that_both_have() -> None:
+    alone, shared = {100: 0.50, 200: 0.51, 300: 0.90}, {100: 0.60, 200: 0.61}
+    assert rank([alone, shared], [True, True]) == (set(), set())
+    third = {100: 0.60, 200: 0.611, 300: 0.602}
+    behind = {100: 0.50, 200: 0.51, 300: 0.505}
+    assert rank([third, behind], [True, True]) == ({0}, set())
 
 
 def test_bootstrap_is_that_of_resampling_the_samples() -> None:
