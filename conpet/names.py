@@ -14,7 +14,7 @@ PATTERN = r"[A-Za-z0-9][A-Za-z0-9._+-]{0,99}"
 _RULE = "a name has letters, digits, . _ + and - only, a letter or digit first, 100 in all"
 #: what stands beside the folder of an experiment, a dataset, a model or a method
 TAKEN = (
-    "benchmarks", "data", "figures", "logs", "mlartifacts", "models", "published", "raw",
+    "bench", "benchmarks", "data", "figures", "logs", "mlartifacts", "models", "published", "raw",
     "scratch", "tables",
 )  # fmt: skip
 #: how the suite's own files end that stand beside such folders; and what is read as a file
