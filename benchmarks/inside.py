@@ -103,7 +103,7 @@ def achieved(setup: Setup, rounds: int, clock: Clock) -> dict[str, Any]:
 
 def kind_of(operation: str) -> str:
     """Return the kind of work of an operation of torch, such as ``aten::addmm``."""
-    name = operation.removeprefix("aten::")
+    name = operation.removeprefix("aten::").removeprefix("mkldnn::")
     if name == operation:
         return REST
     return next((k for k, words in KINDS.items() if any(w in name for w in words)), REST)

@@ -100,6 +100,7 @@ def test_products_in_bfloat16_are_measured_where_steps_are_taken_in_it(
         ("aten::baddbmm", "matrix products"),
         ("aten::add_", "sums and other elementwise"),
         ("aten::index_select", "copies and gathers"),
+        ("mkldnn::_linear_pointwise", "matrix products"),
         ("aten::empty", REST),
         ("addmm", REST),
     ],
