@@ -187,8 +187,16 @@ def test_what_is_tuned_later_gets_its_gradient(world: Small) -> None:
 def test_a_backbone_that_nothing_passes_lays_no_weight_out(
     world: Small, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(encoder, "Encoder", None)  # a dry run makes hundreds of backbones
-    made(world)
+    asked = []
+
+    def counted(*_: object) -> None:
+        asked.append(1)
+
+    monkeypatch.setattr("conpet.models.unpadded.by_hand", counted)
+    backbone = made(world)
+    assert asked == []  # a dry run makes hundreds of backbones
+    passed(world, backbone)
+    assert asked == [1]
 
 
 def test_layers_that_are_made_differently_are_left_to_transformers(
