@@ -149,6 +149,7 @@ def _check_untrained(options: Any, settings: Settings) -> None:
     """Refuse what is asked of a training where there is none: no adapter, and a fitted head."""
     asked = [f"options: {n}" for n in ("distillation", "average") if getattr(options, n, 0)]
     asked += ["head.adapter"] if settings.head.adapter != "last" else []
+    asked += ["prior"] if settings.prior != "none" else []
     if asked:
         raise UserError(
             f"{asked[0]}: nothing is trained with tuning: none and head: {settings.head.type}: "

@@ -74,18 +74,19 @@ def test_experts_of_shared_classes(
 
 
 @pytest.mark.parametrize(
-    ("head", "options", "said"),
+    ("settings", "options", "said"),
     [
-        ({"type": "lda", "adapter": "mean"}, {}, "head.adapter"),
-        ("lda", {"average": 0.5}, "options: average"),
+        ({"head": {"type": "lda", "adapter": "mean"}}, {}, "head.adapter"),
+        ({"head": "lda"}, {"average": 0.5}, "options: average"),
+        ({"head": "lda", "prior": "plan"}, {}, "prior"),
     ],
 )
 def test_nothing_is_asked_of_a_training_where_there_is_none(
-    head: Any, options: dict[str, Any], said: str, project: Project
+    settings: dict[str, Any], options: dict[str, Any], said: str, project: Project
 ) -> None:
     project.set(E, "methods", ["plain"])
     project.set("methods/plain.yaml", "options", options)
-    project.set("methods/plain.yaml", "settings", {"tuning": {"type": "none"}, "head": head})
+    project.set("methods/plain.yaml", "settings", {"tuning": {"type": "none"}, **settings})
     assert project.mistake() == (
         f"{E}: plain on made: {said}: nothing is trained with tuning: none and head: lda: leave it "
         "out"
