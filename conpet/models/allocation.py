@@ -8,6 +8,7 @@ import sys
 _M_TRIM_THRESHOLD = -1
 _M_MMAP_THRESHOLD = -3
 _LARGEST = 2**30  # bytes
+_LARGEST_ONCE = 2**25  # what older versions allow for the first of the two
 
 
 def keep_freed_memory() -> bool:
@@ -22,4 +23,6 @@ def keep_freed_memory() -> bool:
         mallopt = ctypes.CDLL(None).mallopt
     except (OSError, AttributeError):
         return False  # another C library
-    return bool(mallopt(_M_MMAP_THRESHOLD, _LARGEST) and mallopt(_M_TRIM_THRESHOLD, _LARGEST))
+    mapped = mallopt(_M_MMAP_THRESHOLD, _LARGEST) or mallopt(_M_MMAP_THRESHOLD, _LARGEST_ONCE)
+    trimmed = mallopt(_M_TRIM_THRESHOLD, _LARGEST)
+    return bool(mapped and trimmed)

@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 
 from conpet.models.packing import Group, Packing
 
@@ -38,6 +39,7 @@ class _Scores(torch.autograd.Function):
         )
 
     @staticmethod
+    @once_differentiable
     def backward(ctx: Any, *grads: Tensor) -> tuple[Any, ...]:
         """Return the gradients of query and key."""
         q, k = ctx.saved_tensors
@@ -75,6 +77,7 @@ class _Weighted(torch.autograd.Function):
         return _rows(out, packing, heads, 1).view(-1, heads, d)
 
     @staticmethod
+    @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Any, ...]:
         """Return the gradients of the values and of each group's weights."""
         v, *weights = ctx.saved_tensors
@@ -116,6 +119,7 @@ class _IntoBlocks(torch.autograd.Function):
         return _blocks(rows, packing, rows.shape[1], ctx.times)
 
     @staticmethod
+    @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Any, ...]:
         """Return the gradient of the rows."""
         return _rows(grad, ctx.packing, ctx.heads, ctx.times), None, None

@@ -40,7 +40,7 @@ class Backbone:
     """A pretrained transformer without its language-model head, and what is tuned of it.
 
     Making one leaves the process as it is: its threads, its algorithms, its random numbers (see
-    :mod:`conpet.models.process`).
+    :mod:`conpet.models.process`). One thread at a time may use it.
 
     Args:
         snapshot: folder with config, weights (safetensors) and tokenizer.
@@ -116,6 +116,9 @@ class Backbone:
     def draws(self) -> bool:
         """Whether a pass with gradient draws random numbers: a dropout's."""
         return any(dropout.p for dropout in self._dropouts)
+
+    def __deepcopy__(self, _: object) -> Backbone:
+        raise TypeError("a backbone is not copied: make another of the same snapshot")
 
     def parameters(self) -> list[nn.Parameter]:
         """Return the tunable parameters."""
@@ -253,8 +256,13 @@ class Backbone:
 
         Args:
             experts: whose each sample is (n,): keys of ``states``.
+
+        Raises:
+            ValueError: one is of none of them.
         """
         keys = sorted(states)
+        if not np.isin(experts, keys).all():
+            raise ValueError(f"experts: {set(experts.tolist()) - set(keys)}: there are {keys}")
         mixes = can_mix(self.model, self._tuned)
         if mixes and (passes := self._passes(stream)) is not None:
             with Mixture(self.model, [states[key] for key in keys]) as mixture:
@@ -279,13 +287,10 @@ class Backbone:
                 return None
             size = next(self.model.parameters()).element_size()
             most = row_limit(self.model.config, size, static.flash)
-            self._rows = Passes(static, stream, most, self._count_row)
+            self._rows = Passes(static, stream, most, partial(self.passed.add, trained=False))
         for dropout in self._dropouts:
             dropout.train(False)
         return self._rows
-
-    def _count_row(self, texts: int, tokens: int) -> None:
-        self.passed.add(texts, tokens, trained=False)
 
     @torch.no_grad()
     def _features(self, stream: Stream, indices: np.ndarray, layers: int = 1) -> Tensor:

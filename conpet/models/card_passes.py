@@ -94,7 +94,7 @@ class Passes:
         found = [torch.empty(0, width, device=static.device)]
         for cut in rows(lengths, self._most):
             row, count = row_bucket(int(lengths[cut].sum())), cut.stop - cut.start
-            self._count(count, row)
             chosen = None if owners is None else owners[cut]
             found.append(static(samples[cut], count, row, mixture, chosen, layers))
+            self._count(count, row)
         return torch.cat(found).cpu()

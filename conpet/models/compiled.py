@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from conpet.models.unpadded import PARTS
+from conpet.models.architectures import PARTS
 
 
 class CompiledLayers:

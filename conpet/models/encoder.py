@@ -13,19 +13,18 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from conpet.models.architectures import is_causal, like_bert
 from conpet.models.encoder_attention import Attention, AttentionAtRead
 from conpet.models.fallback import say_once
 from conpet.models.fused import fused_layers
 from conpet.models.packing import Packing
-from conpet.models.projection import Projection, Pulled, Tape
+from conpet.models.projection import Projection, Pulled, Tape, state_of
 
 #: config.hidden_act -> what torch calls the approximation
 GELU = {"gelu": "none", "gelu_new": "tanh", "gelu_pytorch_tanh": "tanh"}
-#: config.model_type of the models whose layers are BERT's
-LIKE_BERT = ("bert", "roberta", "xlm-roberta")
 
 
 class Layer:
@@ -46,6 +45,7 @@ class Layer:
         self.into = [Projection(part) for part in self.attention.together(into)]
         self.out, self.up, self.down = (Projection([linear]) for linear in (out, up, down))
         self.norms = [module.attention.output.LayerNorm, module.output.LayerNorm]
+        self._as_built = self._rest()
 
     def _found(self) -> list[Any]:
         """Return the linears that transformers' layer has now."""
@@ -53,11 +53,17 @@ class Layer:
         rest = [module.attention.output.dense, module.intermediate.dense, module.output.dense]
         return [own.query, own.key, own.value, *rest]
 
+    def _rest(self) -> list[Any]:
+        """Return what tells that something beside the linears is another now."""
+        module = self.module
+        norms = [module.attention.output.LayerNorm, module.output.LayerNorm]
+        weights = [state_of(p) for norm in norms for p in (norm.weight, norm.bias)]
+        return [*map(id, norms), *weights, id(module.intermediate.intermediate_act_fn)]
+
     def ready(self) -> bool:
         """Say whether the layer is what it was made of, and nothing is tuned but plain LoRA."""
         same = all(a is b for a, b in zip(self._found(), self._linears, strict=True))
-        frozen = not any(norm.weight.requires_grad for norm in self.norms)
-        return same and frozen and all(p.ready() for p in self.projections)
+        return same and self._rest() == self._as_built and all(p.ready() for p in self.projections)
 
     @property
     def projections(self) -> list[Projection]:
@@ -169,7 +175,7 @@ class Encoder:
     def ready(self) -> bool:
         """Say whether the model is as it was, plain LoRA acting; else its modules compute."""
         own = self._embeddings
-        tuned = own.training or own.word_embeddings.weight.requires_grad
+        tuned = own.training or any(p.requires_grad for p in own.parameters())
         return not tuned and all(layer.ready() for layer in self._layers)
 
     def __call__(
@@ -197,16 +203,17 @@ class Encoder:
         return found[: -layers - 1 : -1]
 
 
-def by_hand(model: Any, tuned: Sequence[nn.Parameter], narrow: bool) -> Encoder | None:
+def by_hand(model: Any, narrow: bool) -> Encoder | None:
     """Return the encoder of a model whose layers are BERT's; None where it is another.
 
-    Nothing may be tuned of it but plain LoRA that computes in one step.
+    Nothing may be tuned of it now but plain LoRA that computes in one step. Its weights are laid
+    out anew: those of several linears become views of one tensor.
     """
     config = model.config
-    if config.model_type not in LIKE_BERT or config.hidden_act not in GELU or config.is_decoder:
+    if not like_bert(config) or config.hidden_act not in GELU or is_causal(config):
         return None
     known = {id(p) for _, layer in fused_layers(model) for p in layer.parameters()}
-    if any(id(parameter) not in known for parameter in tuned):
+    if any(p.requires_grad and id(p) not in known for p in model.parameters()):
         return None
     try:
         return Encoder(model, narrow)

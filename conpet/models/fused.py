@@ -14,6 +14,7 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
 
 from conpet.models.fallback import say_once
 
@@ -37,6 +38,7 @@ class _LoraLinear(torch.autograd.Function):
         return y.view(*x.shape[:-1], len(weight))
 
     @staticmethod
+    @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Any, ...]:
         """Return the gradients of x (where it has one), A and B."""
         rows, weight, low, high, inner = ctx.saved_tensors

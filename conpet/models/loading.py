@@ -11,6 +11,7 @@ from typing import Any
 import torch
 
 from conpet.errors import UserError, of_machine, reason
+from conpet.models.architectures import like_bert
 from conpet.wording import some
 
 _SHOWN = 2  # weights that a message names of each kind
@@ -55,7 +56,7 @@ def _load(snapshot: Path, label: str, **options: Any) -> Any:
 
     config = _attempt(snapshot, label, lambda: transformers.AutoConfig.from_pretrained(snapshot))
     _check_kind(config, label)
-    if config.model_type in ("bert", "roberta", "xlm-roberta"):
+    if like_bert(config):
         options["add_pooling_layer"] = False
 
     def read() -> Any:

@@ -26,25 +26,28 @@ class Mixture:
 
     def __init__(self, model: nn.Module, states: Sequence[dict[str, Tensor]]) -> None:
         self._layers: dict[Any, tuple[Tensor, Tensor]] = {}
-        rank = 0
+        #: by how many inner numbers a layer has: whose each is, and which are a token's own
+        self._owners: dict[int, Tensor] = {}
+        self._masks: dict[int, Tensor] = {}
         for name, layer in fused_layers(model):
             dtype, scale = layer.get_base_layer().weight.dtype, float(layer.scaling[ADAPTER])
             low = torch.cat([s[f"{name}.lora_A.{ADAPTER}.weight"] for s in states])
             high = torch.cat([s[f"{name}.lora_B.{ADAPTER}.weight"] for s in states], 1)
             self._layers[layer] = low.to(dtype), (high * scale).to(dtype)
-            rank = len(low) // len(states)
-        device = low.device
-        self._owner = torch.arange(len(states), device=device).repeat_interleave(rank)
-        self._mask = torch.empty(0, device=device, dtype=dtype)
+            if len(low) not in self._owners:
+                experts = torch.arange(len(states), device=low.device)
+                self._owners[len(low)] = experts.repeat_interleave(len(low) // len(states))
+            self._dtype = dtype
 
     def choose(self, experts: Tensor) -> None:
         """Say whose each token of a row is, (row,)."""
-        self._mask = (experts[:, None] == self._owner).to(self._mask.dtype)
+        for inner, owner in self._owners.items():
+            self._masks[inner] = (experts[:, None] == owner).to(self._dtype)
 
     def apply(self, layer: nn.Module, x: Tensor) -> Tensor:
         """Return what a layer's LoRAs add, (..., out), for x (..., in) of the chosen experts."""
         low, high = self._layers[layer]
-        return ((x @ low.t()) * self._mask) @ high.t()
+        return ((x @ low.t()) * self._masks[len(low)]) @ high.t()
 
     def __enter__(self) -> Mixture:
         for layer in self._layers:

@@ -36,6 +36,7 @@ class Once:
             self._stream, self._place = stream, np.full(len(stream.label), -1, np.int64)
         new = np.unique(indices[self._place[indices] < 0])
         if len(new):
+            found = self._compute(stream, new)  # before a place is said to be filled: it may fail
             self._place[new] = np.arange(len(self._rows), len(self._rows) + len(new))
-            self._rows = torch.cat([self._rows, self._compute(stream, new)])
+            self._rows = torch.cat([self._rows, found])
         return self._rows[torch.from_numpy(self._place[indices])]

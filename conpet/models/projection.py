@@ -46,18 +46,21 @@ class Projection:
             if is_fused(module):
                 self._loras.append((module, slice(first, last)))
             first = last
-        self._as_built = self._weights()
+        self._as_built = self._found()
 
     def tuned(self) -> list[Tensor]:
         """Return A (r, in) and B (out, r) of each LoRA."""
         return [half[ADAPTER].weight for m, _ in self._loras for half in (m.lora_A, m.lora_B)]
 
-    def _weights(self) -> list[tuple[int, int, bool]]:
-        return [(id(b.weight), b.weight._version, b.weight.requires_grad) for b in self._bases]
+    def _found(self) -> list[tuple[Any, ...]]:
+        """Return what is to stay as it is for all that is laid out here to be right."""
+        modules = [*self._bases, *(module for module, _ in self._loras)]
+        weights = [state_of(p) for base in self._bases for p in (base.weight, base.bias)]
+        return [*weights, *map(hooks_of, modules)]
 
     def ready(self) -> bool:
         """Say whether each LoRA is the one adapter and is set to act, on weights as they were."""
-        return self._weights() == self._as_built and all(
+        return self._found() == self._as_built and all(
             not m.disable_adapters
             and not m.merged
             and m.active_adapters == [ADAPTER]
@@ -90,6 +93,16 @@ class Projection:
         for part, b in zip(parts, tuned[1::2], strict=True):
             high[part.rows, part.inner] = b * part.scale
         return Pulled(self, (low, high), parts)
+
+
+def state_of(p: Tensor) -> tuple[Any, ...]:
+    """Return what tells that a parameter is another now; what writes to ``p.data`` is not seen."""
+    return id(p), p.data_ptr(), p._version, p.dtype, p.requires_grad
+
+
+def hooks_of(module: nn.Module) -> tuple[int, ...]:
+    """Return how many look on where a module computes."""
+    return len(module._forward_hooks), len(module._forward_pre_hooks), len(module._backward_hooks)
 
 
 class Part(NamedTuple):

@@ -17,17 +17,14 @@ import torch
 from torch import Tensor, nn
 
 from conpet.data.stream import Stream
+from conpet.models.architectures import PARTS, first_position, is_causal
 from conpet.models.compiled import CompiledLayers
 from conpet.models.layers import side_by_side, states_of
 from conpet.models.mixed import Mixture
-from conpet.models.unpadded import PARTS
 from conpet.models.varlen import NAME, Texts, has_flash, register
 
 _STEP = 64  # tokens that a row's length is a multiple of, at least
 _PART = 8  # a row has at most an eighth of its tokens left over, where that is more
-#: model types whose texts see what comes after, too
-_BIDIRECTIONAL = ("bert", "roberta", "xlm-roberta")
-_OFFSET = ("roberta", "xlm-roberta")  # whose positions begin behind that of padding
 
 
 class Unfit(Exception):
@@ -69,11 +66,11 @@ class StaticPass:
         if config.model_type not in PARTS or getattr(config, "sliding_window", None) is not None:
             raise Unfit(f"{config.model_type} is not known to mask nothing but padding")
         self.model, self.pooling, self.pad = model, pooling, stream.pad
-        self.causal = config.model_type not in _BIDIRECTIONAL
+        self.causal = is_causal(config)
         self.compiled = compiled
         self.device, self.width = device, int(config.hidden_size)
         self.longest = int(stream.lengths.max(initial=1))
-        self._first = config.pad_token_id + 1 if config.model_type in _OFFSET else 0
+        self._first = first_position(config)
 
         def here(numbers: np.ndarray) -> Tensor:
             return torch.from_numpy(numbers.astype(np.int64)).to(device)

@@ -7,8 +7,7 @@ last layer computes queries, attention and what follows for those alone.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from functools import cache, partial
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -16,63 +15,14 @@ import torch
 from torch import Tensor, nn
 
 from conpet.data.stream import Stream
+from conpet.models.architectures import PARTS, first_position
 from conpet.models.attention import attend, attend_at_read
-from conpet.models.encoder import by_hand
+from conpet.models.encoder import Encoder, by_hand
 from conpet.models.fallback import say_once
 from conpet.models.layers import states_of
 from conpet.models.packing import Packing
 
 NAME = "conpet_unpadded"
-
-
-@dataclass(frozen=True)
-class Parts:
-    """Where the parts of an architecture are, by the paths that its checkpoints use too.
-
-    Attributes:
-        layers: all layers, first to last.
-        attention: a layer's attention, within the layer.
-        stretches: what of a layer works position by position, within the layer: from the module
-            that gets states in to the one that puts them out.
-    """
-
-    layers: str
-    attention: str
-    stretches: tuple[tuple[str, str], ...]
-
-
-_BERT = Parts(
-    "encoder.layer",
-    "attention.self",
-    (
-        ("attention.self.query", "attention.self.query"),
-        ("attention.output", "attention.output"),
-        ("intermediate", "output"),
-    ),
-)
-_LLAMA = Parts(
-    "layers",
-    "self_attn",
-    (
-        ("self_attn.q_proj", "self_attn.q_proj"),
-        ("self_attn.o_proj", "self_attn.o_proj"),
-        ("mlp", "mlp"),
-    ),
-)
-_NEOX = Parts(
-    "layers", "attention", (("attention.dense", "attention.dense"), ("mlp", "mlp"))
-)  # queries, keys and values are one projection
-#: architectures that hand keyword arguments down to attention
-PARTS = {
-    "bert": _BERT,
-    "roberta": _BERT,
-    "xlm-roberta": _BERT,
-    "gpt_neox": _NEOX,
-    "llama": _LLAMA,
-    "mistral": _LLAMA,
-    "qwen2": _LLAMA,
-    "qwen3": _LLAMA,
-}
 
 
 def suits(config: Any, device: torch.device) -> bool:
@@ -131,19 +81,21 @@ class Unpadded:
         AttentionInterface.register(NAME, _attend)
         AttentionMaskInterface.register(NAME, lambda *_, **__: None)
         model.set_attn_implementation(NAME)
-        offset = model.config.model_type in ("roberta", "xlm-roberta")
-        self._first: int = model.config.pad_token_id + 1 if offset else 0
+        self._model, self._is_narrow = model, narrow
+        self._first = first_position(model.config)
         self._read = torch.empty(0, dtype=torch.int64)
         self._row = 0
-        tuned = [parameter for parameter in model.parameters() if parameter.requires_grad]
-        #: the layers by hand; asked for when a text passes, as they lay weights out
-        self._by_hand = cache(partial(by_hand, model, tuned, narrow))
         last = _last_layer(model) if narrow else None
         if last is not None:
             attention, stretches = last
             setattr(attention, NAME, True)
             for first, end in stretches:
                 self._narrow(first, end)
+
+    @cached_property
+    def _by_hand(self) -> Encoder | None:
+        """The layers by hand; made when a text passes, as they lay weights out."""
+        return by_hand(self._model, self._is_narrow)
 
     def _narrow(self, first: nn.Module, last: nn.Module) -> None:
         """Give modules with states (1, row, width) only the positions read; the rest is 0."""
@@ -176,7 +128,7 @@ class Unpadded:
             [stream.ids[a : a + n] for a, n in zip(stream.offsets[indices], lengths, strict=True)]
         )
         row, positions = torch.from_numpy(ids)[None], packing.positions + self._first
-        encoder = self._by_hand()
+        encoder = self._by_hand
         if encoder is not None and encoder.ready():
             found = encoder(row, positions, packing, layers)
             return [states[: packing.tokens] for states in found], packing

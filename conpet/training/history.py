@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+from torch import Tensor
 
 from conpet.errors import UserError
 
@@ -39,3 +41,9 @@ class History:
         self.losses.append(loss)
         if not math.isfinite(loss):
             raise UserError(f"{where}: the loss is {loss}: lower training.lr")
+
+
+def check_finite(parameters: Sequence[Tensor], where: str) -> None:
+    """Raise a UserError if a weight is not a number any more: no loss tells it of the last step."""
+    if not all(bool(parameter.isfinite().all()) for parameter in parameters):
+        raise UserError(f"{where}: weights are not numbers any more: lower training.lr")

@@ -14,7 +14,7 @@ from conpet.models.static import Unfit
 from conpet.progress import Progress
 from conpet.replay.base import Batches, Plan
 from conpet.training.engine import Engine
-from conpet.training.history import History
+from conpet.training.history import History, check_finite
 from conpet.training.optimizer import make_optimizer
 from conpet.training.pieces import Loss, Pieces
 from conpet.training.recorded import Recorded
@@ -50,6 +50,7 @@ def run_epoch(
         history.note(0.0 if value is None else float(value.detach()), where)
         total += history.losses[-1]
         progress.step(where, history.losses[-1])
+    check_finite(parameters, where)
     return total / max(1, len(batches))
 
 

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from conpet.progress import Progress
-from conpet.training.given import as_it_comes
+from conpet.training.given import Prepared, as_it_comes
 from conpet.training.split import Split
 
 #: batch indices -> the loss, or None where nothing of them gives a gradient
@@ -46,25 +46,40 @@ class Pieces:
             torch.OutOfMemoryError: it does not fit in pieces of one sample either, or the loss is
                 not in two.
         """
+        if isinstance(self._loss, Split):
+            prepared = self._loss.prepare(batch)
+            return None if prepared is None else self.backward_of(prepared)
+        value = self._loss(batch)
+        if value is not None:
+            value.backward()
+        return value
+
+    def backward_of(self, prepared: Prepared) -> Tensor:
+        """Add a prepared batch's gradient; return its loss.
+
+        A batch is prepared once, as that may draw numbers, and what the loss writes beside the
+        parameters is as it was before another attempt.
+        """
+        loss = self._loss
+        assert isinstance(loss, Split)
+        before = [tensor.clone() for tensor in loss.changes]
         while True:
             try:
-                return self._whole(batch) if self.count == 1 else self._in_pieces(batch)
+                return self._whole(prepared) if self.count == 1 else self._in_pieces(prepared)
             except torch.OutOfMemoryError:
-                if not self._may_split(batch):
+                if not self._may_split(loss, prepared):
                     raise
             self.count *= 2
             self._forget()
+            for tensor, value in zip(loss.changes, before, strict=True):
+                tensor.copy_(value)
             self._progress.say(
                 f"out of memory: batches pass in {self.count} pieces, which is slower"
             )
 
-    def _may_split(self, batch: np.ndarray) -> bool:
-        loss = self._loss
-        return (
-            isinstance(loss, Split)
-            and not loss.backbone.draws  # a piece's two passes would draw two dropouts
-            and self.count < len(batch)
-        )
+    def _may_split(self, loss: Split, prepared: Prepared) -> bool:
+        # with dropout a piece's two passes would draw two
+        return not loss.backbone.draws and self.count < len(prepared.samples)
 
     def _forget(self) -> None:
         """Drop what the failed attempt left."""
@@ -74,18 +89,16 @@ class Pieces:
         if torch.cuda.is_initialized():
             torch.cuda.empty_cache()
 
-    def _whole(self, batch: np.ndarray) -> Tensor | None:
-        value = self._loss(batch)
-        if value is not None:
-            value.backward()
-        return value
-
-    def _in_pieces(self, batch: np.ndarray) -> Tensor | None:
+    def _whole(self, prepared: Prepared) -> Tensor:
         loss = self._loss
         assert isinstance(loss, Split)
-        prepared = loss.prepare(batch)
-        if prepared is None:
-            return None
+        value = loss.of(prepared)
+        value.backward()
+        return value
+
+    def _in_pieces(self, prepared: Prepared) -> Tensor:
+        loss = self._loss
+        assert isinstance(loss, Split)
         parts = [p for p in np.array_split(prepared.samples, self.count) if len(p)]
         with torch.no_grad():
             hidden = torch.cat([loss.hidden(part) for part in parts])

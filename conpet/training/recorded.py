@@ -22,7 +22,7 @@ from conpet.progress import Progress
 from conpet.replay.base import Batches
 from conpet.training.engine import Engine, Work
 from conpet.training.given import Form, Prepared, packed, unpacked
-from conpet.training.history import History
+from conpet.training.history import History, check_finite
 from conpet.training.pieces import Pieces
 from conpet.training.split import Split
 
@@ -96,12 +96,13 @@ class Recorded:
         values = torch.zeros(len(batches), device=self.device)
         total, looked = 0.0, 0
         for number, (one, shape) in enumerate(zip(prepared, shapes, strict=True)):
-            self._take(batches[number], one, shape, inputs[number])
+            self._take(one, shape, inputs[number])
             values[number].copy_(self._value)
             self.history.steps += 1
             if (number + 1) % LOOK == 0 or number + 1 == len(batches):
                 total += self._look(values[looked : number + 1], where)
                 looked = number + 1
+        check_finite(self.parameters, where)
         return total / max(1, len(batches))
 
     def _look(self, values: Tensor, where: str) -> float:
@@ -133,9 +134,7 @@ class Recorded:
 
     # -- steps ------------------------------------------------------------------------------
 
-    def _take(
-        self, batch: np.ndarray, prepared: Prepared | None, shape: Shape, inputs: Tensor
-    ) -> None:
+    def _take(self, prepared: Prepared | None, shape: Shape, inputs: Tensor) -> None:
         """Take a step; leave its loss in ``_value``."""
         if prepared is None and not self._begun:
             self._value.zero_()
@@ -145,7 +144,7 @@ class Recorded:
             form = None if prepared is None else prepared.form(shape.texts)
             self._record(self.engine, shape, inputs, form)
         if self.engine is None:
-            self._go(lambda: self._pieces.backward(batch))
+            self._go(lambda: None if prepared is None else self._pieces.backward_of(prepared))
             return
         step = self._steps[shape]
         step.buffer.copy_(inputs)

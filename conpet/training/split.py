@@ -36,7 +36,9 @@ class Split:
     def __call__(self, batch: np.ndarray) -> Tensor | None:
         """Return the loss of a batch as it comes."""
         prepared = self.prepare(batch)
-        if prepared is None:
-            return None
+        return None if prepared is None else self.of(prepared)
+
+    def of(self, prepared: Prepared) -> Tensor:
+        """Return the loss of a prepared batch as it comes."""
         hidden = self.hidden(prepared.samples)
         return self.loss(hidden, as_it_comes(prepared, self.backbone.device))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import itertools
 import os
 import random
@@ -147,6 +148,29 @@ def test_every_pass_is_counted(world: Small) -> None:
     padded.features(stream, batch)
     four, one = np.split(np.sort(stream.lengths[batch]), [4])
     assert padded.passed == Passed(0, 0, 5, 4 * int(four.max()) + int(one.max()))
+
+
+def test_a_copy_is_refused(world: Small) -> None:
+    with pytest.raises(TypeError, match="make another"):
+        copy.deepcopy(make(world))
+
+
+def test_a_pass_that_was_stopped_leaves_no_place_filled(
+    world: Small, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stream = open_stream([world.encoded], 2)
+    backbone, other = (make(world, Tuning(type="none")) for _ in range(2))
+    expected = other.features(stream, np.arange(4))
+    with monkeypatch.context() as patched:
+        patched.setattr(backbone, "_hidden", stopped)
+        with pytest.raises(KeyboardInterrupt):
+            backbone.features(stream, np.arange(2))
+    backbone.features(stream, np.arange(2, 4))
+    torch.testing.assert_close(backbone.features(stream, np.arange(4)), expected)
+
+
+def stopped(*_: Any) -> Any:
+    raise KeyboardInterrupt
 
 
 def test_the_fast_way_is_switched_off_whole(world: Small) -> None:

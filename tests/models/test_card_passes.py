@@ -92,6 +92,34 @@ def test_each_text_has_its_own_expert(
     )
 
 
+def test_layers_may_have_ranks_of_their_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("conpet.models.backbone.suits", lambda *_: False)
+    world = Small(tmp_path / "bert", "bert")
+    tuning = Tuning(config={"r": 4, "rank_pattern": {"value": 2}})
+    body = Backbone(
+        world.snapshot, "m", "mask", world.targets, tuning, Compute(device="cpu"), 1
+    )  # fmt: skip
+    stream = open_stream([world.encoded], 2)
+    torch.manual_seed(3)
+    states = {
+        task: {name: 0.3 * torch.randn_like(t) for name, t in body.state().items()}
+        for task in (1, 2)
+    }
+    asked, experts = np.array([3, 0, 7]), np.array([2, 1, 2])
+    swapped = body.features_of(stream, asked, experts, states)
+    on_card(monkeypatch, body)
+    mixed = body.features_of(stream, asked, experts, states)
+    torch.testing.assert_close(mixed, swapped, rtol=1e-4, atol=1e-5)
+
+
+def test_a_text_of_no_expert_is_refused(made: tuple[Backbone, Stream]) -> None:
+    body, stream = made
+    with pytest.raises(ValueError, match=r"experts: \{3\}: there are \[1\]"):
+        body.features_of(stream, np.array([0, 1]), np.array([1, 3]), {1: body.state()})
+
+
 def test_what_is_not_plain_lora_is_swapped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("conpet.models.backbone.suits", lambda *_: False)
     world = Small(tmp_path / "bert", "bert")

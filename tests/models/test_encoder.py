@@ -16,6 +16,7 @@ from conpet.config.settings import Compute, Tuning
 from conpet.data.stream import open_stream
 from conpet.models import encoder, fallback
 from conpet.models.backbone import Backbone
+from conpet.models.fused import is_fused
 from conpet.models.packing import Packing
 from tests.models.architectures import Small
 
@@ -44,7 +45,7 @@ def made(
 
 
 def uses(backbone: Backbone) -> bool:
-    return backbone._unpadded is not None and backbone._unpadded._by_hand() is not None
+    return backbone._unpadded is not None and backbone._unpadded._by_hand is not None
 
 
 def passed(world: Small, backbone: Backbone) -> tuple[Tensor, list[Tensor]]:
@@ -159,8 +160,42 @@ def taken_out(backbone: Backbone) -> None:
     backbone.model.unload()
 
 
+def another_bias(backbone: Backbone) -> None:
+    up = backbone.model.get_submodule(UP)
+    up.bias = torch.nn.Parameter(up.bias + 3.0, requires_grad=False)
+
+
+def other_data(backbone: Backbone) -> None:
+    up = backbone.model.get_submodule(UP)
+    up.weight.data = up.weight.data * 50.0
+
+
+def another_norm(backbone: Backbone) -> None:
+    part = backbone.model.get_submodule(f"{LAYER}.output")
+    norm = torch.nn.LayerNorm(part.LayerNorm.normalized_shape[0], dtype=part.LayerNorm.weight.dtype)
+    part.LayerNorm = norm.requires_grad_(False)
+    with torch.no_grad():
+        norm.bias.add_(1.0)
+
+
+def another_activation(backbone: Backbone) -> None:
+    backbone.model.get_submodule(f"{LAYER}.intermediate").intermediate_act_fn = torch.nn.Tanh()
+    changed_in_place(backbone)  # so that it matters
+
+
+def looked_at(backbone: Backbone) -> None:
+    up = backbone.model.get_submodule(UP)
+    up.register_forward_hook(lambda _, __, found: found + 2.0)
+
+
+CHANGES = [
+    changed_in_place, taken_out, another_bias, other_data, another_norm, another_activation,
+    looked_at,
+]  # fmt: skip
+
+
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
-@pytest.mark.parametrize("change", [changed_in_place, taken_out])
+@pytest.mark.parametrize("change", CHANGES)
 def test_a_model_that_is_changed_later_is_left_to_its_modules(
     change: Callable[[Backbone], None], precision: str, world: Small
 ) -> None:
@@ -179,9 +214,24 @@ def test_a_model_that_is_changed_later_is_left_to_its_modules(
 def test_what_is_tuned_later_gets_its_gradient(world: Small) -> None:
     backbone = made(world)
     passed(world, backbone)
-    norm = backbone.model.get_submodule(f"{LAYER}.output.LayerNorm").requires_grad_(True)
-    passed(world, backbone)
-    assert norm.weight.grad is not None
+    parts = [
+        backbone.model.get_submodule(f"{LAYER}.output.LayerNorm").bias,
+        backbone.model.get_submodule(UP).bias,
+        backbone.model.get_submodule("base_model.model.embeddings.position_embeddings").weight,
+    ]
+    for part in parts:
+        part.requires_grad_(True)
+        passed(world, backbone)
+        assert part.grad is not None
+        part.requires_grad_(False)
+
+
+def test_what_is_tuned_is_asked_when_a_text_passes(world: Small) -> None:
+    backbone = made(world)
+    layer = next(m for m in backbone.model.modules() if is_fused(m))
+    for half in (layer.lora_A, layer.lora_B):  # as a space that grows before task 2 does
+        half["default"].weight = torch.nn.Parameter(half["default"].weight.clone())
+    assert uses(backbone)
 
 
 def test_a_backbone_that_nothing_passes_lays_no_weight_out(

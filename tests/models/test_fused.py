@@ -139,6 +139,14 @@ def test_a_disabled_adapter_is_itself_again_afterwards() -> None:
     assert torch.equal(run(model, torch.float32)[0], before)
 
 
+def test_a_gradient_of_a_gradient_is_refused() -> None:
+    model, x = adapted(), torch.randn(3, 8, requires_grad=True)
+    fuse(model)
+    (first,) = torch.autograd.grad(model(x).square().sum(), x, create_graph=True)
+    with pytest.raises(RuntimeError, match="once_differentiable"):
+        first.sum().backward()
+
+
 def test_a_deep_copy_has_weights_of_its_own() -> None:
     model = adapted()
     fuse(model)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,19 @@ def test_rows_come_in_a_handful_of_lengths() -> None:
         64, 64, 128, 448, 1024, 1152, 2048, 2304,
     ]  # fmt: skip
     assert all(n <= row_bucket(n) < 1.125 * n for n in range(512, 5000))
+
+
+def test_a_decoder_looks_back_alone(tmp_path: Path) -> None:
+    world = Small(tmp_path / "bert", "bert")
+    config = world.snapshot / "config.json"
+    config.write_text(json.dumps(json.loads(config.read_text()) | {"is_decoder": True}))
+    asked = Compute(device="cpu", fast=False)
+    made = Backbone(world.snapshot, "m", "mask", world.targets, Tuning(config={"r": 4}), asked, 1)
+    stream = open_stream([world.encoded], 2)
+    batch = np.arange(3)
+    row = int(stream.lengths[batch].sum())
+    found = made.static(stream)(torch.from_numpy(batch), 3, row)
+    torch.testing.assert_close(found, made.hidden(stream, batch), rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize("pooling", ["mask", "mean"])

@@ -11,8 +11,8 @@ from conpet.config.settings import Compute, Tuning
 from conpet.data.stream import open_stream
 from conpet.errors import UserError
 from conpet.models import fallback, unpadded
+from conpet.models.architectures import PARTS, Parts
 from conpet.models.backbone import Backbone
-from conpet.models.unpadded import PARTS, Parts
 from tests.models.architectures import ARCHITECTURES, Small
 
 

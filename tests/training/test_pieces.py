@@ -10,6 +10,9 @@ import pytest
 import torch
 
 from conpet.models.card_passes import Passes
+from conpet.training.given import Prepared
+from conpet.training.pieces import Pieces
+from conpet.training.split import Split
 from tests.training.standin import Kept, trained
 from tests.training.worlds import CASES, Padded, check_same, pair
 
@@ -53,6 +56,27 @@ def test_pieces_take_the_step_of_the_whole(
         in_pieces = trained(learner, None)
     assert max(asked) > 1 and asked[-1] == 1
     assert [line for line in said if "out of memory" in line]
+    in_pieces.backbone.passed.trained_samples = whole.backbone.passed.trained_samples
+    check_same(whole, in_pieces)
+
+
+def test_an_attempt_that_failed_leaves_no_trace(
+    padded: Padded, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The loss of CRL writes to its bank, and its batches are drawn anew when prepared."""
+    whole, _ = pair(padded, tmp_path, "contrastive", 2, Kept())
+
+    def failing(self: Pieces, prepared: Prepared) -> torch.Tensor:
+        assert isinstance(self._loss, Split)
+        self._loss.of(prepared)
+        raise torch.OutOfMemoryError("CUDA out of memory")  # in the way back
+
+    memory = padded.newest.context.memory
+    keys: dict[str, Any] = CASES["contrastive"]
+    learner = padded.learner("contrastive", 2, memory=memory, replay="dynamic", **keys)
+    learner.load([tmp_path / "state1"], None)
+    monkeypatch.setattr(Pieces, "_whole", failing)
+    in_pieces = trained(learner, None)
     in_pieces.backbone.passed.trained_samples = whole.backbone.passed.trained_samples
     check_same(whole, in_pieces)
 

@@ -102,12 +102,14 @@ def test_warming_up_leaves_no_trace(padded: Padded) -> None:
     assert torch.equal(flat(runs[0].parameters()), flat(runs[1].parameters()))
 
 
+@pytest.mark.parametrize("case", ["linear", "contrastive"])  # the latter draws for every batch
 def test_where_nothing_can_be_recorded_python_goes_on(
-    padded: Padded, capsys: pytest.CaptureFixture[str]
+    case: str, padded: Padded, capsys: pytest.CaptureFixture[str]
 ) -> None:
     found = []
+    keys: dict[str, Any] = CASES[case]
     for engine in (None, Refusing()):
-        learner = padded.learner("linear", 1, replay="dynamic")
+        learner = padded.learner(case, 1, replay="dynamic", **keys)
         learner.context.progress.quiet = False
         found.append(trained(learner, engine))
     assert torch.equal(flat(found[0].parameters()), flat(found[1].parameters()))
@@ -210,6 +212,23 @@ def test_a_loss_that_is_no_number_ends_the_training(padded: Padded) -> None:
         learner.head.weight.fill_(float("nan"))
     with pytest.raises(UserError, match="epoch 1/3: the loss is nan: lower training"):
         trained(learner, Kept())
+
+
+@pytest.mark.parametrize("engine", [None, Kept()])
+def test_weights_that_overflow_in_the_last_step_end_it_too(
+    engine: Kept | None, padded: Padded, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    once = {"epochs": 1, "batch_size": 64}
+    learner = padded.learner("linear", 1, replay="none", training=once)
+    step = torch.optim.AdamW.step
+
+    def overflowing(self: torch.optim.AdamW) -> None:
+        step(self)
+        self.param_groups[0]["params"][0].data.fill_(float("inf"))
+
+    monkeypatch.setattr(torch.optim.AdamW, "step", overflowing)
+    with pytest.raises(UserError, match="epoch 1/1: weights are not numbers any more: lower"):
+        trained(learner, engine)
 
 
 def test_batches_without_gradient(padded: Padded) -> None:
