@@ -9,11 +9,12 @@ from typing import Any
 
 from conpet.config.matrix import Matrix
 from conpet.errors import UserError
-from conpet.files import read_json
+from conpet.files import read_json, sha256
 from conpet.reporting.compare import diff
 from conpet.reporting.elsewhere import compare_means
 from conpet.wording import counted
 
+_AGAIN = "snakemake verify makes it again"
 _PLATFORM = ("system", "cpu", "python", "packages", "threads")
 
 
@@ -66,7 +67,7 @@ def compare_published(
 
     Raises:
         UserError: nothing is published of this experiment, or it was published of other settings
-            or of some of its runs.
+            or of some of its runs; there are no tables, or not of the files that are there.
     """
     kept, made = published / matrix.name / "tables", results / matrix.name / "tables"
     if not kept.is_dir():
@@ -76,7 +77,10 @@ def compare_published(
         raise UserError(
             f"{kept}: published of other settings than {matrix.name} has now: publish it again"
         )
+    if not made.is_dir():
+        raise UserError(f"{made}: no tables of {matrix.name} yet: snakemake verify makes them")
     check_tables(matrix, made, "verify")
+    _check_files(new, results, made)
     if lacking := _runs(new) - _runs(old):
         raise UserError(
             f"{kept}: {counted(len(lacking), 'run')} of {len(_runs(new))} were pending when it was "
@@ -128,6 +132,19 @@ def _differences(old: dict[str, Any], new: dict[str, Any]) -> Iterator[str]:
                     yield f"{name}: {b.get(name, 'none')} instead of {a.get(name, 'none')}"
         elif a != b:
             yield f"{key}: {b} instead of {a}"
+
+
+def _check_files(record: dict[str, Any], results: Path, tables: Path) -> None:
+    """Refuse tables whose files of metrics and predictions are gone or others by now."""
+    named: dict[str, str] = record.get("inputs", {})
+    if not named:
+        raise UserError(f"{tables}: says of no file what it was made of: {_AGAIN}")
+    for name, value in named.items():
+        path = results / name
+        if not path.is_file():
+            raise UserError(f"{path}: not there, but {tables} was made of it: {_AGAIN}")
+        if sha256(path) != value:
+            raise UserError(f"{path}: other bytes than {tables} was made of: {_AGAIN}")
 
 
 def _inputs(old: dict[str, Any], new: dict[str, Any]) -> str:

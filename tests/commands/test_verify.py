@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from conpet.files import write_json
+from conpet.files import sha256, write_json
 from conpet.reporting.elsewhere import compare_means
 from tests.chain import Chain
 from tests.conftest import ROOT
@@ -18,6 +18,9 @@ PUBLISHED = ROOT / "results/published"
 TABLE = "dataset,method,whole,seconds\ntiny,emr,70.05,3.1\ntiny,dynamic,63.54,4.0\n"
 
 
+METRICS = "tiny/metrics.json"
+
+
 @pytest.fixture
 def chain(tmp_path: Path) -> Chain:
     made = Chain(tmp_path)
@@ -25,6 +28,8 @@ def chain(tmp_path: Path) -> Chain:
         path = made.results / "tiny" / kind / name
         path.parent.mkdir(parents=True)
         path.write_text(text)
+    (made.results / METRICS).write_text("{}")
+    provenance(made)
     return made
 
 
@@ -94,8 +99,11 @@ def test_what_is_finished_is_kept_and_not_taken_for_the_whole(chain: Chain) -> N
         shutil.copytree(folder / kind, folder / "partial" / kind)
     (folder / "partial/tables/main.csv").write_text(TABLE.replace("63.54", ""))
     names = [f"tiny/tiny/minilm/{m}/seed1/task01/metrics.json" for m in ("emr", "dynamic")]
+    for name in names:
+        write_json(chain.results / name, {})
     for place_of, there in (("partial/tables", names[:1]), ("tables", names)):
-        provenance(chain, folder / place_of, inputs=dict.fromkeys(there, "0"))
+        inputs = {name: sha256(chain.results / name) for name in there}
+        provenance(chain, folder / place_of, inputs=inputs)
     run(chain, "publish", "--partial", *place)
     assert (kept / "tables/main.csv").read_text() == TABLE.replace("63.54", "")
     with pytest.raises(SystemExit, match="1 run of 2 were pending when it was published"):
@@ -130,7 +138,7 @@ def provenance(chain: Chain, tables: Path | None = None, **changes: object) -> N
 
     experiment = open_experiment("tiny", chain.config)  # with the learners' revisions
     record = {"config_sha256": experiment.sha256(), "cpu": "A", "packages": {"torch": "2.13.0"}}
-    inputs = {"metrics.json": "00", "predictions.parquet": "11"}
+    inputs = {METRICS: sha256(chain.results / METRICS)}
     folder = tables or chain.results / "tiny/tables"
     write_json(folder / "main.json", {**record, "inputs": inputs, **changes})
 
@@ -158,14 +166,15 @@ def test_another_platform_is_told_and_allowed_what_seeds_differ_by(
     table.write_text(means(0.70, std))
     provenance(chain)
     publish(chain)
-    provenance(chain, cpu="B", packages={"torch": "2.14.1"}, inputs={"metrics.json": "00"})
+    (chain.results / METRICS).write_text("{} ")
+    provenance(chain, cpu="B", packages={"torch": "2.14.1"})
     # what follows from the means, as p does, is not compared
     table.write_text(means(there, std).replace("0.04", "0.9"))
     if same:
         said = "1 means as published within what seeds differ by, on another platform"
         assert said in verify(chain).read_text()
     else:
-        line = r"1 cells differ .*of 1 means over seeds, by more than seeds do\); 1 of 2 files"
+        line = r"1 cells differ .*of 1 means over seeds, by more than seeds do\); 0 of 1 files"
         with pytest.raises(SystemExit, match=line):
             verify(chain)
     out = capsys.readouterr().out
@@ -196,6 +205,23 @@ def test_other_settings_are_not_compared(chain: Chain) -> None:
     publish(chain)
     write_json(chain.folder / "published/tiny/tables/main.json", {"config_sha256": "other"})
     with pytest.raises(SystemExit, match="published of other settings"):
+        verify(chain)
+
+
+def test_tables_alone_prove_nothing(chain: Chain) -> None:
+    publish(chain)
+    tables, metrics = chain.results / "tiny/tables", chain.results / METRICS
+    metrics.write_text('{"whole": 1}')
+    with pytest.raises(SystemExit, match=r"metrics\.json: other bytes than .*tables was made of"):
+        verify(chain)
+    metrics.unlink()
+    with pytest.raises(SystemExit, match=r"metrics\.json: not there, but .*tables was made of it"):
+        verify(chain)
+    (tables / "main.json").unlink()
+    with pytest.raises(SystemExit, match="says of no file what it was made of"):
+        verify(chain)
+    shutil.rmtree(tables)
+    with pytest.raises(SystemExit, match="no tables of tiny yet: snakemake verify makes them"):
         verify(chain)
 
 
