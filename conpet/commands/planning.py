@@ -34,6 +34,8 @@ def init(
     """Look at files, and write a commented YAML that compares methods on them."""
     from conpet.commands.beginning import begin
 
+    if out.suffix in (".yaml", ".yml"):
+        raise UserError(f"--out {out}: give the folder alone, and --name {out.stem}")
     written, said = begin(files, name, out, config_dir)
     for line in said:
         print(f"guessed: {line}")

@@ -74,6 +74,15 @@ def _collected(named: tuple[Matrix, list[str]], results: Path, reported: Path) -
     return found
 
 
+def _say_if_pending(found: Results) -> None:
+    """Note that nothing is tested: a folder of results may be misspelt."""
+    if not any(run.metrics for run in found.runs):
+        print(
+            f"conpet: note: {found.root / found.experiment}: nothing is tested yet: all is pending",
+            file=sys.stderr,
+        )
+
+
 def _say_if_of_others(reported: Path, datasets: list[str]) -> None:
     """Note a file that has no figure on an experiment's datasets: a name may be misspelt."""
     from conpet.reporting.reported_file import read_figures
@@ -102,8 +111,9 @@ def table(
 
     choose("table", name, list(TABLES), "table")
     named = matrix_of(settings, experiment, config_dir, results)
-    made = make_table(_collected(named, results, reported), name)
-    write_table(made, out, named[0].config_sha256)
+    found = _collected(named, results, reported)
+    _say_if_pending(found)
+    write_table(make_table(found, name), out, named[0].config_sha256)
 
 
 @app.command()
@@ -175,6 +185,7 @@ def tables(
 
     named = matrix_of(settings, o.one_of(name, experiment), config_dir, results)
     matrix, found = named[0], _collected(named, results, reported)
+    _say_if_pending(found)
     folder = out or results / matrix.name / "partial"
     for made in TABLES:
         write_table(make_table(found, made), folder / "tables" / made, matrix.config_sha256)
@@ -205,8 +216,10 @@ def show(
     if not any(run.metrics for run in found.runs):
         done = sum(len(run.trainings) for run in found.runs)
         so_far = f"{counted(done, 'training')} done, and nothing is tested" if done else "nothing"
+        published = results / "published" / matrix.name
+        read = f"; others' is in {published}" if published.is_dir() else ""
         raise UserError(
-            f"{here}: {so_far} yet of {matrix.name}: snakemake --config experiment={wanted}"
+            f"{here}: {so_far} yet of {matrix.name}: snakemake --config experiment={wanted}{read}"
         )
     said = [*told(found), *filter(None, [thrown_away(found)]), *pending_note(found)]
     print("\n".join([matrix.title, "", *glance(found), *(["", *said] if said else [])]))

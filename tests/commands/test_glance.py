@@ -121,6 +121,15 @@ def test_show_names_what_is_there(
         SystemExit, match=r"8 trainings done, and nothing is tested yet of demo: sn"
     ):
         main(["show", "demo", "--results", str(there)])
+    (there / "published/demo").mkdir(parents=True)
+    with pytest.raises(SystemExit, match=r"experiment=demo; others' is in .*published/demo$"):
+        main(["show", "demo", "--results", str(there)])
+
+
+def test_a_table_of_nothing_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["--experiment", "demo", "--results", str(tmp_path / "misspelt")]
+    main(["table", "main", *words, "--out", str(tmp_path / "main")])
+    assert "misspelt/demo: nothing is tested yet: all is pending" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

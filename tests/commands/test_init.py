@@ -103,3 +103,8 @@ def test_a_label_of_its_own_in_every_row_is_doubted(
     text = "label,comment\n" + "".join(f"sentence {i} x,{i % 4}k\n" for i in range(40))
     said = said_of(tmp_path, "a.csv", text, capsys)
     assert "mine: every row has a label of its own: is 'label' the labels' column?" in said
+
+
+def test_the_folder_is_no_file() -> None:
+    with pytest.raises(SystemExit, match=r"--out mine.yaml: give the folder alone, and --name mi"):
+        main(["init", "a.csv", "--out", "mine.yaml"])
