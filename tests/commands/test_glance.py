@@ -127,9 +127,9 @@ def test_show_names_what_is_there(
 
 
 def test_a_table_of_nothing_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    words = ["--experiment", "demo", "--results", str(tmp_path / "misspelt")]
+    words = ["--experiment", "demo", "--results", str(tmp_path)]
     main(["table", "main", *words, "--out", str(tmp_path / "main")])
-    assert "misspelt/demo: nothing is tested yet: all is pending" in capsys.readouterr().err
+    assert f"{tmp_path}/demo: nothing is tested yet: all is pending" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
