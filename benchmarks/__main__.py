@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks import alignment, experts, gpu, routes, scale, speed
+from benchmarks import alignment, experts, gpu, routes, scale, speed, teaching
 from conpet.errors import UserError
 
 COMMANDS = {
@@ -17,6 +17,7 @@ COMMANDS = {
     "routes": routes,
     "experts": experts,
     "alignment": alignment,
+    "teaching": teaching,
 }
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from benchmarks import alignment, experts, routes, ways
+from benchmarks import alignment, experts, routes, teaching, ways
 from benchmarks.timing import Rates
+from conpet.data.schema import Sample
 from tests.chain import Chain
 from tests.predicting.conftest import Packaged, learnt, packaged
 from tests.tiny import World, make_samples
@@ -68,3 +70,28 @@ def test_the_fit_is_measured_before_and_after(tmp_path: Path) -> None:
     assert list(shares) == ["before the fit", "after the fit"]
     for whole, old, new in shares.values():
         assert whole == pytest.approx((old + new) / 2)  # as many of each
+
+
+def test_what_is_taught_is_timed_and_earlier_classes_are_asked(
+    packaged: Packaged, learnt: Chain
+) -> None:
+    head = {"tuning": {"type": "none"}, "head": "lda"}
+    learnt.methods["frozen"] = {
+        "title": "LDA", "learner": "linear", "replay": "none", "settings": head
+    }  # fmt: skip
+    learnt.write_methods()
+    package = packaged("frozen") / "model"
+    samples = [replace(s, split="test") for s in make_samples()[::9]]
+    for name, word in (("seventh", "w5x"), ("eighth", "w4x")):
+        for i in range(6):
+            text, split = f"is {word}{i % 3} is w0x{(i + 1) % 3} it", "test" if i > 4 else "train"
+            samples.append(Sample(f"{name}{i}", text, name, split))
+    alone, together = teaching.measure(package, learnt.snapshot, samples, 5, 1)
+    assert (alone["taught"], together["taught"]) == ("seventh", teaching.ALL)
+    for row in (alone, together):
+        assert 0 < row["seconds"] < 5
+        assert row["tested"] == len(samples) - 12
+        change = row["won"] - row["lost"]
+        assert row["after"] - row["before"] == pytest.approx(change / row["tested"])
+        assert row["found"] == 1.0
+        assert 0 < row["p"] <= 1
