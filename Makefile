@@ -105,7 +105,7 @@ help:
 	@echo "make kill-campaign   kill a small workflow at random moments, and compare"
 	@echo "make test-quick   the tests that take no long time: under two minutes"
 	@echo "make bench  how fast this is, against the plain ways (ARGS=... for python -m benchmarks speed)"
-	@echo "make list   experiments and what can be made of them"
+	@echo "make list   experiments and what can be made of them (sets up first, where nothing is)"
 	@echo "make setup  the environment alone"
 	@echo "make clean-results   remove results, keep models and raw data"
 	@echo "make lock   write the installed versions into requirements.lock"
