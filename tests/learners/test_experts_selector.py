@@ -233,6 +233,22 @@ def test_lda_needs_samples_of_former_tasks(world: World) -> None:
     assert world.learner("experts", 1, options=options)
 
 
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"selector_least": 9}, "selector_least: it adds"),
+        ({"selector_least": 9, "selector": "classes"}, "selector_least: it adds"),
+        ({"selector_least": 9, "selector": "lda", "selector_fit": "history"}, "selector_least: it"),
+        ({"routing": "soft", "teacher_forcing": False}, "teacher_forcing: with routing: soft"),
+    ],
+)
+def test_an_option_without_effect_is_refused(options: dict[str, Any], said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        Options.model_validate(options)
+    Options(selector="lda", selector_least=9)
+    Options(routing="hard", teacher_forcing=False)
+
+
 def test_samples_to_fit_on_are_for_what_is_fitted() -> None:
     with pytest.raises(ValueError, match="selector_fit: only what is fitted"):
         Options(selector="classes", selector_fit="history")
