@@ -10,11 +10,15 @@ import numpy as np
 import pytest
 import torch
 
+from conpet.config import Method, Model
+from conpet.config.settings import Settings
+from conpet.config.strict import read_yaml, validate
 from conpet.data.encoding import encode_part
 from conpet.data.stream import Stream
 from conpet.data.tokenizer import open_tokenizer
 from conpet.errors import UserError
-from conpet.learners import learner_class, names
+from conpet.learners import check_settings, learner_class, names
+from tests.conftest import ROOT
 from tests.tiny import CLASSES, ENCODE, World, make_samples, make_snapshot
 
 NAMES = ["even", "odd"]
@@ -75,8 +79,9 @@ def test_every_learner_learns_domains_without_validation(
     learner: str, domains: Domains, tmp_path: Path
 ) -> None:
     replays = ["dynamic"] if learner_class(learner).needs_old else ["none", "dynamic"]
+    head = {"head": "lda"} if learner == "seq" else {}  # what it trains is held after task 1
     for replay in replays:
-        domains.run(learner, tmp_path / replay, tasks=2, replay=replay, **QUICK)
+        domains.run(learner, tmp_path / replay, tasks=2, replay=replay, **head, **QUICK)
         newest = domains.newest
         indices = newest.stream.of("test", [1, 2])
         found = newest.predict(indices)
@@ -84,8 +89,24 @@ def test_every_learner_learns_domains_without_validation(
         assert torch.allclose(found.scores.exp().sum(1), torch.ones(len(indices)), atol=1e-5)
         assert set(newest.predict_in_task(indices, found)) <= {0, 1}
         # nothing was chosen: the last epoch is kept
-        assert newest.history.best_epoch == newest.history.epochs[-1]["epoch"]
+        if learner != "seq":
+            assert newest.history.best_epoch == newest.history.epochs[-1]["epoch"]
         assert all(entry["valid_accuracy"] is None for entry in newest.history.epochs)
+
+
+def test_seq_is_refused_where_classes_come_again_and_nothing_would_be_learnt(
+    domains: Domains, tmp_path: Path
+) -> None:
+    method = Method(title="x", learner="seq", replay="none")
+    model = validate(Model, read_yaml(ROOT / "config/models/minilm.yaml"), "model")
+    said = "seq: where classes come again nothing of them is learnt after task 1"
+    with pytest.raises(UserError, match=f"^x: {said}"):
+        check_settings(method, Settings(), model, "x", shared=True)
+    check_settings(method, Settings(), model, "x", shared=False)
+    with pytest.raises(UserError, match=said):
+        domains.run("seq", tmp_path, tasks=2, **QUICK)
+    fitted = Settings.model_validate({"head": "lda"})
+    check_settings(method, fitted, model, "x", shared=True)
 
 
 def test_exemplars_all_serve_training_where_nothing_is_validated(
