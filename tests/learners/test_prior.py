@@ -249,6 +249,31 @@ def test_a_class_that_is_taught_has_the_least_share(world: World, tmp_path: Path
     assert found.tolist() == [[-1.0, -2.0, -2.0]]
 
 
+def test_an_expert_among_two_takes_the_plans_shares_of_all_classes_out(
+    world: World, tmp_path: Path
+) -> None:
+    """At task 2: its own scores beside the first expert's, and of both the plan's log shares."""
+    keys: dict[str, Any] = {"replay": "dynamic", "options": {"top_k": 2}, "prior": "plan"}
+    states = world.run("experts", tmp_path, tasks=2, **keys)
+    learner: Any = world.learner("experts", 2, **keys)
+    learner.load(states[:1], tmp_path / "selector2")
+    losses: list[Any] = []
+    learner.fit = lambda plan, loss, *rest: losses.append((plan, loss))
+    learner.train()
+    plan, loss = losses[0]
+    batch = plan.epochs[0][0]
+    others = learner.frozen_scores(batch, np.tile([[1, 2]], (len(batch), 1)), [1])
+    learner._start()
+    own = learner.heads.trained[2](learner.backbone.hidden(learner.stream, batch))
+    scores = torch.cat([others[:, :2], own], dim=1) + log_prior(plan, learner.stream)
+    expected = torch.nn.functional.cross_entropy(scores, learner.targets(batch))
+    torch.testing.assert_close(loss(batch), expected)
+    texts = learner.stream.of("test", [1, 2])
+    plain = world.newest.frozen_scores(texts, np.tile([[1, 2]], (len(texts), 1)), [1, 2])  # type: ignore[attr-defined]
+    answer = world.newest.predict(texts).scores  # and answers are without them
+    torch.testing.assert_close(answer, plain.log_softmax(1))
+
+
 @pytest.mark.parametrize("selector", ["tasks", "classes"])
 def test_whose_a_sample_is_in_training_is_asked_for_the_history_so_far(
     selector: str, world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -185,6 +185,29 @@ def test_so_many_samples_of_a_class_that_comes_again_are_so_many(
             assert np.isin(old, drawn[-2]).all()
 
 
+def test_what_is_kept_of_a_class_that_comes_again_is_of_all_its_tasks(
+    domains: Domains, tmp_path: Path
+) -> None:
+    keys: dict[str, Any] = {"head": {"type": "lda", "samples": "kept"}, "replay": "dynamic"}
+    states = domains.run("linear", tmp_path, **keys, **QUICK)
+    newest: Any = domains.newest
+    stream, head = newest.stream, newest.refit.head
+    train = stream.of("train", [1, 2, 3])
+    assert head.count.tolist() == np.bincount(stream.label[train]).tolist()
+    # where the samples of the first tasks lie now: their mean has followed
+    features = newest.representations(train)
+    means = np.stack([features[stream.label[train] == c].mean(axis=0) for c in (0, 1)])
+    first = features[stream.task[train] == 3]
+    labels = stream.label[train][stream.task[train] == 3]
+    newest_alone = np.stack([first[labels == c].mean(axis=0) for c in (0, 1)])
+    off, alone = (np.linalg.norm(m - means, axis=1) for m in (head.mean, newest_alone))
+    assert (off < 0.5 * alone).all()
+    again: Any = domains.learner("linear", 3, **keys)
+    again.load(states, None)
+    texts = stream.of("test", [1, 2, 3])
+    assert torch.equal(again.predict(texts).scores, newest.predict(texts).scores)
+
+
 @pytest.mark.parametrize(
     "options",
     [{"temperature": True}, {"expert_head": "lda"}, {"expert_init": "shared"},
