@@ -110,6 +110,13 @@ class Classifier(Learner):
         scores = self.prior.in_training(scores)
         return rows.mean(lambda how: F.cross_entropy(scores, targets, reduction=how))
 
+    def weights(self) -> np.ndarray | None:
+        """Return what each sample of the stream weighs in the cross-entropy, (n,); None: all alike.
+
+        The prior that a softmax learns is of these weights.
+        """
+        return None
+
     def loss(self, batch: np.ndarray) -> Tensor:
         """Return the loss of a batch, by :meth:`inputs` and :meth:`loss_of`.
 
@@ -135,7 +142,7 @@ class Classifier(Learner):
     def train(self) -> Plan:
         """Follow the plan, with the method's hooks around it; then fit the head that is fitted."""
         plan = self.plan()
-        self.prior.learn(plan, self.stream)
+        self.prior.learn(plan, self.stream, self.weights())
         if self.refit.trains:
             self.refit.before(plan, self.representations)
             self.before_task(plan)
@@ -154,7 +161,7 @@ class Classifier(Learner):
     def take_over(self, trained: Path) -> Plan:
         """Take up the state of a method that has trained the task alike; fit the own head on it."""
         plan = self.plan()
-        self.prior.learn(plan, self.stream)
+        self.prior.learn(plan, self.stream, self.weights())
         self.refit.before(plan, self.representations)
         self.backbone.load(trained)
         with kept_tensors(trained) as tensors:

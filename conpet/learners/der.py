@@ -81,6 +81,10 @@ class Der(Classifier):
         new, old = np.flatnonzero(rows < 0), np.flatnonzero(rows >= 0)
         return super().inputs(batch) | {"new": new, "old": old, "kept": rows[old]}
 
+    def weights(self) -> np.ndarray:
+        """Return β of what the memory keeps, 1 of all else."""
+        return np.where(self.row >= 0, self.options.labels, 1.0)
+
     def loss_of(self, hidden: Tensor, given: Given) -> Tensor:
         """Return the mean over a batch's samples of what each is held to."""
         scores, targets = self.head(self.represent(hidden)), given["targets"]

@@ -23,7 +23,13 @@ from conpet.learners.experts_loss import expert_loss, joined
 from conpet.learners.experts_options import Options, check_shared
 from conpet.learners.filling import filled, shortened
 from conpet.learners.prior import Prior
-from conpet.learners.routing import UNCHOSEN, choose_experts, mix_asked, rank_tasks
+from conpet.learners.routing import (
+    UNCHOSEN,
+    choose_experts,
+    keep_to_asked,
+    mix_asked,
+    rank_tasks,
+)
 from conpet.learners.selector import Selector, Word
 from conpet.models.backbone import State
 from conpet.replay.base import Plan
@@ -225,7 +231,8 @@ class Experts(Learner):
         """
         scores = self.prior.in_answers(scores)
         if self.options.routing == "hard":
-            return scores
+            tasks = range(1, self.stream.tasks + 1)
+            return keep_to_asked(scores, chosen, [self.stream.columns(t) for t in tasks])
         otherwise = word.classes
         if otherwise is None:
             otherwise = self.prior.in_answers(torch.zeros_like(scores))

@@ -36,6 +36,8 @@ class ExpertHeads:
         #: whether what answers is fitted: what is trained stays, for a selector to start from
         self.fitted: bool = options.expert_head == "lda"
         self.layers: int = options.layers if self.fitted else 1
+        #: whether experts speak in log-probabilities: a discriminant's scores have no level
+        self.scaled: bool = options.temperature or self.fitted
 
     def make(self, task: int) -> Head:
         """Make a task's head, which is to be trained."""
@@ -71,7 +73,7 @@ class ExpertHeads:
     def scores(self, features: Tensor, task: int) -> Tensor:
         """Return what an expert says of its classes, (n, own), on the CPU."""
         scores = self.answering[task](features.to(self.learner.backbone.device)).cpu()
-        if not self.learner.options.temperature:
+        if not self.scaled:
             return scores
         return F.log_softmax(scores / self.temperatures.get(task, 1.0), dim=1)
 

@@ -47,7 +47,7 @@ def expert_loss(learner: Experts, trained: np.ndarray, mine: np.ndarray, base: T
 
     def loss_of(hidden: Tensor, given: Given) -> Tensor:
         own, targets = head(hidden), given["targets"]
-        if learner.options.temperature:
+        if learner.heads.scaled:
             own = F.log_softmax(own, dim=1)  # as the others' are
         scores = joined(base[given["base"]], columns, own, stream.shared)
         scores = learner.prior.in_training(scores)

@@ -60,6 +60,17 @@ class Options(Strict):
             raise ValueError("layers: what is trained reads the last one alone: say selector: lda")
         if self.selector_fit != "plan" and self.selector != "lda":
             raise ValueError("selector_fit: only what is fitted is fitted on it: say selector: lda")
+        least = type(self).model_fields["selector_least"].default
+        if self.selector_least != least and (self.selector, self.selector_fit) != ("lda", "plan"):
+            raise ValueError(
+                "selector_least: it adds to the plan's samples that selector: lda is fitted on: "
+                "leave it out"
+            )
+        if self.routing == "soft" and not self.teacher_forcing:
+            raise ValueError(
+                "teacher_forcing: with routing: soft the true task's expert is asked alone in "
+                "training: leave it out"
+            )
         return self
 
 

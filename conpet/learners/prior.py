@@ -20,18 +20,22 @@ from conpet.replay.base import Plan
 TARGET = "target.log_shares"
 
 
-def _log_shares(labels: np.ndarray, classes: int) -> Tensor:
-    counts = 1 + np.bincount(labels, minlength=classes)
+def _log_shares(labels: np.ndarray, classes: int, weights: np.ndarray | None = None) -> Tensor:
+    counts = 1 + np.bincount(labels, weights, minlength=classes)
     return torch.from_numpy(np.log(counts / counts.sum())).float()
 
 
-def log_prior(plan: Plan, stream: Stream) -> Tensor:
+def log_prior(plan: Plan, stream: Stream, weights: np.ndarray | None = None) -> Tensor:
     """Return log π_c of every class seen, shape (seen,).
 
     π_c = n_c / Σ n, with n_c = 1 + how often class c stands in the plan's training batches.
+
+    Args:
+        weights: what each sample of the stream counts there, its weight in the cross-entropy (n,).
     """
     passed = np.concatenate([batch for batches in plan.epochs for batch in batches])
-    return _log_shares(stream.label[passed], stream.seen)
+    counted = None if weights is None else weights[passed]
+    return _log_shares(stream.label[passed], stream.seen, counted)
 
 
 def log_history(stream: Stream) -> Tensor:
@@ -55,10 +59,14 @@ class Prior:
         self.target: Tensor | None = None
         self._rows: dict[tuple[int, torch.device], Tensor] = {}
 
-    def learn(self, plan: Plan, stream: Stream) -> None:
-        """Note the shares of a plan that is to be followed, and of the history so far."""
+    def learn(self, plan: Plan, stream: Stream, weights: np.ndarray | None = None) -> None:
+        """Note the shares of a plan that is to be followed, and of the history so far.
+
+        Args:
+            weights: as in :func:`log_prior`; None where all samples weigh alike.
+        """
         if self._settings.prior == "plan":
-            self.plan = log_prior(plan, stream)
+            self.plan = log_prior(plan, stream, weights)
             self._rows.clear()
         self.aim(stream)
 

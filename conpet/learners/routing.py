@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -10,6 +12,7 @@ from torch import Tensor
 from conpet.learners.temperature import fit_temperature
 
 UNCHOSEN = -100.0  # the score of a class whose expert is not among a sample's top k
+APART = 50.0  # how far at least it is below the best of those that are
 
 
 def choose_experts(ranked: np.ndarray, k: int, true: np.ndarray | None) -> np.ndarray:
@@ -53,6 +56,23 @@ def within_task(scores: Tensor, class_task: np.ndarray) -> Tensor:
 def asked_classes(chosen: np.ndarray, class_task: np.ndarray) -> Tensor:
     """Say whose expert is among a sample's: (n, k) task numbers -> (n, classes) truth values."""
     return torch.from_numpy((chosen[:, :, None] == class_task).any(axis=1))
+
+
+def keep_to_asked(scores: Tensor, chosen: np.ndarray, columns: Sequence[np.ndarray]) -> Tensor:
+    """Return scores (n, classes) of which a class that no asked expert knows is never the highest.
+
+    :data:`UNCHOSEN` stays, unless an expert's own scores lie so low.
+
+    Args:
+        chosen: task numbers, (n, k).
+        columns: the classes of each task.
+    """
+    knows = np.zeros((len(columns), scores.shape[1]), dtype=bool)
+    for row, own in zip(knows, columns, strict=True):
+        row[own] = True
+    asked = torch.from_numpy(knows[chosen - 1].any(axis=1))
+    best = scores.masked_fill(~asked, -torch.inf).amax(dim=1, keepdim=True)
+    return torch.where(asked, scores, torch.minimum(scores, best - APART))
 
 
 def mix(task_scores: Tensor, scores: Tensor, class_task: np.ndarray) -> Tensor:

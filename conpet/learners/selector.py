@@ -45,7 +45,11 @@ class Selector:
         adapter: its PEFT module; None before task 2.
         head: a row per task, or a row per class.
         discriminant: weight and bias fitted on its representations (``selector: lda``).
-        temperature: what its scores are divided by."""
+        temperature: what its scores are divided by.
+        sizes: log of each task's number of classes (t,), where a head over tasks has the plan's
+            prior out: its scores are then of equally likely tasks, and answers of equally likely
+            classes. A state keeps it: what is packaged is opened without the settings.
+    """
 
     def __init__(self, learner: Experts) -> None:
         self.learner = learner
@@ -53,6 +57,7 @@ class Selector:
         self.head: Head | None = None
         self.discriminant: tuple[Tensor, Tensor] | None = None
         self.temperature = 1.0
+        self.sizes: Tensor | None = None
 
     @property
     def over_classes(self) -> bool:
@@ -79,6 +84,7 @@ class Selector:
         if self.learner.options.temperature or "temperature" in tensors:
             kept = float(tensors["temperature"])
             self.temperature = kept if self.learner.options.temperature else 1.0
+        self.sizes = tensors.get("sizes")
 
     def tensors(self) -> dict[str, Tensor]:
         """Return what a state keeps of it beside the adapter."""
@@ -87,6 +93,8 @@ class Selector:
             found |= {"lda.weight": self.discriminant[0], "lda.bias": self.discriminant[1]}
         if self.learner.options.temperature:
             found["temperature"] = torch.tensor(self.temperature, dtype=torch.float64)
+        if self.sizes is not None:
+            found["sizes"] = self.sizes
         return found
 
     def rows(self, start: int, end: int) -> dict[str, Tensor] | None:
@@ -101,6 +109,7 @@ class Selector:
         """Learn a plan from where the adapter in the backbone stands: tasks, or classes."""
         learner, head = self.learner, self.make_head()
         self.temperature = 1.0
+        self.sizes = self._sizes()
         truth = learner.stream.label if self.over_classes else learner.stream.task - 1
         in_training = self._in_training()
 
@@ -140,9 +149,17 @@ class Selector:
         shares = shares.to(self.learner.backbone.device)
         return lambda scores: scores + shares
 
-    def _in_answers(self, scores: Tensor) -> Tensor:
-        """Return scores + log of the history's shares, where answers are for these."""
+    def _sizes(self) -> Tensor | None:
         prior = self.learner.prior
+        if prior.plan is None or prior.target is not None or self.over_classes:
+            return None
+        return torch.from_numpy(np.log(np.bincount(self.learner.stream.class_task - 1))).float()
+
+    def _in_answers(self, scores: Tensor) -> Tensor:
+        """Return scores + log of the shares that answers are for, the history's or all alike."""
+        prior = self.learner.prior
+        if self.sizes is not None:
+            return scores + self.sizes
         if prior.target is None or self.over_classes:
             return prior.in_answers(scores)
         return scores + log_sum_by_task(prior.target[None], self.learner.stream.class_task)

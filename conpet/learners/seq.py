@@ -10,12 +10,30 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
+from conpet.config.settings import Settings
+from conpet.errors import UserError
+from conpet.heads import head_class
 from conpet.learners.classifier import Classifier
+from conpet.learners.context import Context
 
 
 class Seq(Classifier):
     """Warm-up on task 1; then a frozen backbone, old rows that are held, new ones that learn."""
+
+    def __init__(self, context: Context) -> None:
+        self.check(context.options, context.settings, context.stream.shared)
+        super().__init__(context)
+
+    @classmethod
+    def check(cls, options: Any, settings: Settings, shared: bool) -> None:
+        """Refuse a trained head where classes come again: their rows are held."""
+        if shared and not head_class(settings.head.type).fitted:
+            raise UserError(
+                "seq: where classes come again nothing of them is learnt after task 1: take "
+                "another learner, or a head that is fitted (head: lda)"
+            )
 
     def load(self, states: Sequence[Path], selector: Path | None) -> None:
         """Take up the earlier state, and freeze what it has learnt."""

@@ -29,8 +29,9 @@ _NOTES = [
     "means over seeds.",
     f"{HOLDS}: both intervals are wholly on the claim's side. {FAILS}: both are wholly on the "
     f"other side. {OPEN}: neither, so also where seeds and samples disagree, and with one seed. "
-    "Samples do not grow where the interval of their growth holds zero, or it is negative; what "
-    "passes forward only is in the cost table.",
+    "Samples do not grow where the interval of their growth holds zero, or it is negative. The "
+    "claim of training samples is the paper's; that of equivalent samples counts what passes "
+    "forward only too.",
     "Samples: training samples passed over all tasks, as a multiple of the other method's (equal "
     "cost is 1). Equivalent: the same with forward-only samples, each as one third of one trained "
     "on.",
@@ -47,13 +48,16 @@ _MEASURED = (
     "Equivalent",
     "Seeds",
 )
+#: unit of a claim that a cost does not grow -> which samples, and their cost: what is trained on
+#: alone would have a cost that is all forward passes hold
+_GROWING = {"samples": ("Training", "samples"), "equivalent": ("Equivalent", "equivalent_samples")}
 Interval = tuple[float, float]
 
 
 @dataclass(frozen=True)
 class Claim:
     """One claim on one dataset and model, measured. ``unit`` is ``points`` (as a fraction of 1) or
-    ``samples``; ``above`` is how much is claimed.
+    ``samples``, trained on, or ``equivalent``; ``above`` is how much is claimed.
 
     ``low`` and ``high`` are over test samples, of a growth over tasks.
     """
@@ -121,7 +125,7 @@ def _claims(results: Results, dataset: str, model: str) -> Iterator[Claim]:
                 yield difference(results, dataset, model, method, baseline, ahead / 100)
     for method in methods:
         if results.method(method).flat_cost:
-            yield _growth(results, dataset, model, method)
+            yield from (_growth(results, dataset, model, method, unit) for unit in _GROWING)
 
 
 def _tag(results: Results, method: str) -> str:
@@ -162,15 +166,16 @@ def difference(
     )  # fmt: skip
 
 
-def _growth(results: Results, dataset: str, model: str, method: str) -> Claim:
+def _growth(results: Results, dataset: str, model: str, method: str, unit: str) -> Claim:
     runs = [run for run in results.of(dataset, model, method) if run.finished]
-    fit = slope(by_task(runs, "samples"))
-    own = [slope([cost.samples for cost in run_costs(run)]).value for run in runs]
+    what, cost = _GROWING[unit]
+    fit = slope(by_task(runs, cost))
+    own = [slope([getattr(one, cost) for one in run_costs(run)]).value for run in runs]
     _, std, _ = spread(own)
     return Claim(
         dataset, model,
-        f"Training samples per task of {results.name(method)} do not grow", method, "",
-        0.0, "samples", fit.value, std, fit.low, fit.high, math.nan, math.nan, math.nan, math.nan,
+        f"{what} samples per task of {results.name(method)} do not grow", method, "",
+        0.0, unit, fit.value, std, fit.low, fit.high, math.nan, math.nan, math.nan, math.nan,
         len(runs), independent(fit.value, fit.low),
     )  # fmt: skip
 

@@ -71,6 +71,10 @@ def _without_newer(old: pd.DataFrame, new: pd.DataFrame) -> tuple[pd.DataFrame, 
         drop = new["source"].str.startswith(REPORTED) & pd.Series(later, index=new.index)
         more += [f"{int(drop.sum())} rows of others' figures"] if drop.any() else []
         new = new[~drop]
+    if "unit" in new and "unit" in old:  # claims of a kind that was not made then
+        drop = ~new["unit"].isin(old["unit"])
+        more += [f"{int(drop.sum())} claims"] if drop.any() else []
+        new = new[~drop]
     return new, more
 
 

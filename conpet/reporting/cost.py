@@ -18,7 +18,8 @@ FORWARD = 1 / 3
 class TaskCost:
     """The cost of one task, selector included; NaN where a file or a field is absent.
 
-    ``flops`` is :func:`flop` of what is trained on.
+    ``flops`` is :func:`flop` of what is trained on, ``forward_flops`` that of what passes without a
+    gradient.
     ``forward_samples`` pass without a gradient; ``equivalent_samples`` are both kinds as one
     figure: those trained on, and of the others :data:`FORWARD`.
     """
@@ -30,6 +31,7 @@ class TaskCost:
     equivalent_samples: float
     tokens: float
     flops: float
+    forward_flops: float
     seconds: float
     peak_memory_mb: float
     stored_bytes: float
@@ -52,6 +54,7 @@ def task_cost(run: Run, task: int) -> TaskCost:
         equivalent_samples=samples + FORWARD * forward,
         tokens=_total(ran, "tokens_passed"),
         flops=sum(_flops(one) for one in ran) if ran else math.nan,
+        forward_flops=sum(_forward_flops(one) for one in ran) if ran else math.nan,
         seconds=sum(_timing(one, "seconds") for one in ran) if ran else math.nan,
         peak_memory_mb=max((_timing(one, "peak_memory_mb") for one in ran), default=math.nan),
         stored_bytes=_total(ran, "stored_bytes"),
@@ -85,6 +88,10 @@ def flop(every: float, tuned: float, trained: float, forward: float = 0.0) -> fl
 def _flops(training: Training) -> float:
     tuned, every = (_state(training, f"{which}_parameters") for which in ("trainable", "total"))
     return flop(every, tuned, _state(training, "tokens_passed"))
+
+
+def _forward_flops(training: Training) -> float:
+    return flop(_state(training, "total_parameters"), 0, 0, _state(training, "forward_tokens"))
 
 
 def run_costs(run: Run) -> list[TaskCost]:

@@ -26,8 +26,8 @@ from conpet.run.reading import Run
 #: what may grow with the tasks, and the decimals that are shown of it
 SLOPES = {"samples": 0, "forward_samples": 0, "equivalent_samples": 0, "seconds": 2}
 _PER_TASK = (
-    "samples", "forward_samples", "equivalent_samples", "tokens", "flops", "seconds",
-    "stored_bytes",
+    "samples", "forward_samples", "equivalent_samples", "tokens", "flops", "forward_flops",
+    "seconds", "stored_bytes",
 )  # fmt: skip
 _COLUMNS = [
     ("", "Tunable"),
@@ -37,6 +37,7 @@ _COLUMNS = [
     ("Per task", "Equivalent"),
     ("Per task", "Tokens"),
     ("Per task", "TFLOP"),
+    ("Per task", "Forward TFLOP"),
     ("Per task", "Seconds"),
     ("Per task", "Stored kB"),
     ("", "Peak MB"),
@@ -54,7 +55,8 @@ _NOTES = [
     "gradient in a task's training (validation, exemplars, old scores, a head that is fitted). "
     "Equivalent: both as one figure, in which a forward-only sample counts one third of one "
     "trained on. TFLOP: estimated from tokens and weights, forward and backward, of the samples "
-    "trained on. Stored: what a task's state takes on disk. Kept: the samples of earlier tasks "
+    "trained on; forward TFLOP: of those that pass without a gradient, two operations a weight and "
+    "token. Stored: what a task's state takes on disk. Kept: the samples of earlier tasks "
     "that learning another task needs, after the last one, and the bytes that predicting needs.",
     "More with every task: slope of a least-squares line over tasks 2 to T, on means over seeds, "
     "with its 95 % interval; zero within the interval means no growth was seen.",
@@ -117,6 +119,7 @@ def _cells(fact: dict[str, Any]) -> list[str]:
         number(fact["equivalent_samples_per_task"], 0),
         number(fact["tokens_per_task"], 0),
         number(fact["flops_per_task"] / 1e12, 2),
+        number(fact["forward_flops_per_task"] / 1e12, 2),
         number(fact["seconds_per_task"]),
         number(fact["stored_bytes_per_task"] / 1000),
         number(fact["peak_memory_mb"], 0),

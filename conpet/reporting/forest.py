@@ -34,6 +34,7 @@ _SHOWN = {
 _UNITS = {
     "points": "Difference of whole accuracy (points)",
     "samples": "Samples per task that a further task adds",
+    "equivalent": "Equivalent samples per task (forward only: a third) that a further task adds",
 }
 
 
@@ -81,7 +82,7 @@ def _panel(ax: Axes, found: Sequence[Claim]) -> None:
         if above:
             ax.plot(above, y, marker="|", color=BLACK, markersize=9)
         ax.plot(value, y, marker=marker, color=color, markerfacecolor=face, markersize=5.5)
-        said = number(value, 1) if claim.unit == "samples" else f"{value:+.1f}".replace("-", "−")
+        said = number(value, 1) if claim.unit != "points" else f"{value:+.1f}".replace("-", "−")
         beside: dict[str, Any] = {"xycoords": ("axes fraction", "data"), "va": "center"}
         ax.annotate(said, (1.01, y), fontsize=8, **beside)
     ax.set_yticks(range(len(found)), [textwrap.shorten(c.claim, 78) for c in found], fontsize=8)

@@ -11,6 +11,7 @@ import torch
 
 from conpet.learners.routing import (
     asked_classes,
+    keep_to_asked,
     log_sum_by_task,
     mix,
     temperature_of,
@@ -151,3 +152,44 @@ def test_answers_for_the_historys_shares_lean_to_the_larger_task(kind: str, worl
     scores = torch.tensor([[0.0, 0.0, -100.0, -100.0]])
     answer = learner._answer(word, scores, np.array([[1]])).exp()[0]
     assert answer.tolist() == pytest.approx([0.4, 0.4, 0.1, 0.1], abs=1e-5)
+
+
+@pytest.mark.parametrize("head", ["trained", "lda"])
+@pytest.mark.parametrize("level", [-1e5, 1e5])
+def test_a_class_of_an_expert_that_is_not_asked_is_never_the_answer(
+    head: str, level: float, world: World, tmp_path: Path
+) -> None:
+    world.run("experts", tmp_path, tasks=2, replay="dynamic", options={"expert_head": head})
+    learner: Any = world.newest
+    for answering in learner.heads.answering.values():
+        answering.bias.data += level
+    found = learner.predict(learner.stream.of("test", [1, 2]))
+    assert (learner.stream.class_task[found.labels()] == found.selected[:, 0]).all()
+
+
+def test_classes_that_several_tasks_have_are_asked_for_where_any_of_these_is() -> None:
+    columns = [np.array([0, 1]), np.array([1, 2]), np.array([3])]
+    scores = torch.tensor([[-300.0, -200.0, -100.0, -100.0], [-100.0, 4.0, 3.0, 2.0]])
+    found = keep_to_asked(scores, np.array([[1], [2]]), columns)
+    assert found[0].tolist() == [-300, -200, -250, -250]
+    assert found[1].tolist() == [-100, 4, 3, -46]  # what is far enough below stays
+
+
+def test_fitted_and_trained_experts_are_compared_on_one_scale(world: World, tmp_path: Path) -> None:
+    """Two experts are asked in training too: the level of a discriminant means nothing."""
+    options: dict[str, Any] = {"expert_head": "lda", "top_k": 2}
+    states = world.run("experts", tmp_path, tasks=2, replay="dynamic", options=options)
+    kept = []
+    for level in (0.0, 300.0):
+        learner: Any = make_learner(world, 2, **options)
+        learner.load(states[:1], tmp_path / "selector2")
+        learner.heads.answering[1].bias.data += level
+        learner.fit = lambda plan, loss, accuracy, *rest: kept.append(
+            (loss(plan.epochs[0][0]).item(), accuracy(plan.valid[0]))
+        )
+        learner.train()
+    (plain, right), (loud, still_right) = kept
+    assert loud == pytest.approx(plain, abs=1e-3)
+    assert right == still_right
+    own = learner.heads.scores(torch.zeros(1, learner.backbone.width), 2)
+    assert float(own.exp().sum()) == pytest.approx(1)

@@ -10,8 +10,10 @@ import pytest
 import torch
 import torch.nn.functional as F
 from scipy.stats import multivariate_normal
+from transformers import AutoTokenizer
 
 from conpet.config.method import Method
+from conpet.data.encoding import encode_part
 from conpet.errors import UserError
 from conpet.heads.lda import oas
 from conpet.learners import base, check_method
@@ -24,7 +26,7 @@ from conpet.learners.routing import (
 )
 from conpet.replay.base import Plan
 from tests.learners.dynamic import CLASS_TASK, SOFT, fit_bias, make_learner, selected
-from tests.tiny import World
+from tests.tiny import ENCODE, World, make_samples
 
 
 @pytest.mark.parametrize("kind", ["tasks", "classes"])
@@ -54,6 +56,41 @@ def test_a_selector_that_can_see_nothing_believes_the_plan_unless_its_prior_is_o
     assert shares[-1] > 1.2 / len(shares)  # the newest has more than its part
     assert torch.allclose(said["none"], shares, atol=0.06)
     assert torch.allclose(said["plan"], torch.full_like(shares, 1 / len(shares)), atol=0.06)
+
+
+def unequal(world: World, folder: Path) -> Path:
+    """Encode two tasks, of one class and of five."""
+    samples = make_samples()
+    cut: list[dict[str, Any]] = []
+    for task, labels in ((1, ["class0"]), (2, [f"class{c}" for c in range(1, 6)])):
+        rows = {
+            split: [i for i, s in enumerate(samples) if s.label in labels and s.split == split]
+            for split in ("train", "valid", "test")
+        }
+        cut.append({"task": task, "classes": labels, **rows})
+    tokenizer = AutoTokenizer.from_pretrained(world.snapshot)
+    encode_part(samples, cut, ENCODE, tokenizer, folder / "encoded.safetensors")
+    return folder / "encoded.safetensors"
+
+
+@pytest.mark.parametrize(("kind", "near"), [("tasks", 0.01), ("classes", 0.03)])
+def test_with_the_prior_out_classes_are_equally_likely_and_not_tasks(
+    kind: str, near: float, world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = {"prior": "plan", "encoded": unequal(world, tmp_path)}
+    learner = make_learner(world, 2, settings, selector=kind)
+    width, test = learner.backbone.width, learner.stream.of("test", [1, 2])
+    for name in ("features", "hidden"):  # texts that all look alike
+        blank = lambda _, indices: torch.zeros(len(indices), width)  # noqa: E731
+        monkeypatch.setattr(learner.backbone, name, blank)
+    monkeypatch.setattr(base, "fit", fit_bias)
+    learner.train_selector()
+    said = learner.selector.ask(test).tasks.softmax(1)[0].tolist()
+    assert said == pytest.approx([1 / 6, 5 / 6], abs=near)
+    packaged = make_learner(world, 2, {"encoded": settings["encoded"]}, selector=kind)
+    packaged.selector.take(learner.selector.adapter, learner.selector.tensors())
+    monkeypatch.setattr(packaged.backbone, "features", blank)
+    assert packaged.selector.ask(test).tasks.softmax(1)[0].tolist() == said
 
 
 def test_an_expert_learns_from_its_classes_as_if_they_were_equally_frequent(
@@ -194,6 +231,22 @@ def test_lda_needs_samples_of_former_tasks(world: World) -> None:
     check_method(method.model_copy(update={"replay": "dynamic"}), "x")
     # a package has no replay, and answers all the same
     assert world.learner("experts", 1, options=options)
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"selector_least": 9}, "selector_least: it adds"),
+        ({"selector_least": 9, "selector": "classes"}, "selector_least: it adds"),
+        ({"selector_least": 9, "selector": "lda", "selector_fit": "history"}, "selector_least: it"),
+        ({"routing": "soft", "teacher_forcing": False}, "teacher_forcing: with routing: soft"),
+    ],
+)
+def test_an_option_without_effect_is_refused(options: dict[str, Any], said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        Options.model_validate(options)
+    Options(selector="lda", selector_least=9)
+    Options(routing="hard", teacher_forcing=False)
 
 
 def test_samples_to_fit_on_are_for_what_is_fitted() -> None:

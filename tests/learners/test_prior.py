@@ -55,7 +55,7 @@ def toy(world: World, learner: str, **settings: Any) -> Any:
 def learn(made: Any) -> tuple[float, float]:
     """Minimise the learner's own loss; return slope and offset of score 1 - score 0."""
     everything = np.arange(COMMON + RARE)
-    made.prior.learn(Plan([[everything]], [everything]), made.stream)
+    made.prior.learn(Plan([[everything]], [everything]), made.stream, made.weights())
     parameters = list(made.head.parameters())
     optimizer = torch.optim.LBFGS(parameters, max_iter=200, tolerance_grad=1e-10)
 
@@ -80,6 +80,34 @@ def test_a_softmax_learns_the_plans_prior_and_is_free_of_it_where_asked(
     slope, offset = learn(toy(world, learner, prior="plan"))
     assert slope == pytest.approx(2, abs=0.06)
     assert offset == pytest.approx(0, abs=0.06)  # where Bayes has it for equal classes
+
+
+@pytest.mark.parametrize("labels", [0.5, 0.1])
+def test_a_sample_counts_in_the_prior_as_it_weighs_in_the_loss(world: World, labels: float) -> None:
+    """DER's old samples, here those of class 0: their cross-entropy weighs β."""
+    offsets = []
+    for prior in ("none", "plan"):
+        options = {"logits": 0.0, "labels": labels}
+        made = toy(world, "der", prior=prior, options=options)
+        made.row = np.where(made.stream.label == 0, 0, -1)
+        made.width, made.logits = torch.tensor([2]), torch.zeros(1, 2, dtype=torch.float64)
+        offsets.append(learn(made)[1])
+    assert offsets[0] == pytest.approx(-math.log(labels * COMMON / RARE), abs=0.06)
+    assert offsets[1] == pytest.approx(0, abs=0.06)
+
+
+def test_der_takes_the_weights_of_what_is_kept_out_while_it_learns(
+    world: World, tmp_path: Path
+) -> None:
+    keys: dict[str, Any] = {"prior": "plan", "options": {"labels": 0.25}}
+    world.run("der", tmp_path, tasks=2, replay="logits", **keys)
+    made: Any = world.newest
+    passed = np.concatenate([b for batches in made.plan().epochs for b in batches])
+    kept = np.isin(passed, made.context.memory.train)
+    assert kept.any() and not kept.all()
+    counts = 1 + np.bincount(made.stream.label[passed], np.where(kept, 0.25, 1.0), 4)
+    expected = torch.from_numpy(np.log(counts / counts.sum())).float()
+    torch.testing.assert_close(made.prior.plan, expected)
 
 
 def test_answers_are_for_equal_classes_or_for_those_of_the_history(world: World) -> None:
@@ -219,6 +247,31 @@ def test_a_class_that_is_taught_has_the_least_share(world: World, tmp_path: Path
     made.prior.target = torch.tensor([-1.0, -2.0])
     found = made.prior.in_answers(torch.zeros(1, 3))
     assert found.tolist() == [[-1.0, -2.0, -2.0]]
+
+
+def test_an_expert_among_two_takes_the_plans_shares_of_all_classes_out(
+    world: World, tmp_path: Path
+) -> None:
+    """At task 2: its own scores beside the first expert's, and of both the plan's log shares."""
+    keys: dict[str, Any] = {"replay": "dynamic", "options": {"top_k": 2}, "prior": "plan"}
+    states = world.run("experts", tmp_path, tasks=2, **keys)
+    learner: Any = world.learner("experts", 2, **keys)
+    learner.load(states[:1], tmp_path / "selector2")
+    losses: list[Any] = []
+    learner.fit = lambda plan, loss, *rest: losses.append((plan, loss))
+    learner.train()
+    plan, loss = losses[0]
+    batch = plan.epochs[0][0]
+    others = learner.frozen_scores(batch, np.tile([[1, 2]], (len(batch), 1)), [1])
+    learner._start()
+    own = learner.heads.trained[2](learner.backbone.hidden(learner.stream, batch))
+    scores = torch.cat([others[:, :2], own], dim=1) + log_prior(plan, learner.stream)
+    expected = torch.nn.functional.cross_entropy(scores, learner.targets(batch))
+    torch.testing.assert_close(loss(batch), expected)
+    texts = learner.stream.of("test", [1, 2])
+    plain = world.newest.frozen_scores(texts, np.tile([[1, 2]], (len(texts), 1)), [1, 2])  # type: ignore[attr-defined]
+    answer = world.newest.predict(texts).scores  # and answers are without them
+    torch.testing.assert_close(answer, plain.log_softmax(1))
 
 
 @pytest.mark.parametrize("selector", ["tasks", "classes"])

@@ -10,11 +10,15 @@ import numpy as np
 import pytest
 import torch
 
+from conpet.config import Method, Model
+from conpet.config.settings import Settings
+from conpet.config.strict import read_yaml, validate
 from conpet.data.encoding import encode_part
 from conpet.data.stream import Stream
 from conpet.data.tokenizer import open_tokenizer
 from conpet.errors import UserError
-from conpet.learners import learner_class, names
+from conpet.learners import check_settings, learner_class, names, refit
+from tests.conftest import ROOT
 from tests.tiny import CLASSES, ENCODE, World, make_samples, make_snapshot
 
 NAMES = ["even", "odd"]
@@ -75,8 +79,9 @@ def test_every_learner_learns_domains_without_validation(
     learner: str, domains: Domains, tmp_path: Path
 ) -> None:
     replays = ["dynamic"] if learner_class(learner).needs_old else ["none", "dynamic"]
+    head = {"head": "lda"} if learner == "seq" else {}  # what it trains is held after task 1
     for replay in replays:
-        domains.run(learner, tmp_path / replay, tasks=2, replay=replay, **QUICK)
+        domains.run(learner, tmp_path / replay, tasks=2, replay=replay, **head, **QUICK)
         newest = domains.newest
         indices = newest.stream.of("test", [1, 2])
         found = newest.predict(indices)
@@ -84,8 +89,24 @@ def test_every_learner_learns_domains_without_validation(
         assert torch.allclose(found.scores.exp().sum(1), torch.ones(len(indices)), atol=1e-5)
         assert set(newest.predict_in_task(indices, found)) <= {0, 1}
         # nothing was chosen: the last epoch is kept
-        assert newest.history.best_epoch == newest.history.epochs[-1]["epoch"]
+        if learner != "seq":
+            assert newest.history.best_epoch == newest.history.epochs[-1]["epoch"]
         assert all(entry["valid_accuracy"] is None for entry in newest.history.epochs)
+
+
+def test_seq_is_refused_where_classes_come_again_and_nothing_would_be_learnt(
+    domains: Domains, tmp_path: Path
+) -> None:
+    method = Method(title="x", learner="seq", replay="none")
+    model = validate(Model, read_yaml(ROOT / "config/models/minilm.yaml"), "model")
+    said = "seq: where classes come again nothing of them is learnt after task 1"
+    with pytest.raises(UserError, match=f"^x: {said}"):
+        check_settings(method, Settings(), model, "x", shared=True)
+    check_settings(method, Settings(), model, "x", shared=False)
+    with pytest.raises(UserError, match=said):
+        domains.run("seq", tmp_path, tasks=2, **QUICK)
+    fitted = Settings.model_validate({"head": "lda"})
+    check_settings(method, fitted, model, "x", shared=True)
 
 
 def test_exemplars_all_serve_training_where_nothing_is_validated(
@@ -162,6 +183,30 @@ def test_so_many_samples_of_a_class_that_comes_again_are_so_many(
         if task > 1:
             old = drawn[-1][tasks < task]
             assert np.isin(old, drawn[-2]).all()
+
+
+def test_what_is_kept_of_a_class_that_comes_again_is_of_all_its_tasks(
+    domains: Domains, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keys: dict[str, Any] = {"head": {"type": "lda", "samples": "kept"}, "replay": "dynamic"}
+    states = domains.run("linear", tmp_path, **keys, **QUICK)
+    newest: Any = domains.newest
+    stream, head = newest.stream, newest.refit.head
+    train = stream.of("train", [1, 2, 3])
+    assert head.count.tolist() == np.bincount(stream.label[train]).tolist()
+    features = newest.representations(train)  # where the samples of all tasks lie now
+    means = np.stack([features[stream.label[train] == c].mean(axis=0) for c in (0, 1)])
+    off = np.linalg.norm(head.mean - means)
+    with monkeypatch.context() as patched:  # had they not followed
+        width = features.shape[1]
+        patched.setattr(refit, "drift", lambda *_: (np.eye(width), np.zeros(width)))
+        domains.run("linear", tmp_path / "left", **keys, **QUICK)
+    left: Any = domains.newest
+    assert off < 0.1 * np.linalg.norm(left.refit.head.mean - means)
+    again: Any = domains.learner("linear", 3, **keys)
+    again.load(states, None)
+    texts = stream.of("test", [1, 2, 3])
+    assert torch.equal(again.predict(texts).scores, newest.predict(texts).scores)
 
 
 @pytest.mark.parametrize(

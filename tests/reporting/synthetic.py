@@ -198,6 +198,7 @@ def _write_training(
             "samples_passed": passed,
             "tokens_passed": passed * 31,
             "forward_samples": 90 * t,
+            "forward_tokens": 90 * t * 31,
             "steps": passed // 16,
             "epochs": epochs,
             "loss_curve": [[i, 2.0 * 0.97**i] for i in range(0, 100, 5)],

@@ -77,9 +77,25 @@ def test_growing_cost_does_not_hold(tmp_path: Path) -> None:
     for task in range(1, 6):
         path = run.folder.state(task) / "state.json"
         write_json(path, {**read_json(path), "samples_passed": 1000 * task + task % 2})
-    claim = found_claims(collect("demo", tmp_path, matrix, **known()))[0]
-    assert claim.value == pytest.approx(1000, abs=1)
-    assert claim.verdict == FAILS
+    claims = found_claims(collect("demo", tmp_path, matrix, **known()))
+    assert claims[0].value == pytest.approx(1000, abs=1)
+    assert [claim.verdict for claim in claims] == [FAILS, FAILS]
+
+
+@pytest.mark.parametrize(("grows", "said"), [(90, FAILS), (0, HOLDS)])
+def test_a_cost_that_grows_by_forward_passes_does_not_hold(
+    grows: int, said: str, tmp_path: Path
+) -> None:
+    matrix = cells(methods=("static_emr",), seeds=(100,), n_tasks=5)
+    run = build(tmp_path, matrix, per_class=2).runs[0]
+    for task in range(1, 6):
+        path = run.folder.state(task) / "state.json"
+        write_json(path, {**read_json(path), "forward_samples": 600 + grows * task})
+    trained, whole = found_claims(collect("demo", tmp_path, matrix, **known()))
+    assert (trained.unit, trained.value, trained.verdict) == ("samples", 0.0, HOLDS)
+    assert whole.claim == "Equivalent samples per task of Static ConPET (EMR) do not grow"
+    assert (whole.unit, whole.verdict) == ("equivalent", said)
+    assert whole.value == pytest.approx(grows / 3)
 
 
 def test_what_is_not_finished_is_pending(two: Results) -> None:
@@ -90,8 +106,8 @@ def test_what_is_not_finished_is_pending(two: Results) -> None:
 
 def test_growth_over_too_few_tasks_is_unknown_not_pending(tmp_path: Path) -> None:
     short = build(tmp_path, cells(methods=("static_emr",), seeds=(100,), n_tasks=2), per_class=2)
-    (row,) = TABLES["claims"][0](short).rows
-    assert row[1:] == ["–", "–", "–", "–", "–", "1", "–"]
+    rows = TABLES["claims"][0](short).rows
+    assert [row[1:] for row in rows] == [["–", "–", "–", "–", "–", "1", "–"]] * 2
 
 
 def test_every_against_has_its_row_and_none_has_two(results: Results) -> None:

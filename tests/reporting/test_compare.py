@@ -80,6 +80,17 @@ def test_what_a_later_version_has_more_of_may_be_no_difference(tmp_path: Path) -
     assert "row dataset=demo method=lwf source=this suite is not in the first" in lines[1]
 
 
+def test_claims_of_a_kind_that_was_not_made_then_are_no_difference(tmp_path: Path) -> None:
+    head, old = "dataset,claim,unit,value\n", "demo,a,samples,0\n"
+    write_text(tmp_path / "a/claims.csv", head + old)
+    write_text(tmp_path / "b/claims.csv", head + old + "demo,b,equivalent,5\n")
+    newer: list[str] = []
+    assert diff(tmp_path / "a", tmp_path / "b", newer=newer) == []
+    assert newer == ["claims.csv: 1 claims"]
+    write_text(tmp_path / "b/claims.csv", head + old + "demo,b,samples,5\n")
+    assert len(diff(tmp_path / "a", tmp_path / "b", newer=[])) == 1
+
+
 def test_empty_is_not_a_number(tmp_path: Path) -> None:
     a, b = two(tmp_path, "demo,emr,,1\n", "demo,emr,0.0,1\n")
     assert diff(a, b, tolerance=1.0) == [

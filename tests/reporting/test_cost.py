@@ -32,6 +32,7 @@ def run(states: str, selector: bool) -> Run:
             "samples_passed": 50 * scale,
             "tokens_passed": 500 * scale,
             "forward_samples": 30 * scale,
+            "forward_tokens": 300 * scale,
         }
         return Training(state, {"seconds": 2.0 * scale, "peak_memory_mb": 100.0 * scale})
 
@@ -49,6 +50,21 @@ def test_a_selector_is_part_of_the_cost() -> None:
     assert cost.seconds == 6 + 4
     assert cost.peak_memory_mb == 300
     assert cost.flops == (4 * 1000 + 2 * 30) * 1500 + (4 * 1000 + 2 * 20) * 1000
+    assert cost.forward_flops == 2 * 1000 * (900 + 600)
+
+
+def test_what_trains_nothing_is_not_free(tmp_path: Path) -> None:
+    matrix = cells(methods=("static_emr",), seeds=(100,), n_tasks=2)
+    (made,) = build(tmp_path, matrix, per_class=2).runs
+    for task in (1, 2):
+        path = made.folder.state(task) / "state.json"
+        none = {"samples_passed": 0, "tokens_passed": 0, "forward_tokens": 10**6}
+        write_json(path, read_json(path) | none | {"total_parameters": 3 * 10**6})
+    table = TABLES["cost"][0](collect("demo", tmp_path, matrix, **known()))
+    names = [column for _, column in table.columns]
+    shown = dict(zip(names, table.rows[0], strict=True))
+    assert (shown["TFLOP"], shown["Forward TFLOP"]) == ("0.00", "6.00")
+    assert table.data["forward_flops_per_task"].tolist() == [6e12]
 
 
 def test_what_is_kept_is_what_the_state_says_it_needs() -> None:

@@ -192,6 +192,7 @@ def test_a_method_of_ones_own_is_tested_and_judged_as_ours_are(tmp_path: Path) -
         "My own above Fine-tuning",
         "My own above Fine-tuning by 10 points",
         "Training samples per task of My own do not grow",
+        "Equivalent samples per task of My own do not grow",
     ]
     assert found.bound("own")
     assert bound_note(found) == ["Not ranked, bound: true: My own."]
