@@ -12,6 +12,7 @@ from ruamel.yaml.scalarstring import SingleQuotedScalarString
 
 from conpet.commands.checks import DataChecks, open_experiment
 from conpet.commands.columns import named_as_typed
+from conpet.commands.extension_reading import check_mentions, reading
 from conpet.config.dataset import Dataset, Source
 from conpet.config.loading import additions_file, load_datasets
 from conpet.config.partition import Partition
@@ -20,7 +21,6 @@ from conpet.config.raw import RawFile
 from conpet.config.strict import choose, validate, within
 from conpet.data import readers
 from conpet.data.duplicates import drop_duplicates, identity, near_identity
-from conpet.data.readers import table
 from conpet.data.report import Report
 from conpet.data.schema import Sample
 from conpet.data.shortage import least_rows, remedy, shortages, untrainable
@@ -32,7 +32,6 @@ from conpet.files import read_json, sha256, write_text
 from conpet.wording import counted
 
 KEY = "additions"
-_FORMATS = {"sentence": "table", "relation": "marked", "entity": "marked", "fields": "table"}
 
 
 def extend(
@@ -61,19 +60,19 @@ def extend(
         shared: whether classes of earlier tasks may come again, and are the same.
 
     Raises:
-        UserError: the file cannot be read, holds a class that the stream has, or too few samples
-            of one to learn it.
+        UserError: the file cannot be read, has texts of another form than the stream's, holds a
+            class that the stream has, or too few samples of one to learn it.
     """
     data = _find(dataset, config_dir, experiment)
     if not file.is_file():
         raise UserError(f"{file}: no such file")
     _refuse_twice(data, file)
     report = report or Report()
-    form = format or _FORMATS[data.kind]
+    form, options = reading(data, file, format, options, report)
     raw = validate(RawFile, {"name": file.name}, str(file))
-    options = _options(options, data if form == data.format else None, file, raw, report)
     with named_as_typed(file):
         samples = readers.read(form, file.parent, [raw], options, report)
+    check_mentions(data, samples, file)
     classes = list(dict.fromkeys(s.label for s in samples))
     taken = _taken(data, results / "data" / dataset)
     if not shared and not data.shared:
@@ -95,54 +94,6 @@ def extend(
         entry["shared"] = True
     _append(path, entry, _yaml_of(experiment, config_dir) if experiment else "")
     return classes
-
-
-def _options(
-    given: dict[str, Any] | None, data: Dataset | None, file: Path, raw: RawFile, report: Report
-) -> dict[str, Any]:
-    """Return the reader's options, as given and as the dataset has them, if it is read alike."""
-    if data is None or data.format != "table":
-        return given or {}
-    if given is None:
-        return _as_before(data.options, file, raw)
-    return _with_split(given, data.options.get("split"), file, raw, report)
-
-
-def _as_before(options: dict[str, Any], file: Path, raw: RawFile) -> dict[str, Any]:
-    """Return as much of a dataset's own options as a new file has columns for.
-
-    A column that says train, valid and test is followed wherever it is there: else rows that are
-    marked as test would be trained on.
-    """
-    said = {key: value for key, value in options.items() if key != "task"}
-    columns = {key: value for key, value in said.items() if key in ("split", "id")}
-    form = {key: value for key, value in said.items() if key not in ("text", "label")}
-    for tried in (said, _without(said, "id"), _without(said, "split", "id"), form, columns,
-                  _without(columns, "id")):  # fmt: skip
-        if table.fits(file.parent, raw, validate(table.Options, tried, "options")):
-            return tried
-    return {}
-
-
-def _with_split(
-    options: dict[str, Any], split: str | None, file: Path, raw: RawFile, report: Report
-) -> dict[str, Any]:
-    """Return options as they were given, and the dataset's column of splits, as above."""
-    more = {**options, "split": split}
-    if split is None or "split" in options:
-        return options
-    try:
-        checked = validate(table.Options, more, "options")
-    except UserError:
-        return options  # the reader says what is wrong with them
-    if not table.fits(file.parent, raw, checked):
-        return options
-    report.note("split", f"column {split} says it, as in the dataset's other files")
-    return more
-
-
-def _without(options: dict[str, Any], *names: str) -> dict[str, Any]:
-    return {key: value for key, value in options.items() if key not in names}
 
 
 def _entry(
