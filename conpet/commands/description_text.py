@@ -8,7 +8,7 @@ from typing import Any
 
 from conpet.data.duplicates import SEVERAL_LABELS
 from conpet.data.encoding import SPLITS
-from conpet.data.readers import ROWS_IN_A_TEXT
+from conpet.data.readers import DOUBTFUL
 from conpet.wording import counted, some
 
 WIDTH = 100
@@ -94,7 +94,7 @@ def _dropped(report: dict[str, Any]) -> str:
         lines += [
             f"  note ({part}): {key}: {value}"
             for key, value in notes.items()
-            if key != SEVERAL_LABELS and not key.endswith(ROWS_IN_A_TEXT)
+            if key != SEVERAL_LABELS and not key.endswith(DOUBTFUL)
         ]
     return _block("Dropped", lines, "nothing")
 

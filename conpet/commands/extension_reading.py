@@ -35,6 +35,8 @@ def reading(
     form = format or _FORMATS[data.kind]
     raw = validate(RawFile, {"name": file.name}, str(file))
     own, said = data.reading("base")
+    if given is None and own == form == "instructions":
+        given = said  # they name no columns: they say what a text is
     options = _options(given, said if own == form == "table" else None, file, raw, report)
     with within(str(file)):
         _check_fields(data, readers.fields_of(form, options))
