@@ -177,8 +177,8 @@ def test_every_example_is_described_without_a_warning(
     assert report["warnings"] == []
     kinds = {"Pairs": "fields", "Relations and entities": "relation"}
     assert report["kind"] == kinds.get(section, "sentence")
-    shared = section == "Shared labels"
-    assert report["scenario"] == ("domain-incremental" if shared else "class-incremental")
+    scenarios = {"Shared labels": "domain-incremental", "Pairs": "one task"}
+    assert report["scenario"] == scenarios.get(section, "class-incremental")
     if section == "Train and test files":
         assert report["rare_classes"] == {"rare": 2}
 
