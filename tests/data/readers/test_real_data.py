@@ -37,6 +37,25 @@ def test_fewrel_lite(mirror: Path) -> None:
     assert report.dropped == 0
 
 
+def test_fewrel_full(mirror: Path) -> None:
+    data = load_datasets(["fewrel_full"], ROOT / "config", "test", DataChecks())[0]["fewrel_full"]
+    form, options = data.reading("base")
+    folder, report = mirror / "fewrel_full", Report()
+    assert [sha256(folder / file.name) for file in data.files] == [f.sha256 for f in data.files]
+    samples = read(form, folder, data.files, options, report)
+    assert (len(samples), len({s.label for s in samples}), report.dropped) == (55_979, 80, 0)
+    assert isinstance(data.order, FileOrder)
+    order = load_experiment("fewrel_full", ROOT / "config", DataChecks())
+    about = order.split("fewrel_full", "base")
+    assert about.order is not None
+    found = split_samples(samples, about.order.model_dump(), about.split)
+    assert [len(task["classes"]) for task in found["tasks"]] == [8] * 10
+    sizes = [len(task["train"]) for task in found["tasks"]]
+    assert max(sizes) == 4_480  # eight classes of 560; of 21 copies that are left out some are here
+    assert sum(sizes) >= 44_800 - 21
+    assert found["samples_without_task"] == 0
+
+
 def test_clinc150(mirror: Path) -> None:
     report = Report()
     samples = read("clinc150", mirror / "clinc150", [RawFile(name="data_full.json")], {}, report)
