@@ -194,9 +194,8 @@ def _template(group: Group) -> list[str]:
     options = group.look.options
     if kind := options.get(""):
         return [f"kind: {kind}"]
-    text = options.get("text")
-    if isinstance(text, list | dict):
-        named = " ".join(f"{{{name}}}" for name in text)
+    if fields := readers.fields_of(group.look.format, options):
+        named = " ".join(f"{{{name}}}" for name in fields)
         template = f"{named} The answer is {{mask}}."
         return ["# the whole text, fields and all; the model is read at the mask",
                 f"template: {as_json(template)}"]  # fmt: skip

@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from conpet.config.raw import RawFile
 from conpet.data import readers
 from conpet.data.guess import Look, folder_says_split, look, name_without_split, split_of
+from conpet.data.guess_lines import with_lines, without_lines
 from conpet.data.report import Report
 from conpet.errors import UserError
 from conpet.names import name_of
@@ -62,12 +63,15 @@ def grouped(files: Sequence[Path]) -> list[Group]:
         folder = Path(parent).name
         several = [other for _, other in found].count(base) > 1
         name = name_of(f"{folder}_{base}" if base and several else base or folder)
-        groups.append(Group(name, members, looks[0], *_labels(members, looks[0])))
+        groups.append(_group(name, members, looks[0]))
+    if len({str(group.look.options.get("lines")) for group in groups}) > 1:
+        # one template is for all
+        return [replace(group, look=without_lines(group.look)) for group in groups]
     return groups
 
 
-def _labels(files: Sequence[Path], about: Look) -> tuple[Counter[str], Counter[str], list[str]]:
-    """Return how many samples each label has, in all and to train on; and what looks wrong."""
+def _group(name: str, files: list[Path], about: Look) -> Group:
+    """Return files that read alike, with the labels that they hold."""
     root = Path(os.path.commonpath([file.absolute().parent for file in files]))
     raw = [
         RawFile(name=file.absolute().relative_to(root).as_posix(), split=split_of(file))
@@ -78,8 +82,10 @@ def _labels(files: Sequence[Path], about: Look) -> tuple[Counter[str], Counter[s
     samples = readers.read(about.format, root, raw, options, report)
     trained = Counter(sample.label for sample in samples if sample.split in ("train", ""))
     notes = report.as_dict()["notes"].items()
-    wrong = [f"{key}: {value}" for key, value in notes if key.endswith(readers.ROWS_IN_A_TEXT)]
-    return Counter(sample.label for sample in samples), trained, wrong
+    wrong = [f"{key}: {value}" for key, value in notes if key.endswith(readers.DOUBTFUL)]
+    if about.format in ("table", "instructions") and not readers.fields_of(about.format, options):
+        about = with_lines(about, [sample.text for sample in samples])
+    return Group(name, files, about, Counter(s.label for s in samples), trained, wrong)
 
 
 def named(groups: Sequence[Group]) -> str:

@@ -17,7 +17,7 @@ from conpet.config.dataset import NamedOrder
 from conpet.data.classes import scenario
 from conpet.data.duplicates import count_duplicates
 from conpet.data.encoding import SPLITS, read_part
-from conpet.data.readers import ROWS_IN_A_TEXT, has_marks
+from conpet.data.readers import DOUBTFUL, has_marks
 from conpet.data.schema import Sample
 from conpet.data.shortage import barely_tested, mostly_cut, mostly_dropped, shortages
 from conpet.data.sources import read_manifest
@@ -121,7 +121,7 @@ class _Description(DataSteps):
             rare = self.splits[part].get("rare_classes", {}).values()
             lines += filter(None, [mostly_dropped(sum(gone), sum(rare), len(samples))])
             notes = self.reports[part]["notes"].items()
-            lines += [f"{key}: {value}" for key, value in notes if key.endswith(ROWS_IN_A_TEXT)]
+            lines += [f"{key}: {value}" for key, value in notes if key.endswith(DOUBTFUL)]
             own = sum(bool(sample.split) for sample in samples)
             if own and partition.scheme != "official":
                 lines.append(

@@ -6,9 +6,10 @@ import textwrap
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from conpet.data.classes import ONE_TASK
 from conpet.data.duplicates import SEVERAL_LABELS
 from conpet.data.encoding import SPLITS
-from conpet.data.readers import ROWS_IN_A_TEXT
+from conpet.data.readers import DOUBTFUL
 from conpet.wording import counted, some
 
 WIDTH = 100
@@ -41,8 +42,8 @@ def _head(report: dict[str, Any]) -> str:
         f"{report['title']} ({report['dataset']})",
         f"  kind      {report['kind']}, format {report['format']}, split {report['split']}",
         f"  size      {counted(report['samples'], 'sample')}, "
-        f"{counted(classes, 'class', 'classes')}, {counted(len(report['tasks']), 'task')}: "
-        f"{report['scenario']}",
+        f"{counted(classes, 'class', 'classes')}, {counted(len(report['tasks']), 'task')}"
+        + (f": {report['scenario']}" if report["scenario"] != ONE_TASK else ""),
         f"  template  {report['template']}",
         f"  licence   {report['licence']}",
     ]
@@ -94,7 +95,7 @@ def _dropped(report: dict[str, Any]) -> str:
         lines += [
             f"  note ({part}): {key}: {value}"
             for key, value in notes.items()
-            if key != SEVERAL_LABELS and not key.endswith(ROWS_IN_A_TEXT)
+            if key != SEVERAL_LABELS and not key.endswith(DOUBTFUL)
         ]
     return _block("Dropped", lines, "nothing")
 

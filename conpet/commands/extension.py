@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,9 @@ from ruamel.yaml.scalarstring import SingleQuotedScalarString
 
 from conpet.commands.checks import DataChecks, open_experiment
 from conpet.commands.columns import named_as_typed
-from conpet.config.dataset import Dataset, Source
+from conpet.commands.extension_classes import named
+from conpet.commands.extension_reading import check_mentions, reading
+from conpet.config.dataset import Dataset
 from conpet.config.loading import additions_file, load_datasets
 from conpet.config.partition import Partition
 from conpet.config.plain_yaml import editor
@@ -20,19 +22,16 @@ from conpet.config.raw import RawFile
 from conpet.config.strict import choose, validate, within
 from conpet.data import readers
 from conpet.data.duplicates import drop_duplicates, identity, near_identity
-from conpet.data.readers import table
 from conpet.data.report import Report
 from conpet.data.schema import Sample
 from conpet.data.shortage import least_rows, remedy, shortages, untrainable
-from conpet.data.split import split_samples
+from conpet.data.split import split_samples, too_rare
 from conpet.data.steps import earlier
-from conpet.data.twins import twins
 from conpet.errors import UserError
-from conpet.files import read_json, sha256, write_text
+from conpet.files import sha256, write_text
 from conpet.wording import counted
 
 KEY = "additions"
-_FORMATS = {"sentence": "table", "relation": "marked", "entity": "marked", "fields": "table"}
 
 
 def extend(
@@ -45,6 +44,7 @@ def extend(
     report: Report | None = None,
     experiment: str = "",
     shared: bool = False,
+    labels: Mapping[str, str] | None = None,
 ) -> list[str]:
     """Append a labelled file to a dataset's stream; return the new classes.
 
@@ -59,104 +59,63 @@ def extend(
         report: is told of the rows that are dropped, and of what is worth knowing.
         experiment: one that writes the dataset out; else it is one of config/datasets.
         shared: whether classes of earlier tasks may come again, and are the same.
+        labels: those of the file that are others in the stream, with their names there.
 
     Raises:
-        UserError: the file cannot be read, holds a class that the stream has, or too few samples
-            of one to learn it.
+        UserError: the file cannot be read, has texts of another form than the stream's, holds a
+            class that the stream has, or too few samples of one to learn it.
     """
     data = _find(dataset, config_dir, experiment)
     if not file.is_file():
         raise UserError(f"{file}: no such file")
     _refuse_twice(data, file)
     report = report or Report()
-    form = format or _FORMATS[data.kind]
+    form, options = reading(data, file, format, options, report)
     raw = validate(RawFile, {"name": file.name}, str(file))
-    options = _options(options, data if form == data.format else None, file, raw, report)
     with named_as_typed(file):
         samples = readers.read(form, file.parent, [raw], options, report)
+    check_mentions(data, samples, file)
+    here = results / "data" / dataset
+    samples, renamed = named(samples, labels or {}, (data, here), shared, file, report)
     classes = list(dict.fromkeys(s.label for s in samples))
-    taken = _taken(data, results / "data" / dataset)
-    if not shared and not data.shared:
-        _refuse_old(classes, taken, file)
-    if alike := twins([*sorted(taken), *classes]):
-        report.note("names", alike)
     if data.duplicates != "keep":
-        samples = _first_of_each(samples, data, results / "data" / dataset, report)
+        samples = _first_of_each(samples, data, here, report)
     scheme = "official" if any(s.split for s in samples) else "per_class"
     # what the dataset's own split says beside that holds for the new task too
     said = {**data.split.model_dump(exclude_defaults=True), "scheme": scheme}
     partition = validate(Partition, said, "split")
     with within(str(file)):
+        samples, classes = _common(samples, classes, partition, report)
         _check_size(samples, classes, partition, report)
     path = additions_file(config_dir, dataset)
-    entry = _entry(file, path, form, options, classes)
-    entry["split"] = said
-    if shared:
-        entry["shared"] = True
+    entry = _entry(file, path, (form, options), classes, renamed)
+    entry |= {"split": said} | ({"shared": True} if shared else {})
     _append(path, entry, _yaml_of(experiment, config_dir) if experiment else "")
     return classes
 
 
-def _options(
-    given: dict[str, Any] | None, data: Dataset | None, file: Path, raw: RawFile, report: Report
-) -> dict[str, Any]:
-    """Return the reader's options, as given and as the dataset has them, if it is read alike."""
-    if data is None or data.format != "table":
-        return given or {}
-    if given is None:
-        return _as_before(data.options, file, raw)
-    return _with_split(given, data.options.get("split"), file, raw, report)
-
-
-def _as_before(options: dict[str, Any], file: Path, raw: RawFile) -> dict[str, Any]:
-    """Return as much of a dataset's own options as a new file has columns for.
-
-    A column that says train, valid and test is followed wherever it is there: else rows that are
-    marked as test would be trained on.
-    """
-    said = {key: value for key, value in options.items() if key != "task"}
-    columns = {key: value for key, value in said.items() if key in ("split", "id")}
-    form = {key: value for key, value in said.items() if key not in ("text", "label")}
-    for tried in (said, _without(said, "id"), _without(said, "split", "id"), form, columns,
-                  _without(columns, "id")):  # fmt: skip
-        if table.fits(file.parent, raw, validate(table.Options, tried, "options")):
-            return tried
-    return {}
-
-
-def _with_split(
-    options: dict[str, Any], split: str | None, file: Path, raw: RawFile, report: Report
-) -> dict[str, Any]:
-    """Return options as they were given, and the dataset's column of splits, as above."""
-    more = {**options, "split": split}
-    if split is None or "split" in options:
-        return options
-    try:
-        checked = validate(table.Options, more, "options")
-    except UserError:
-        return options  # the reader says what is wrong with them
-    if not table.fits(file.parent, raw, checked):
-        return options
-    report.note("split", f"column {split} says it, as in the dataset's other files")
-    return more
-
-
-def _without(options: dict[str, Any], *names: str) -> dict[str, Any]:
-    return {key: value for key, value in options.items() if key not in names}
-
-
 def _entry(
-    file: Path, path: Path, form: str, options: dict[str, Any], classes: list[str]
+    file: Path,
+    path: Path,
+    read: tuple[str, dict[str, Any]],
+    classes: list[str],
+    renamed: dict[str, str],
 ) -> dict[str, Any]:
     """Return what the additions file at ``path`` says of a new one, but for its split."""
     url = Path(os.path.relpath(file.resolve(), path.parent.resolve())).as_posix()
+    labels = {_quoted(old): _quoted(new) for old, new in renamed.items()}
     return {
         "files": [{"name": file.name, "url": url, "sha256": sha256(file)}],
-        "format": form,
-        "options": options,
-        # quoted: `yes` is text to us and true to a reader of YAML 1.1
-        "classes": [SingleQuotedScalarString(name) for name in classes],
+        "format": read[0],
+        "options": read[1],
+        **({"labels": labels} if labels else {}),
+        "classes": [_quoted(name) for name in classes],
     }
+
+
+def _quoted(name: str) -> SingleQuotedScalarString:
+    """Return a name as YAML has it in quotes: `yes` is text to us and true to YAML 1.1."""
+    return SingleQuotedScalarString(name)
 
 
 def _yaml_of(experiment: str, config_dir: Path) -> str:
@@ -176,25 +135,6 @@ def _find(dataset: str, config_dir: Path, experiment: str) -> Dataset:
         where = "extend: for one that an experiment writes out, give --experiment"
         choose("dataset", dataset, known, where)
     return load_datasets([dataset], config_dir, "extend", DataChecks())[0][dataset]
-
-
-def _taken(data: Dataset, results: Path) -> set[str]:
-    """Return the classes that the stream has, as far as they are known."""
-    taken: set[str] = set()
-    for part in data.parts():
-        source = data.part(part)
-        if isinstance(source, Source) and source.classes:
-            taken |= set(source.classes)
-            continue
-        said = data.renaming(part)
-        taken |= {said["prefix"] + name for name in said["labels"].values()}
-        prepared = results / part / "prepare.json"
-        if prepared.is_file():
-            known = read_json(prepared)
-            if not isinstance(known, dict) or not isinstance(known.get("labels"), dict):
-                raise UserError(f"{prepared}: says no labels: delete it and make it again")
-            taken |= set(known["labels"])
-    return taken
 
 
 def _first_of_each(
@@ -217,13 +157,20 @@ def _refuse_twice(data: Dataset, file: Path) -> None:
             )
 
 
-def _refuse_old(classes: list[str], taken: set[str], file: Path) -> None:
-    twice = [name for name in classes if name in taken]
-    if twice:
+def _common(
+    samples: list[Sample], classes: list[str], partition: Partition, report: Report
+) -> tuple[list[Sample], list[str]]:
+    """Return the samples and classes that ``split.least`` leaves; the report counts the others."""
+    rare = too_rare(samples, partition)
+    if not (left := [name for name in classes if name not in rare]):
         raise UserError(
-            f"{file}: class {twice[0]}: the stream has it: a task brings new classes only, or say "
-            "--shared where they are the same"
+            f"no class has {partition.least} samples to train on, as the dataset's split.least "
+            "asks: give more of them, or lower it"
         )
+    for name, count in rare.items():
+        said = f"{counted(count, 'sample')}, split.least is {partition.least}"
+        report.note(f"class {name} is dropped", said)
+    return [sample for sample in samples if sample.label not in rare], left
 
 
 def _check_size(

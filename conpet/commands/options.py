@@ -132,14 +132,23 @@ def known(experiment: Experiment, **names: str) -> Experiment:
     return experiment
 
 
-def reader_options(pairs: list[str] | None) -> dict[str, Any]:
-    """Return KEY=VALUE pairs as a dictionary; a list or a mapping is JSON."""
-    if wrong := [pair for pair in pairs or [] if "=" not in pair]:
-        raise UserError(f"--option {wrong[0]}: give KEY=VALUE")
-    names = [pair.split("=", 1)[0] for pair in pairs or []]
+def pairs(option: str, given: list[str] | None, form: str = "KEY=VALUE") -> dict[str, str]:
+    """Return what an option, given again for each, says in pairs.
+
+    Raises:
+        UserError: one is no pair, or names a key again.
+    """
+    if wrong := [pair for pair in given or [] if "=" not in pair]:
+        raise UserError(f"--{option} {wrong[0]}: give {form}")
+    names = [pair.split("=", 1)[0] for pair in given or []]
     if twice := [name for name in names if names.count(name) > 1]:
-        raise UserError(f"--option {twice[0]}: given twice: give it once")
-    found: dict[str, Any] = dict(pair.split("=", 1) for pair in pairs or [])
+        raise UserError(f"--{option} {twice[0]}: given twice: give it once")
+    return dict(pair.split("=", 1) for pair in given or [])
+
+
+def reader_options(given: list[str] | None) -> dict[str, Any]:
+    """Return KEY=VALUE pairs as a dictionary; a list or a mapping is JSON."""
+    found: dict[str, Any] = {**pairs("option", given)}
     for key, value in found.items():
         if value.startswith(("[", "{")):
             try:

@@ -125,6 +125,10 @@ def extend(
     shared: Annotated[
         bool, Option("--shared", help="classes of earlier tasks come again, and are the same")
     ] = False,
+    labels: Annotated[
+        list[str] | None,
+        Option(help="OLD=NEW: a label of the file that is a class NEW in the stream; again"),
+    ] = None,
     experiment: o.Name = "",
     results: o.Results = o.RESULTS,
     config_dir: o.ConfigDir = o.CONFIG,
@@ -136,8 +140,9 @@ def extend(
     report = Report()
     options = o.reader_options(option) if option else None
     classes = extend(
-        dataset, file, config_dir, results, format, options, report, experiment, shared
-    )
+        dataset, file, config_dir, results, format, options, report, experiment, shared,
+        o.pairs("labels", labels, "OLD=NEW"),
+    )  # fmt: skip
     print(f"{dataset}: a new task of {len(classes)} classes: {', '.join(classes)}")
     for line in report.lines():
         print(line)

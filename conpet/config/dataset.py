@@ -24,7 +24,7 @@ Files = Annotated[list[RawFile], BeforeValidator(named_apart)]
 # more tasks than any stream has: a mistyped number would plan for hours
 Tasks = Annotated[int, Field(ge=1, le=10_000)]
 Generated = Annotated[int, Field(ge=1, le=100_000)]
-_NAMES = {"relation": ("head", "tail"), "entity": ("entity",), "sentence": ()}
+MENTIONS = {"relation": ("head", "tail"), "entity": ("entity",), "sentence": ()}  # of each kind
 #: ``fields``: a text has several named parts, like a premise and a hypothesis
 Kind = Literal["relation", "entity", "sentence", "fields"]
 
@@ -208,9 +208,9 @@ class Dataset(Strict):
     @model_validator(mode="after")
     def _has_a_cloze(self) -> Dataset:
         found = re.findall(r"\{(\w*)\}", self.template)
-        unknown = [name for name in found if name not in ("mask", *_NAMES.get(self.kind, found))]
+        unknown = [name for name in found if name not in ("mask", *MENTIONS.get(self.kind, found))]
         if unknown:
-            known = ", ".join(f"{{{name}}}" for name in ("mask", *_NAMES[self.kind]))
+            known = ", ".join(f"{{{name}}}" for name in ("mask", *MENTIONS[self.kind]))
             raise ValueError(f"template: unknown {{{unknown[0]}}}: kind {self.kind} has {known}")
         if found.count("mask") != 1:
             raise ValueError("template: must contain {mask} once")

@@ -11,7 +11,8 @@ from typing import Literal
 import numpy as np
 
 Classes = Sequence[Sequence[str]]
-Scenario = Literal["class-incremental", "domain-incremental", "classes partly shared"]
+ONE_TASK: Literal["one task"] = "one task"
+Scenario = Literal["class-incremental", "domain-incremental", "classes partly shared", "one task"]
 
 
 def arrival(classes: Classes) -> list[str]:
@@ -38,7 +39,10 @@ def scenario(classes: Classes) -> Scenario:
     """Return what kind of stream it is, in van de Ven and Tolias's terms (2019).
 
     Class-incremental: every task brings classes of its own. Domain-incremental: all have the same.
+    Of one task neither can be said: nothing comes after it.
     """
+    if len(classes) == 1:
+        return ONE_TASK
     sets = [set(names) for names in classes]
     if sum(map(len, sets)) == len(set().union(*sets)):
         return "class-incremental"

@@ -158,6 +158,13 @@ class _Cutter:
         return sum(self.samples[row].split in ("train", "") for row in rows)
 
 
+def too_rare(samples: Sequence[Sample], partition: Partition) -> dict[str, int]:
+    """Return the classes that ``least`` drops, and how many samples each has."""
+    cutter, least = _Cutter(samples, partition), partition.least or 0
+    rows = _by_label(samples, range(len(samples)))
+    return {name: len(found) for name, found in rows.items() if cutter.size(found) < least}
+
+
 def _chosen(
     samples: Sequence[Sample],
     order: dict[str, Any] | list[str] | None,

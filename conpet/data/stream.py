@@ -81,8 +81,11 @@ class Stream:
 
     @property
     def scenario(self) -> str:
-        """What kind of stream it is (:func:`conpet.data.classes.scenario`)."""
-        return scenario(self.classes)
+        """What kind of stream it is (:func:`conpet.data.classes.scenario`), tasks to come and all.
+
+        Those to come are known as far as the encoded files hold them.
+        """
+        return scenario([*self.classes, *self.later])
 
     def columns(self, task: int) -> np.ndarray:
         """Return the class numbers of a task, in the order of its names, shape (classes,)."""

@@ -172,6 +172,57 @@ def test_a_column_of_splits_is_followed_beside_options_that_are_given(
         additions.unlink()
 
 
+def write_mine(chain: Chain, data: dict[str, Any]) -> list[str]:
+    """Write an experiment with data of its own, ``topics``; return the words that name it."""
+    mine = chain.folder / "mine.yaml"
+    write_yaml(mine, {
+        "title": "Mine", "datasets": {"topics": data}, "models": ["tiny"], "methods": ["finetune"],
+    })  # fmt: skip
+    return ["--experiment", str(mine)]
+
+
+def test_texts_of_another_form_are_refused(chain: Chain) -> None:
+    new = chain.folder / "a.csv"
+    new.write_text(ROWS)
+    options = {"text": ["premise", "hypothesis"], "label": "gold"}
+    pairs = {"files": ["tiny.csv"], "options": options,
+             "template": "{premise} So {hypothesis} {mask}"}  # fmt: skip
+    mine = write_mine(chain, pairs)
+    line = stopped(chain, str(new), *mine, dataset="topics")
+    assert line == (
+        f"conpet: error: {new}: kind: fields: a text of the stream has premise, hypothesis, one of "
+        "this file is of one part: say which columns they are, --option "
+        '\'text={"premise": "COLUMN", "hypothesis": "COLUMN"}\''
+    )
+    # the label alone is called otherwise
+    new.write_text("premise,hypothesis,label\n" + ROWS.partition("\n")[2].replace(" a,", ",b,"))
+    run(chain, str(new), *mine, dataset="topics")
+    (entry,) = read_yaml(chain.config / "additions/topics.yaml")["additions"]
+    assert entry["options"] == {"text": ["premise", "hypothesis"]}
+    assert open_experiment(mine[1], chain.config).datasets["topics"].parts() == ["base", "add1"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "words", "content", "line"),
+    [
+        ("relation", ["a.csv", "--format", "table"], ROWS, "sample a:2: no head is marked, as "),
+        ("relation", ["a.jsonl"], '{"text": "<e>a</e> b", "label": "late"}\n', "a:1: no head is"),
+        ("sentence", ["a.jsonl", "--format", "marked"],
+         '{"text": "<e>a</e> b", "label": "late"}\n', "a:1: a text with marks, but kind: sen"),
+        ("sentence", ["a.csv", "--option", 'text=["text", "id"]'], "text,id,label\na,b,c\n",
+         "kind: sentence, but options: a text has fields (text, id)"),
+    ],
+)  # fmt: skip
+def test_texts_with_other_marks_are_refused(
+    kind: str, words: list[str], content: str, line: str, chain: Chain
+) -> None:
+    (chain.folder / words[0]).write_text(content)
+    form = "marked" if kind == "relation" else "table"
+    mine = write_mine(chain, {"files": ["tiny.csv"], "kind": kind, "format": form})
+    file = str(chain.folder / words[0])
+    assert line in stopped(chain, file, *words[1:], *mine, dataset="topics")
+
+
 def test_one_file_is_one_task(chain: Chain) -> None:
     file = chain.folder / "a.csv"
     file.write_text(ROWS)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -108,3 +110,59 @@ def test_a_label_of_its_own_in_every_row_is_doubted(
 def test_the_folder_is_no_file() -> None:
     with pytest.raises(SystemExit, match=r"--out mine.yaml: give the folder alone, and --name mi"):
         main(["init", "a.csv", "--out", "mine.yaml"])
+
+
+def begun(folder: Path, *files: Path) -> dict[str, Any]:
+    main(["init", *map(str, files), "--name", "begun", "--out", str(folder), "--config-dir",
+          str(ROOT / "config")])  # fmt: skip
+    (found,) = read_yaml(folder / "begun.yaml")["datasets"].values()
+    return dict(found)
+
+
+def write_lines(path: Path, form: str, rows: int = 12) -> Path:
+    texts = [form.format(i=i) for i in range(rows)]
+    value = [{"sentence": text, "label": "yn"[i % 2]} for i, text in enumerate(texts)]
+    path.write_text(json.dumps(value))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("form", "fields"),
+    [
+        ("sentence 1: a {i}\nsentence 2: b", ["sentence_1", "sentence_2"]),
+        ("a {i}\nb\nc", ["line_1", "line_2", "line_3"]),
+        ("head: a {i}\ntail: b", ["line_1", "line_2"]),  # names that have a meaning already
+        ("one line {i}", []),
+    ],
+)
+def test_lines_that_every_text_has_are_its_fields(
+    form: str, fields: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = begun(tmp_path, write_lines(tmp_path / "a.json", form))
+    assert data["options"].get("lines", []) == fields
+    told = f"every text has {len(fields)} lines, taken for its fields {', '.join(fields)}"
+    assert (told in capsys.readouterr().out) == bool(fields)
+    named = "".join(f"{{{name}}} " for name in fields)
+    assert data["template"] == (f"{named}The answer is {{mask}}." if fields else
+                                "The topic is {mask}.")  # fmt: skip
+
+
+def test_lines_that_not_all_texts_have_are_no_fields(tmp_path: Path) -> None:
+    few = write_lines(tmp_path / "few.json", "a {i}\nb", rows=4)
+    assert "lines" not in begun(tmp_path, few)["options"]
+    (tmp_path / "begun.yaml").unlink()
+    files = [write_lines(tmp_path / "a.json", "a {i}\nb"), write_lines(tmp_path / "b.json", "{i}")]
+    data = begun(tmp_path, *files)  # one template is for all tasks
+    assert all("lines" not in task["options"] for task in data["tasks"])
+
+
+def test_instructions_that_differ_are_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = [{"instruction": f"Is it {i % 3}?", "input": f"p {i}\nq", "output": "yn"[i % 2]}
+            for i in range(12)]  # fmt: skip
+    (tmp_path / "a.json").write_text(json.dumps({"Instances": rows}))
+    data = begun(tmp_path, tmp_path / "a.json")
+    assert data["options"] == {"lines": ["line_1", "line_2"]}
+    said = capsys.readouterr().out
+    assert "instructions that are not read: 3 of them, 'Is it 0?' and at" in said

@@ -154,3 +154,58 @@ def test_instructions(tmp_path: Path) -> None:
         }  # fmt: skip
     with pytest.raises(UserError, match=r"a.json: holds Instances: say format: instructions"):
         read_files(tmp_path, "table", {"a.json": json.dumps({"Instances": rows})})
+
+
+def instances(*rows: tuple[str, str, str]) -> str:
+    keys = ("instruction", "input", "output")
+    return json.dumps({"Instances": [dict(zip(keys, row, strict=True)) for row in rows]})
+
+
+def test_fields_of_instructions(tmp_path: Path) -> None:
+    content = instances(("Why?", "a cat\nan animal", "yes"), ("Why?", "a dog", "no"))
+    samples, report = read_files(
+        tmp_path, "instructions", {"a.json": content}, lines=["premise", "hypothesis"]
+    )
+    (pair,) = samples
+    spans = {m.role: pair.text[m.start : m.end] for m in pair.mentions}
+    assert spans == {"premise": "a cat", "hypothesis": "an animal"}
+    assert {*report.as_dict()["dropped"]} == {"text of other than 2 lines"}
+    for options in ({"lines": ["a", "a"]}, {"lines": ["head"]},
+                    {"lines": ["instruction", "b"], "instruction": True}):  # fmt: skip
+        with pytest.raises(UserError, match=r"^format instructions: "):
+            read_files(tmp_path, "instructions", {"a.json": content}, **options)
+
+
+def test_instructions_that_differ_are_told(tmp_path: Path) -> None:
+    same = [("Good?", "a film", "yes"), ("Good?", "a book", "no")]
+    content = instances(*same, ("A film?", "a film", "yes"), ("Long?", "", "no"))
+    samples, report = read_files(tmp_path, "instructions", {"a.json": content})
+    assert [s.text for s in samples] == ["a film", "a book", "a film", "Long?"]
+    assert report.as_dict()["notes"] == {
+        "a.json: instructions that are not read": (
+            "2 of them, 'Good?' and at a.json: Instances[2] 'A film?': where they ask other "
+            "things, say instruction: true in options, and name {instruction} in template"
+        )
+    }
+    _, report = read_files(tmp_path, "instructions", {"a.json": instances(*same)})
+    assert report.as_dict()["notes"] == {}
+    samples, report = read_files(tmp_path, "instructions", {"a.json": content}, instruction=True)
+    assert [s.text for s in samples] == ["Good?\na film", "Good?\na book", "A film?\na film"]
+    assert [m.role for m in samples[0].mentions] == ["instruction", "input"]
+    assert (report.as_dict()["notes"], report.dropped) == ({}, 1)
+
+
+@pytest.mark.parametrize(
+    "said", ["good, bad", "Options: good, bad", "good;bad", "Options:\ngood|bad"]
+)
+def test_options_on_one_line(said: str, tmp_path: Path) -> None:
+    rows = [{"input": f"a {o}", "output": o, "options": said} for o in ("good", "bad", "fine")]
+    samples, report = read_files(tmp_path, "instructions", {"a.json": json.dumps(rows)})
+    assert [s.label for s in samples] == ["good", "bad"]
+    assert report.dropped == 1
+
+
+def test_a_format_without_options_says_so(tmp_path: Path) -> None:
+    with pytest.raises(UserError) as caught:
+        read_files(tmp_path, "fewrel", {"a.json": "{}"}, lines=["a"])
+    assert str(caught.value) == "format fewrel: option lines: unknown: it has none"

@@ -66,6 +66,13 @@ def test_shared_classes_keep_their_numbers(domains: Domains) -> None:
         stream.class_range(2)
 
 
+def test_the_scenario_is_of_the_whole_stream(domains: Domains, world: World) -> None:
+    assert domains.stream(1).scenario == "domain-incremental"
+    assert world.stream(1).scenario == "class-incremental"
+    # nothing is known to come after it
+    assert replace(domains.stream(1), later=[]).scenario == "one task"
+
+
 def test_classes_of_their_own_are_ranges(world: World) -> None:
     stream = world.stream(3)
     assert [stream.class_range(t) for t in (1, 2, 3)] == [(0, 2), (2, 4), (4, 6)]

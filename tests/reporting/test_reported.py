@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import re
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
@@ -82,6 +83,50 @@ def test_reported_figures_that_cannot_be_read(
     path.write_text((root / "config" / path.name).read_text().replace(old, new, 1))
     with pytest.raises(UserError, match=re.escape(said)):
         main(Results(**{**vars(two), "reported": path}))
+
+
+def _rows(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="") as opened:
+        return list(csv.DictReader(opened))
+
+
+@pytest.fixture
+def facts(root: Path) -> Path:
+    """The published figures, where they lie beside the project."""
+    path = root.parent / "shared" / "facts"
+    if not path.is_dir():
+        pytest.skip("needs the published facts ../shared/facts")
+    return path
+
+
+def test_reported_figures_are_the_published_ones(facts: Path, root: Path) -> None:
+    found = Counter(
+        (row["dataset"].partition(";")[0], row["method"], row["backbone"], row["peft"],
+         row["setting"], row["seed_or_run"], row["average_accuracy"],
+         float(row["whole_accuracy"]), row["source"])
+        for row in _rows(root / "config" / "author_results.csv")
+        if row["source"] != "authors' code run on these data"
+    )  # fmt: skip
+    expected = Counter(
+        (row["dataset"], row["method"], row["backbone"], row["peft"], row["setting"],
+         row["seed_or_run"], row["average_accuracy"], float(row["whole_accuracy"]), row["source"])
+        for row in _rows(facts / "author_results.csv")
+    )  # fmt: skip
+    published = _rows(facts / "published_benchmarks.csv")
+    assert all(row["metric"].startswith("whole accuracy after ") for row in published)
+    expected += Counter(
+        (row["benchmark"], row["method"], row["backbone"], "", row["protocol"], "", "",
+         float(row["value"]), row["source"])
+        for row in published
+    )  # fmt: skip
+    assert found == expected
+    assert len(published) > 5 and found.total() > 30
+
+
+def test_means_of_several_orders_say_of_how_many(root: Path) -> None:
+    for row in _rows(root / "config" / "author_results.csv"):
+        if orders := re.search(r"mean of (\d+) orders", row["setting"]):
+            assert row["runs"] == orders[1]
 
 
 def test_no_reported_rows_for_other_datasets(results: Results, root: Path) -> None:

@@ -21,10 +21,11 @@ from conpet.tracking import track_run
 from conpet.tracking.models import log_package
 from tests.chain import Chain
 from tests.predicting.conftest import TASKS, Packaged, learnt, packaged
-from tests.test_your_data import Place, examples, place
+from tests.test_your_data import place
 from tests.tiny import make_samples
 from tests.tracking import looked
 from tests.tracking.conftest import Store
+from tests.your_data import Place, examples
 
 pytestmark = pytest.mark.slow
 

@@ -33,8 +33,8 @@ from conpet.data.schema import Sample
 from conpet.errors import UserError
 
 __all__ = [
+    "DOUBTFUL",
     "FORMATS",
-    "ROWS_IN_A_TEXT",
     "SUFFIXES",
     "ColumnError",
     "as_mentions",
@@ -72,12 +72,16 @@ _READERS = {
     "crossner": _Reader(crossner.records, kind="entity"),
     "clinc150": _Reader(clinc150.records, clinc150.Options, "sentence", lambda files: True),
     "table": _Reader(table.records, table.Options, fields=lambda o: o.fields()),
-    "instructions": _Reader(instructions.records, kind="sentence"),
+    "instructions": _Reader(
+        instructions.records, instructions.Options, fields=lambda o: o.fields()
+    ),
     "marked": _Reader(marked.records, says_split=marked.says_split),
     "authors": _Reader(authors.records, authors.Options),
 }
 
 FORMATS = tuple(_READERS)
+#: how notes end that tell what is hardly meant
+DOUBTFUL = (ROWS_IN_A_TEXT, instructions.INSTRUCTIONS)
 
 
 def kind_of(format: str, options: dict[str, Any]) -> str | None:
@@ -125,7 +129,7 @@ def check_options(format: str, options: dict[str, Any]) -> Options:
         said = first["msg"].removeprefix("Value error, ")
         if first["type"] == "extra_forbidden":
             known = list(_READERS[format].options.model_fields)
-            said = f"unknown: there are {', '.join(known)}"
+            said = f"unknown: there are {', '.join(known)}" if known else "unknown: it has none"
         raise UserError(f"format {format}: {f'option {name}: ' if name else ''}{said}") from None
 
 

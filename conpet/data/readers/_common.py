@@ -22,7 +22,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from conpet.config.raw import RawFile
 from conpet.data.readers._files import at_line
 from conpet.data.report import Report
-from conpet.data.schema import Mention, Sample, own_name
+from conpet.data.schema import Mention, Sample, check_field, own_name
 from conpet.errors import UserError
 
 _Model = TypeVar("_Model", bound=BaseModel)
@@ -57,6 +57,22 @@ class Record:
     text: str | Sequence[str]
     spans: tuple[tuple[str, int, int], ...] = ()
     task: str = ""
+
+
+def check_named(value: list[str] | dict[str, str]) -> None:
+    """Raise a ValueError unless these are fields of a text: names that a template can have."""
+    if not value or len(set(value)) < len(value):
+        raise ValueError("give fields of different names")
+    for name in value:
+        check_field(name)
+
+
+def by_line(text: str, names: Sequence[str]) -> dict[str, str] | str:
+    """Return the lines of a text as its fields; or why they are none."""
+    found = text.strip().splitlines()
+    if len(found) != len(names):
+        return f"text of other than {len(names)} lines"
+    return dict(zip(names, found, strict=True))
 
 
 def stem(file: RawFile) -> str:

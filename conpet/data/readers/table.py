@@ -27,10 +27,10 @@ from pydantic import BeforeValidator, field_validator, model_validator
 
 from conpet.config.raw import RawFile
 from conpet.data.readers import _common
-from conpet.data.readers._common import Record, one_split, stem
+from conpet.data.readers._common import Record, by_line, check_named, one_split, stem
 from conpet.data.readers._rows import Form, Row, column_name, read_rows
 from conpet.data.report import Report
-from conpet.data.schema import check_field, join_fields
+from conpet.data.schema import join_fields
 from conpet.errors import UserError
 
 
@@ -74,10 +74,7 @@ class Options(_common.Options):
     @classmethod
     def _fields_have_names(cls, value: Any) -> Any:
         if not isinstance(value, str | None):
-            if not value or len(set(value)) < len(value):
-                raise ValueError("give fields of different names")
-            for name in value:
-                check_field(name)
+            check_named(value)
         return value
 
     @model_validator(mode="after")
@@ -164,10 +161,10 @@ def _text(row: Row, options: Options) -> tuple[str, tuple[tuple[str, int, int], 
     values = {name: row.value(column) for name, column in options.sources().items()}
     if options.lines:
         (text,) = values.values()
-        found = text.strip().splitlines()
-        if len(found) != len(options.lines):
-            return f"text of other than {len(options.lines)} lines"
-        values = dict(zip(options.lines, found, strict=True))
+        found = by_line(text, options.lines)
+        if isinstance(found, str):
+            return found
+        values = found
     elif "" in values:
         return values[""], ()
     return join_fields(values)

@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from pathlib import Path
 
+from conpet.commands.checks import DataChecks, open_experiment
 from conpet.config.raw import RawFile
 from conpet.data.readers import read
 from conpet.data.report import Report
+from conpet.data.split import split_samples
+from conpet.files import sha256
+from tests.conftest import ROOT
 
 
 def _counts(values: list[str]) -> set[int]:
@@ -35,6 +39,23 @@ def test_fewrel_lite(mirror: Path) -> None:
     assert len({s.label for s in samples}) == 80
     assert _counts([s.label for s in samples]) == {135}
     assert report.dropped == 0
+
+
+def test_fewrel_full(mirror: Path) -> None:
+    experiment = open_experiment("fewrel", ROOT / "config", DataChecks())
+    data, about = experiment.datasets["fewrel_full"], experiment.split("fewrel_full", "base")
+    (file,), report = data.files, Report()
+    assert sha256(mirror / "fewrel_full" / file.name) == file.sha256
+    samples = read(data.format, mirror / "fewrel_full", [file], data.options, report)
+    labels = [s.label for s in samples]
+    assert (len(samples), len(set(labels)), report.dropped) == (55_979, 80, 0)
+    assert about.order is not None
+    found = split_samples(samples, about.order.model_dump(), about.split)
+    assert [len(task["classes"]) for task in found["tasks"]] == [8] * 10
+    sizes = [len(task["train"]) for task in found["tasks"]]
+    # eight classes of 700, of which 21 copies are left out
+    assert (max(sizes), min(sizes) > 4_480 - 21) == (4_480, True)
+    assert found["samples_without_task"] == 0
 
 
 def test_clinc150(mirror: Path) -> None:
