@@ -34,7 +34,7 @@ _SHOWN = {
 _UNITS = {
     "points": "Difference of whole accuracy (points)",
     "samples": "Samples per task that a further task adds",
-    "equivalent": "Equivalent samples per task (forward only: a third) that a further task adds",
+    "equivalent": "Equivalent samples per task that a further task adds",
 }
 
 

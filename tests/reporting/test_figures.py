@@ -162,7 +162,8 @@ def test_every_claim_has_a_row_and_its_verdict_s_colour(results: Results) -> Non
     found = found_claims(results)
     figure = FIGURES["claims"][0](results)
     rows = [label.get_text() for ax in figure.axes for label in ax.get_yticklabels()]
-    assert rows == [claim.claim for claim in sorted(found, key=lambda c: c.unit != "points")]
+    units = ["points", "samples", "equivalent"]  # a panel each
+    assert rows == [claim.claim for claim in sorted(found, key=lambda c: units.index(c.unit))]
     means = [line for ax in figure.axes for line in ax.lines if line.get_markersize() == 5.5]
     hollow = [line.get_markerfacecolor() == "white" for line in means]
     assert sum(hollow) == sum(claim.verdict == "undecided" for claim in found)
