@@ -13,6 +13,7 @@ from torch import Tensor
 
 from conpet.errors import UserError, reason
 from conpet.files import read_json, write_json
+from conpet.models.fused import ADAPTER
 
 ADAPTER_FOLDER = "adapter"
 BACKBONE_FILE = "backbone.safetensors"
@@ -32,7 +33,7 @@ def save_adapter(model: Any, name: str, folder: Path) -> None:
         folder: gets a folder ``adapter``.
     """
     adapter = folder / ADAPTER_FOLDER
-    model.peft_config["default"].base_model_name_or_path = name
+    model.peft_config[ADAPTER].base_model_name_or_path = name
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         model.save_pretrained(adapter, save_embedding_layers=False)
@@ -55,7 +56,7 @@ def load_adapter(model: Any, folder: Path) -> None:
     from peft import get_peft_model_state_dict, set_peft_model_state_dict
 
     place = folder / ADAPTER_FOLDER
-    _check_config(model.peft_config["default"].to_dict(), place / "adapter_config.json")
+    _check_config(model.peft_config[ADAPTER].to_dict(), place / "adapter_config.json")
     path = place / "adapter_model.safetensors"
     weights = read_tensors(path)
     _check_shapes(weights, get_peft_model_state_dict(model, save_embedding_layers=False), path)

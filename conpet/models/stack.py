@@ -17,9 +17,8 @@ from torch import Tensor, nn
 
 from conpet.config.settings import Tuning
 from conpet.errors import UserError
+from conpet.models.fused import ADAPTER
 from conpet.models.saving import ADAPTER_FOLDER, read_tensors
-
-_SLOT = "default"  # PEFT's name for the one adapter that there is
 
 
 class Grown(nn.Module):
@@ -97,13 +96,13 @@ class Stack:
             drawn = torch.empty(self.rank, low.shape[1]).uniform_(
                 -bound, bound, generator=generator
             )
-            layer.lora_A[_SLOT] = Grown(low, drawn.to(low), 0)
-            layer.lora_B[_SLOT] = Grown(high, high.new_zeros(len(high), self.rank), 1)
-        return [half[_SLOT].new for m in self.layers for half in (m.lora_A, m.lora_B)]
+            layer.lora_A[ADAPTER] = Grown(low, drawn.to(low), 0)
+            layer.lora_B[ADAPTER] = Grown(high, high.new_zeros(len(high), self.rank), 1)
+        return [half[ADAPTER].new for m in self.layers for half in (m.lora_A, m.lora_B)]
 
     def overlap(self) -> Tensor:
         """Return Σ over layers and earlier LoRAs i of |A_i A_newᵀ|₁, the sum of all entries."""
-        pairs = [layer.lora_A[_SLOT] for layer in self.layers]
+        pairs = [layer.lora_A[ADAPTER] for layer in self.layers]
         return torch.stack([(low.old @ low.new.t()).abs().sum() for low in pairs]).sum()
 
     def settle(self) -> None:
@@ -116,15 +115,15 @@ class Stack:
     def _set(self, layer: Any, low: Tensor, high: Tensor) -> None:
         for half, weight in ((layer.lora_A, low), (layer.lora_B, high)):
             rows, columns = weight.shape
-            half[_SLOT] = nn.Linear(columns, rows, bias=False, device="meta")
-            half[_SLOT].weight = nn.Parameter(weight)
+            half[ADAPTER] = nn.Linear(columns, rows, bias=False, device="meta")
+            half[ADAPTER].weight = nn.Parameter(weight)
 
     def _say(self, height: int) -> None:
         """Have config and layers say the slot's rank, with the same α / r."""
         alpha = self.alpha * (height // self.rank)
         self.config.r, self.config.lora_alpha = height, alpha
         for layer in self.layers:
-            layer.r[_SLOT], layer.lora_alpha[_SLOT] = height, alpha
+            layer.r[ADAPTER], layer.lora_alpha[ADAPTER] = height, alpha
 
 
 def _not_plain(owner: str) -> UserError:
@@ -149,17 +148,17 @@ def check_plain(tuning: Tuning, owner: str) -> None:
 def _is_lora(module: Any) -> bool:
     halves = [getattr(module, name, None) for name in ("lora_A", "lora_B")]
     return all(
-        isinstance(half, nn.ModuleDict) and _SLOT in half and type(half[_SLOT]) is nn.Linear
+        isinstance(half, nn.ModuleDict) and ADAPTER in half and type(half[ADAPTER]) is nn.Linear
         for half in halves
     )
 
 
 def _weights(layer: Any) -> tuple[Tensor, Tensor]:
-    return layer.lora_A[_SLOT].weight, layer.lora_B[_SLOT].weight
+    return layer.lora_A[ADAPTER].weight, layer.lora_B[ADAPTER].weight
 
 
 def _config(model: Any) -> Any:
-    return model.peft_config[_SLOT]
+    return model.peft_config[ADAPTER]
 
 
 def _is_plain(model: nn.Module) -> bool:
