@@ -29,7 +29,7 @@ def without_lines(look: Look) -> Look:
     if "lines" not in look.options:
         return look
     options = {key: value for key, value in look.options.items() if key != "lines"}
-    said = "its texts have lines, which other files' have not: taken for one text each"
+    said = "its texts have lines, but not those of other files: taken for one text each"
     return replace(look, options=options, said=(*look.said[:-1], said))
 
 

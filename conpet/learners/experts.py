@@ -20,7 +20,7 @@ from conpet.config.settings import Settings
 from conpet.learners.base import Context, Learner, Prediction, kept_tensors, mean_by_task
 from conpet.learners.experts_heads import ExpertHeads
 from conpet.learners.experts_loss import expert_loss, joined
-from conpet.learners.experts_options import Options, check_shared
+from conpet.learners.experts_options import Options, check_effect, check_shared
 from conpet.learners.filling import filled, shortened
 from conpet.learners.prior import Prior
 from conpet.learners.routing import (
@@ -58,7 +58,10 @@ class Experts(Learner):
 
     @classmethod
     def check(cls, options: Any, settings: Settings, shared: bool) -> None:
-        """Refuse what needs classes that say their task, where they may come again."""
+        """Refuse what has no effect, and what needs classes that say their task where they come
+        again.
+        """
+        check_effect(options)
         if shared:
             check_shared(options, settings.prior)
 

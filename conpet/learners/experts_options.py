@@ -60,17 +60,6 @@ class Options(Strict):
             raise ValueError("layers: what is trained reads the last one alone: say selector: lda")
         if self.selector_fit != "plan" and self.selector != "lda":
             raise ValueError("selector_fit: only what is fitted is fitted on it: say selector: lda")
-        least = type(self).model_fields["selector_least"].default
-        if self.selector_least != least and (self.selector, self.selector_fit) != ("lda", "plan"):
-            raise ValueError(
-                "selector_least: it adds to the plan's samples that selector: lda is fitted on: "
-                "leave it out"
-            )
-        if self.routing == "soft" and not self.teacher_forcing:
-            raise ValueError(
-                "teacher_forcing: with routing: soft the true task's expert is asked alone in "
-                "training: leave it out"
-            )
         return self
 
 
@@ -89,6 +78,22 @@ def starts_from_expert(options: Mapping[str, Any], task: int) -> bool:
     """Say whether the selector of a task (from 2 on) starts from an expert."""
     begins = options.get("expert_init")
     return begins == "selector" or (begins == "shared" and task == 2)
+
+
+def check_effect(options: Options) -> None:
+    """Raise a UserError where an option has no effect; what is learnt is opened all the same."""
+    least = Options.model_fields["selector_least"].default
+    fitted = (options.selector, options.selector_fit) == ("lda", "plan")
+    if options.selector_least != least and not fitted:
+        raise UserError(
+            "options: selector_least: it adds to the plan's samples that selector: lda is fitted "
+            "on: leave it out"
+        )
+    if options.routing == "soft" and not options.teacher_forcing:
+        raise UserError(
+            "options: teacher_forcing: with routing: soft the true task's expert is asked alone in "
+            "training: leave it out"
+        )
 
 
 def check_shared(options: Options, prior: str) -> None:

@@ -16,15 +16,10 @@ from conpet.config.settings import Settings
 from conpet.errors import UserError
 from conpet.heads import head_class
 from conpet.learners.classifier import Classifier
-from conpet.learners.context import Context
 
 
 class Seq(Classifier):
     """Warm-up on task 1; then a frozen backbone, old rows that are held, new ones that learn."""
-
-    def __init__(self, context: Context) -> None:
-        self.check(context.options, context.settings, context.stream.shared)
-        super().__init__(context)
 
     @classmethod
     def check(cls, options: Any, settings: Settings, shared: bool) -> None:

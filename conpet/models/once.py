@@ -37,6 +37,7 @@ class Once:
         new = np.unique(indices[self._place[indices] < 0])
         if len(new):
             found = self._compute(stream, new)  # before a place is said to be filled: it may fail
-            self._place[new] = np.arange(len(self._rows), len(self._rows) + len(new))
+            places = np.arange(len(self._rows), len(self._rows) + len(new))
             self._rows = torch.cat([self._rows, found])
+            self._place[new] = places
         return self._rows[torch.from_numpy(self._place[indices])]

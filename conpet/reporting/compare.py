@@ -14,6 +14,8 @@ from conpet.errors import UserError
 KEYS = ("dataset", "model", "claim", "method", "setting", "source", "baseline", "task", "seed")
 # Rows of others' figures say so in their source.
 REPORTED = "reported: "
+# Claims in this unit were not made by versions before 0.2.0.
+_LATER = "equivalent"
 # What a clock or a memory gauge has measured is never the same twice.
 MEASURED = ("seconds", "peak_memory")
 
@@ -71,8 +73,8 @@ def _without_newer(old: pd.DataFrame, new: pd.DataFrame) -> tuple[pd.DataFrame, 
         drop = new["source"].str.startswith(REPORTED) & pd.Series(later, index=new.index)
         more += [f"{int(drop.sum())} rows of others' figures"] if drop.any() else []
         new = new[~drop]
-    if "unit" in new and "unit" in old:  # claims of a kind that was not made then
-        drop = ~new["unit"].isin(old["unit"])
+    if "unit" in new and "unit" in old and _LATER not in set(old["unit"]):
+        drop = new["unit"] == _LATER
         more += [f"{int(drop.sum())} claims"] if drop.any() else []
         new = new[~drop]
     return new, more

@@ -195,8 +195,30 @@ def test_instructions_that_differ_are_told(tmp_path: Path) -> None:
     assert (report.as_dict()["notes"], report.dropped) == ({}, 1)
 
 
+def test_lines_of_an_instruction_that_is_the_text(tmp_path: Path) -> None:
+    rows = [
+        {"instruction": "p\nq", "output": "yes"},
+        {"input": " ", "instruction": "p\nq", "output": "yes"},
+        {"input": "p\nq", "output": "yes"},
+    ]
+    content = {"a.json": json.dumps(rows)}
+    samples, report = read_files(tmp_path, "instructions", content, lines=["first", "second"])
+    assert [s.text for s in samples] == ["p\nq"] * 3
+    assert [[m.role for m in s.mentions] for s in samples] == [["first", "second"]] * 3
+    assert report.as_dict()["notes"] == {}
+
+
 @pytest.mark.parametrize(
-    "said", ["good, bad", "Options: good, bad", "good;bad", "Options:\ngood|bad"]
+    "said",
+    [
+        "good, bad",
+        "Options: good, bad",
+        "good;bad",
+        "Options:\ngood|bad",
+        "Options are: good, bad",
+        "options (choose one): good, bad",
+        "Option 1: good\nOption 2: bad",
+    ],
 )
 def test_options_on_one_line(said: str, tmp_path: Path) -> None:
     rows = [{"input": f"a {o}", "output": o, "options": said} for o in ("good", "bad", "fine")]

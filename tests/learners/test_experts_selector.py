@@ -13,11 +13,13 @@ from scipy.stats import multivariate_normal
 from transformers import AutoTokenizer
 
 from conpet.config.method import Method
+from conpet.config.settings import Settings
 from conpet.data.encoding import encode_part
 from conpet.errors import UserError
 from conpet.heads.lda import oas
 from conpet.learners import base, check_method
 from conpet.learners.discriminant import discriminant
+from conpet.learners.experts import Experts
 from conpet.learners.experts_options import Options
 from conpet.learners.prior import log_prior
 from conpet.learners.routing import (
@@ -243,10 +245,11 @@ def test_lda_needs_samples_of_former_tasks(world: World) -> None:
     ],
 )
 def test_an_option_without_effect_is_refused(options: dict[str, Any], said: str) -> None:
-    with pytest.raises(ValueError, match=said):
-        Options.model_validate(options)
-    Options(selector="lda", selector_least=9)
-    Options(routing="hard", teacher_forcing=False)
+    asked = Options.model_validate(options)  # what was learnt with it is opened
+    with pytest.raises(UserError, match=f"options: {said}"):
+        Experts.check(asked, Settings(), shared=False)
+    for used in ({"selector": "lda", "selector_least": 9}, {"teacher_forcing": False}):
+        Experts.check(Options.model_validate(used), Settings(), shared=False)
 
 
 def test_samples_to_fit_on_are_for_what_is_fitted() -> None:

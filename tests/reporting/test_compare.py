@@ -87,6 +87,8 @@ def test_claims_of_a_kind_that_was_not_made_then_are_no_difference(tmp_path: Pat
     newer: list[str] = []
     assert diff(tmp_path / "a", tmp_path / "b", newer=newer) == []
     assert newer == ["claims.csv: 1 claims"]
+    write_text(tmp_path / "b/claims.csv", head + old + "demo,b,parsecs,5\n")
+    assert len(diff(tmp_path / "a", tmp_path / "b", newer=[])) == 1  # of that kind alone
     write_text(tmp_path / "b/claims.csv", head + old + "demo,b,samples,5\n")
     assert len(diff(tmp_path / "a", tmp_path / "b", newer=[])) == 1
 

@@ -38,7 +38,7 @@ from conpet.data.schema import join_fields
 from conpet.errors import UserError
 
 INSTRUCTIONS = "instructions that are not read"
-_HEADING = re.compile(r"^options?\s*(:|$)\s*", re.IGNORECASE)
+_HEADING = re.compile(r"^(?:options?|choices)\b[^:]*(?::|$)\s*", re.IGNORECASE)
 _BETWEEN = re.compile(r"[,;|]")
 _SHOWN = 40  # letters of an instruction
 
@@ -96,8 +96,9 @@ def records(
             if (known := _options(entry.options)) and output[0].strip() not in known:
                 report.drop("output that is none of the options", place)
                 continue
-            if not options.instruction and (entry.input or "").strip():
-                unread.setdefault((entry.instruction or "").strip(), place)
+            said = (entry.instruction or "").strip()
+            if said and not options.instruction and (entry.input or "").strip():
+                unread.setdefault(said, place)
             found = _text(entry, options)
             if isinstance(found, str):
                 report.drop(found, place)
@@ -111,8 +112,10 @@ def records(
 def _text(entry: _Entry, options: Options) -> tuple[str, tuple[tuple[str, int, int], ...]] | str:
     """Return an instance's text, empty where a field is, and its fields as spans; or why none."""
     text, instruction = entry.input or "", entry.instruction or ""
+    if not options.instruction and not text.strip():
+        text = instruction
     if not options.fields():
-        return text if text.strip() else instruction, ()
+        return text, ()
     fields = {"instruction": instruction} if options.instruction else {}
     found = by_line(text, options.lines) if options.lines else {"input": text}
     return found if isinstance(found, str) else join_fields(fields | found)
