@@ -61,7 +61,7 @@ def test_fewrel_in_full() -> None:
         pd.read_csv(tables / f"{name}.csv").set_index("method") for name in ("scenarios", "cost")
     )
     there = table[table["n"] > 0]
-    shown = re.findall(r"^\| ([a-z_]+) \| (\d.*) \|$", FEWREL, re.MULTILINE)
+    shown = re.findall(r"^\| ([a-z_0-9]+) \| (\d.*) \|$", FEWREL, re.MULTILINE)
     assert [method for method, _ in shown] == list(there.index)
     for method, cells in shown:
         row, price = there.loc[method], cost.loc[method]
