@@ -123,7 +123,7 @@ def test_the_demo() -> None:
     table, forgetting = published("demo"), pd.read_csv(
         ROOT / "results/published/demo/tables/forgetting.csv"
     ).set_index("method")  # fmt: skip
-    assert len(table) == 7
+    assert len(table) == 8
     assert set(table["n"]) == {3}
     for method, row in table.iterrows():
         cells = [percent(row["whole_accuracy_mean"], row["whole_accuracy_std"])]
