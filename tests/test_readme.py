@@ -25,6 +25,7 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 RESULTS, _, FEWREL = (
     (ROOT / "docs/results.md").read_text(encoding="utf-8").partition("\n## FewRel, all of it\n")
 )
+FEWREL, _, STREAMS = FEWREL.partition("\n## Streams of other shapes\n")
 TITLES = {
     path.stem: str(read_yaml(path)["title"]) for path in (ROOT / "config/methods").glob("*.yaml")
 }
@@ -85,6 +86,27 @@ def test_fewrel_in_full() -> None:
     ends = [f"from {100 * claim[a]:.1f} to {100 * claim[b]:.1f}".replace("-", "−")
             for a, b in (("low", "high"), ("seeds_low", "seeds_high"))]  # fmt: skip
     assert all(end in words for end in ends)
+
+
+def test_streams_of_other_shapes() -> None:
+    tables = ROOT / "results/published/streams/tables"
+    whole, given = (
+        pd.read_csv(tables / f"{name}.csv").set_index(["method", "dataset"])
+        for name in ("main", "scenarios")
+    )
+    datasets = list(dict.fromkeys(name for _, name in whole.index))
+    shown = re.findall(r"^\| ([a-z_]+) \| (\d.*) \|$", STREAMS, re.MULTILINE)
+    assert [method for method, _ in shown] == list(dict.fromkeys(name for name, _ in whole.index))
+    for method, cells in shown:
+        expected = []
+        for data in datasets:
+            cell = f"{100 * whole.loc[(method, data), 'whole_accuracy_mean']:.1f}"
+            if given.loc[(method, data), "scenario"] != "one task":
+                task = given.loc[(method, data), "task_incremental_accuracy_mean"]
+                cell += f" ({100 * task:.1f})"
+            expected.append(cell)
+        assert cells.split(" | ") == expected
+    assert f"{int(whole['n'].sum())} of {int(whole['seeds'].sum())} runs" in STREAMS
 
 
 @pytest.mark.parametrize(
