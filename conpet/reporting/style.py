@@ -231,6 +231,9 @@ def write_figure(
         if (engine := figure.get_layout_engine()) is not None:
             engine.execute(figure)
             figure.set_layout_engine("none")  # laid out once is enough
+            for ax in figure.axes:  # the solver's last digits change, and clip paths' names by them
+                place = ax.get_position(original=True).bounds
+                ax.set_position([round(float(edge), 9) for edge in place])
         for form, path in zip(forms, paths, strict=True):
             with atomic(path) as temporary:
                 figure.savefig(temporary, format=form, metadata=_STAMPS[form])
