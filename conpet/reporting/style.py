@@ -233,7 +233,8 @@ def write_figure(
             figure.set_layout_engine("none")  # laid out once is enough
             for ax in figure.axes:  # the solver's last digits change, and clip paths' names by them
                 place = ax.get_position(original=True).bounds
-                ax.set_position([round(float(edge), 9) for edge in place])
+                x, y, width, height = (round(float(edge), 9) for edge in place)
+                ax.set_position((x, y, width, height))
         for form, path in zip(forms, paths, strict=True):
             with atomic(path) as temporary:
                 figure.savefig(temporary, format=form, metadata=_STAMPS[form])
