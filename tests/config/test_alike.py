@@ -18,8 +18,12 @@ def test_methods_that_differ_in_a_fitted_head_train_alike() -> None:
         "finetune_lda": "finetune",
         "static_emr_lda": "static_emr",
         "static_emr_lda_history": "static_emr",
+        "static_plus_layers": "static_plus",
+        "static_plus_mean": "static_plus",
         "static_plus_history": "static_plus",
+        "static_plus_history_mean": "static_plus",
         "joint_lda": "joint",
+        "joint_layers": "joint",
     }
 
 
@@ -28,7 +32,7 @@ def test_it_is_the_first_that_trains() -> None:
     for dataset in found.datasets:
         plus = (
             "static_plus_layers", "static_plus_mean", "static_plus_history",
-            "history_layers", "history_mean",
+            "history_layers", "static_plus_history_mean",
         )  # fmt: skip
         bounds = dict.fromkeys(("joint_lda", "joint_layers"), "joint")
         assert shared(found, dataset) == dict.fromkeys(plus, "static_plus") | bounds
