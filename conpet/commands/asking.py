@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from conpet.commands.job import Job
-from conpet.commands.jobs import make_learner, open_encoded, take_up
+from conpet.commands.job_run import make_learner, open_encoded, take_up
 from conpet.config.settings import Compute
 from conpet.config.stages import Evaluate, Learn
 from conpet.data.stream import Stream

@@ -15,8 +15,8 @@ from typing import Any
 
 from conpet.commands.data_steps import DataSteps
 from conpet.commands.dry import DryBackbone
-from conpet.commands.estimation_cell import Cell, Cost
 from conpet.commands.estimation_speed import Speed, measure
+from conpet.commands.estimation_subject import Cost, Subject
 from conpet.commands.length import too_long, trained
 from conpet.config import Experiment
 from conpet.config.alike import shared_trainings
@@ -50,28 +50,28 @@ def estimate(
             for model in experiment.models:
                 snapshot, encoded = data.snapshot(model), data.encoded(model)
                 shared = shared_trainings(experiment, dataset, model)
-                cells = [
-                    Cell(experiment, (dataset, model, method), snapshot, encoded,
+                subjects = [
+                    Subject(experiment, (dataset, model, method), snapshot, encoded,
                          folder / f"{model}-{method}",
                          shared.get(method) if learner_class(about.learner).takes_over() else None)
                     for method, about in experiment.methods.items()
                 ]  # fmt: skip
                 said = Progress(f"estimate {dataset} {model}")
-                said.start(len(cells))
+                said.start(len(subjects))
                 costs = []
-                for cell in cells:
-                    with computing(cell.compute):
-                        costs.append(count(cell))
-                    said.step(f"{cell.keys[-1]} counted")
-                both = list(zip(cells, costs, strict=True))
-                rates = [_known_rate(cell, cost, results) for cell, cost in both]
+                for subject in subjects:
+                    with computing(subject.compute):
+                        costs.append(count(subject))
+                    said.step(f"{subject.keys[-1]} counted")
+                both = list(zip(subjects, costs, strict=True))
+                rates = [_known_rate(subject, cost, results) for subject, cost in both]
                 speed = None
                 if None in rates:
                     # one that tunes tells both speeds
-                    timed = next((c for c, cost in both if cost.passed.trained_tokens), cells[0])
+                    timed = next((c for c, cost in both if cost.passed.trained_tokens), subjects[0])
                     with computing(timed.compute):
                         speed = measure(timed)
-                notes += _shared(cells)
+                notes += _shared(subjects)
                 rows += [
                     _row(*pair, rate, speed) | {"there": _there(pair[0], results)}
                     for pair, rate in zip(both, rates, strict=True)
@@ -79,58 +79,62 @@ def estimate(
     return rows, notes, cpu()
 
 
-def _shared(cells: Sequence[Cell]) -> list[str]:
+def _shared(subjects: Sequence[Subject]) -> list[str]:
     """Return a line on methods whose training is another's."""
-    shared = [f"{cell.keys[-1]} with {cell.taken_from}" for cell in cells if cell.taken_from]
+    shared = [
+        f"{subject.keys[-1]} with {subject.taken_from}"
+        for subject in subjects
+        if subject.taken_from
+    ]
     if not shared:
         return []
-    dataset, model, _ = cells[0].keys
+    dataset, model, _ = subjects[0].keys
     return [f"{dataset} {model}: trained once, and counted there: {', '.join(shared)}"]
 
 
-def count(cell: Cell) -> Cost:
+def count(subject: Subject) -> Cost:
     """Follow plans with a backbone that counts: of all seeds, or of the first if it is long."""
-    first, *others = cell.experiment.seeds
-    found = [_followed(cell, first)]
+    first, *others = subject.experiment.seeds
+    found = [_followed(subject, first)]
     passed = found[0].passed
     alike = passed.trained_samples + passed.forward_samples > ALIKE
-    found += found * len(others) if alike else [_followed(cell, seed) for seed in others]
+    found += found * len(others) if alike else [_followed(subject, seed) for seed in others]
     total = Passed()
     for cost in found:
         _add(total, cost.passed)
     return Cost(sum(cost.jobs for cost in found), total, sum(cost.stored for cost in found))
 
 
-def _followed(cell: Cell, seed: int) -> Cost:
-    cost = _count(cell, seed)
-    shutil.rmtree(cell.folder)
+def _followed(subject: Subject, seed: int) -> Cost:
+    cost = _count(subject, seed)
+    shutil.rmtree(subject.folder)
     return cost
 
 
-def _count(cell: Cell, seed: int) -> Cost:
-    dataset, _, method = cell.keys
+def _count(subject: Subject, seed: int) -> Cost:
+    dataset, _, method = subject.keys
     total, jobs = Passed(), 0
     states: list[Path] = []
     selector: Path | None = None
     memory: Memory | None = None
-    kind = learner_class(cell.experiment.methods[method].learner)
+    kind = learner_class(subject.experiment.methods[method].learner)
     stored = 0
-    for task in range(1, cell.experiment.tasks(dataset) + 1):
+    for task in range(1, subject.experiment.tasks(dataset) + 1):
         if kind.experts and task > 1:
-            chooser: Any = cell.learner(task, DryBackbone, seed, memory)
+            chooser: Any = subject.learner(task, DryBackbone, seed, memory)
             chooser.load(states, selector)
             chooser.train_selector()
-            selector = cell.folder / f"selector{task}"
+            selector = subject.folder / f"selector{task}"
             stored += _save(chooser, selector)
             _add(total, chooser.backbone.passed)
             jobs += 1
-        learner = cell.learner(task, DryBackbone, seed, memory)
+        learner = subject.learner(task, DryBackbone, seed, memory)
         learner.load(needed_states(kind, states), selector)
         learner.train()
-        if cell.taken_from is not None:
+        if subject.taken_from is not None:
             learner.backbone.passed = _fitting(learner)
         memory = learner.keep()
-        states.append(cell.folder / f"state{task}")
+        states.append(subject.folder / f"state{task}")
         stored += _save(learner, states[-1])
         indices = learner.stream.of("test", range(1, task + 1))
         if len(indices):
@@ -157,8 +161,8 @@ def _add(total: Passed, more: Passed) -> None:
     total.add(more.forward_samples, more.forward_tokens, trained=False)
 
 
-def _row(cell: Cell, cost: Cost, rate: float | None, speed: Speed | None) -> dict[str, Any]:
-    dataset, model, method = cell.keys
+def _row(subject: Subject, cost: Cost, rate: float | None, speed: Speed | None) -> dict[str, Any]:
+    dataset, model, method = subject.keys
     passed = cost.passed
     if rate is not None:
         seconds, source = _tokens(passed) * rate, "results"
@@ -166,16 +170,17 @@ def _row(cell: Cell, cost: Cost, rate: float | None, speed: Speed | None) -> dic
         assert speed is not None
         seconds, source = speed.seconds(cost), "a few steps"
     return {
-        "dataset": dataset, "model": model, "method": method, "seeds": len(cell.experiment.seeds),
+        "dataset": dataset, "model": model, "method": method,
+        "seeds": len(subject.experiment.seeds),
         "jobs": cost.jobs, "samples": passed.trained_samples, "tokens": passed.trained_tokens,
-        "forward_tokens": passed.forward_tokens, "tflop": round(_flop(cell, passed) / 1e12, 1),
+        "forward_tokens": passed.forward_tokens, "tflop": round(_flop(subject, passed) / 1e12, 1),
         "bytes": cost.stored, "hours": round(seconds / 3600, 5), "from": source,
     }  # fmt: skip
 
 
-def _flop(cell: Cell, passed: Passed) -> float:
+def _flop(subject: Subject, passed: Passed) -> float:
     """Return it by the cost table's formula, with what passes forward alone."""
-    backbone = cell.learner(1, DryBackbone).backbone
+    backbone = subject.learner(1, DryBackbone).backbone
     tuned = sum(p.numel() for p in backbone.parameters())
     every = backbone.total_parameters
     return flop(every, tuned, passed.trained_tokens, passed.forward_tokens)
@@ -186,28 +191,28 @@ def _tokens(passed: Passed) -> int:
     return passed.trained_tokens or passed.forward_tokens
 
 
-def _runs(cell: Cell, results: Path) -> Iterator[Run]:
-    dataset, model, method = cell.keys
-    for seed in cell.experiment.seeds:
-        key = RunKey(cell.experiment.name, dataset, model, method, seed)
-        yield read_run(results / key.path, key, cell.experiment.tasks(dataset))
+def _runs(subject: Subject, results: Path) -> Iterator[Run]:
+    dataset, model, method = subject.keys
+    for seed in subject.experiment.seeds:
+        key = RunKey(subject.experiment.name, dataset, model, method, seed)
+        yield read_run(results / key.path, key, subject.experiment.tasks(dataset))
 
 
-def _there(cell: Cell, results: Path) -> int:
-    """Return how many of a cell's jobs have left what they are for, whatever it was made with."""
-    return sum(len(run.trainings) + len(run.metrics) for run in _runs(cell, results))
+def _there(subject: Subject, results: Path) -> int:
+    """Return how many of its jobs have left what they are for, whatever it was made with."""
+    return sum(len(run.trainings) + len(run.metrics) for run in _runs(subject, results))
 
 
-def _known_rate(cell: Cell, cost: Cost, results: Path) -> float | None:
+def _known_rate(subject: Subject, cost: Cost, results: Path) -> float | None:
     """Return seconds per token of runs that are there, learnt on this kind of machine.
 
     None where there are none, or where the training is another's: what they say covers it too.
     """
-    if cell.taken_from is not None:
+    if subject.taken_from is not None:
         return None
     counter = "tokens_passed" if cost.passed.trained_tokens else "forward_tokens"
     seconds = tokens = 0.0
-    for run in _runs(cell, results):
+    for run in _runs(subject, results):
         for training in run.trainings:
             if training.timing.get("cpu") == cpu():
                 seconds += training.seconds

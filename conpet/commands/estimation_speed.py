@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from conpet.commands.estimation_cell import Cell, Cost
+from conpet.commands.estimation_subject import Cost, Subject
 from conpet.models.backbone import Backbone
 
 TIMED_SECONDS = 4.0
@@ -32,13 +32,13 @@ class Speed:
         return passes + cost.jobs * self.start
 
 
-def measure(cell: Cell) -> Speed:
-    """Time a job's beginning, and a few batches of the cell's first plan: with gradient, without.
+def measure(subject: Subject) -> Speed:
+    """Time a job's beginning, and a few batches of its first plan: with gradient, without.
 
     Jobs are forked from a process that has imported torch: one begins by reading the model.
     """
     begun = time.perf_counter()
-    learner = cell.learner(1, Backbone)
+    learner = subject.learner(1, Backbone)
     start = time.perf_counter() - begun
     backbone, stream = learner.backbone, learner.stream
     batches = [batch for epoch in learner.plan().epochs for batch in epoch]

@@ -50,7 +50,7 @@ def train(
 ) -> None:
     """Learn one task from the earlier states, and write the new one."""
     from conpet.commands.job import Job
-    from conpet.commands.jobs import train_task
+    from conpet.commands.job_run import train_task
 
     keys = dataset, model, method, task
     source = experiment, config_dir
@@ -77,7 +77,7 @@ def select(
 ) -> None:
     """Train one task's selector (Dynamic ConPET) from the previous one."""
     from conpet.commands.job import Job
-    from conpet.commands.jobs import train_selector
+    from conpet.commands.job_run import train_selector
 
     keys = dataset, model, method, task
     source = experiment, config_dir

@@ -17,6 +17,7 @@ from conpet.reporting.table import Table
 from conpet.reporting.table_parts import bound_note, by_seed, marks, pending_note, threads
 from conpet.reporting.told_apart import BySeed
 from conpet.reporting.untrained import untrained_notes
+from conpet.run import Cell
 from conpet.run.reading import Run
 
 METRICS = {
@@ -27,7 +28,6 @@ METRICS = {
 }
 #: the methods between which the gap lies, by their names in config/methods
 BELOW, ABOVE = "finetune", "joint"
-Cell = tuple[str, str, str]
 
 
 def main(results: Results) -> Table:

@@ -10,7 +10,7 @@ import pytest
 
 from conpet.commands.alike import Taken
 from conpet.commands.job import Job
-from conpet.commands.jobs import train_task
+from conpet.commands.job_run import train_task
 from conpet.config.stages import Learn
 from conpet.errors import UserError
 from conpet.files import read_json, write_json

@@ -17,7 +17,7 @@ from safetensors.torch import load_file, save_file
 
 from conpet.commands.asking import Asked, evaluate_state
 from conpet.commands.job import Job
-from conpet.commands.jobs import train_selector, train_task
+from conpet.commands.job_run import train_selector, train_task
 from conpet.config.settings import Tuning
 from conpet.config.stages import Learn
 from conpet.errors import UserError
@@ -333,7 +333,7 @@ def test_a_selector_is_trained_with_the_memory(
             remembered.append(len(arrived.memory.train))
             return super().mixed(arrived, rng, redraw)
 
-    for module in ("conpet.commands.jobs", "conpet.learners.assembly"):
+    for module in ("conpet.commands.job_run", "conpet.learners.assembly"):
         monkeypatch.setattr(f"{module}.replay_class", lambda name: Keeps)
     world, key = learnt.world, replace(KEY, method="mine")
     about = learnt.about.model_copy(update={"learner": "experts", "replay": "reservoir"})

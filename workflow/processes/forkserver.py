@@ -32,7 +32,7 @@ from runner import POLL_SECONDS, alive, die_with_parent
 MODULES = (
     "conpet.commands",
     "conpet.commands.asking",
-    "conpet.commands.jobs",
+    "conpet.commands.job_run",
     "conpet.learners.contrastive",
     "conpet.learners.experts",
     "conpet.learners.linear",

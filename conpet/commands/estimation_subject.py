@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from conpet.commands.jobs import as_told, open_encoded
+from conpet.commands.job_run import as_told, open_encoded
 from conpet.config import Experiment
 from conpet.config.settings import Compute
 from conpet.learners.assembly import assemble
@@ -27,7 +27,7 @@ class Cost:
 
 
 @dataclass(frozen=True)
-class Cell:
+class Subject:
     """One method on one dataset, with what it is learnt from.
 
     ``taken_from`` is the method whose training is taken over, if any: it is not done again.
@@ -48,7 +48,7 @@ class Cell:
     def learner(
         self, task: int, kind: type[Backbone], seed: int | None = None, memory: Memory | None = None
     ) -> Learner:
-        """Return the cell's learner at a task, nothing loaded; of the first seed, or another."""
+        """Return the subject's learner at a task, nothing loaded; of the first seed, or another."""
         dataset, model, method = self.keys
         about = self.experiment.learn(dataset, model, method, task)
         seeds = Seeds(self.experiment.seeds[0] if seed is None else seed, dataset)
