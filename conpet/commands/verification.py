@@ -69,14 +69,9 @@ def compare_published(
         UserError: nothing is published of this experiment, or it was published of other settings
             or of some of its runs; there are no tables, or not of the files that are there.
     """
+    check_published(matrix, published)
     kept, made = published / matrix.name / "tables", results / matrix.name / "tables"
-    if not kept.is_dir():
-        raise UserError(f"{kept}: nothing is published of experiment {matrix.name}")
     old, new = _record(kept), _record(made)
-    if old and old.get("config_sha256") != matrix.config_sha256:
-        raise UserError(
-            f"{kept}: published of other settings than {matrix.name} has now: publish it again"
-        )
     if not made.is_dir():
         raise UserError(f"{made}: no tables of {matrix.name} yet: snakemake verify makes them")
     check_tables(matrix, made, "verify")
@@ -94,6 +89,21 @@ def compare_published(
     newer: list[str] = []
     cells = diff(kept, made, allowed, newer=newer)
     return Comparison(cells, platform, newer, allowed, _inputs(old, new))
+
+
+def check_published(matrix: Matrix, published: Path) -> None:
+    """Refuse to compare with what is not there, or is of other settings than an experiment has now.
+
+    Raises:
+        UserError: it is so.
+    """
+    kept = published / matrix.name / "tables"
+    if not kept.is_dir():
+        raise UserError(f"{kept}: nothing is published of experiment {matrix.name}")
+    if (old := _record(kept)) and old.get("config_sha256") != matrix.config_sha256:
+        raise UserError(
+            f"{kept}: published of other settings than {matrix.name} has now: publish it again"
+        )
 
 
 def check_tables(matrix: Matrix, tables: Path, target: str) -> None:

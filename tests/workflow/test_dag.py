@@ -121,9 +121,15 @@ def test_every_target_is_listed_by_conpet_targets() -> None:
 
 
 def test_verify_makes_it_again_elsewhere_and_compares(finished: Workspace) -> None:
-    assert "nothing is published of tiny" in finished.run("verify").stderr
+    assert "nothing is published of experiment tiny" in finished.run("verify").stderr
     assert finished.run("publish").returncode == 0
-    (finished.folder / "results/published/tiny/tables").mkdir()
+    tables = finished.folder / "results/published/tiny/tables"
+    tables.mkdir()
+    finished.forget_calls()
+    (tables / "main.json").write_text('{"config_sha256": "00"}', encoding="utf-8")
+    assert "published of other settings than tiny has now" in finished.run("verify").stderr
+    assert not finished.calls()  # refused before anything is trained
+    (tables / "main.json").unlink()
     finished.extend(ADDITION)  # after it was published
     before = finished.bytes()
     finished.forget_calls()

@@ -25,6 +25,10 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "workflow/processes"))
 from runner import STOPPING, die_with_parent  # noqa: E402
 
+from conpet.commands.checks import DataChecks, open_experiment  # noqa: E402
+from conpet.commands.verification import check_published  # noqa: E402
+from conpet.errors import UserError  # noqa: E402
+
 COMPARED = "compared"
 
 
@@ -90,12 +94,17 @@ def main() -> int:
     file = Path(args.experiment)
     experiment = str(file.resolve()) if file.suffix in (".yaml", ".yml") else args.experiment
     name = file.stem if file.suffix in (".yaml", ".yml") else args.experiment
-    kept = Path("results/published") / name / "tables"
-    if not kept.is_dir():
-        print(f"conpet: error: {kept}: nothing is published of {name}", file=sys.stderr)
-        return 1
     scratch = here / "results" / "scratch" / name
+    begun = scratch.exists()
     prepare(here, scratch)
+    try:  # before hours of training
+        found = open_experiment(experiment, scratch / "config", DataChecks())
+        check_published(found.matrix(), Path("results/published"))
+    except UserError as error:
+        print(f"conpet: error: {error}", file=sys.stderr)
+        if not begun:
+            shutil.rmtree(scratch)
+        return 1
     make = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile")]
     make += ["--directory", str(scratch), "--cores", args.cores, "tables"]
     make += ["--config", f"experiment={experiment}", *args.config]
