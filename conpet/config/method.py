@@ -11,7 +11,27 @@ from conpet.config.strict import Strict, choose, read_yaml
 
 Line = Literal["solid", "dashed", "dashdot", "dotted"]
 Marker = Literal[
-    "o", "s", "D", "d", "^", "v", "<", ">", "p", "P", "h", "*", "x", "X", "+", "1", "2", "3", "4"
+    "o",
+    "s",
+    "D",
+    "d",
+    "^",
+    "v",
+    "<",
+    ">",
+    "p",
+    "P",
+    "h",
+    "*",
+    "x",
+    "X",
+    "+",
+    "_",
+    "1",
+    "2",
+    "3",
+    "4",
+    "8",
 ]
 
 

@@ -28,7 +28,7 @@ def family_title(method: Method) -> str:
         return "An expert per task"
     title = _BY_REPLAY.get(method.replay, method.replay)
     if method.replay == "dynamic" and Head.model_validate(method.settings.get("head", {})).fitted:
-        return f"{title}, fitted head"
+        return "Dynamic, fitted head"
     return title
 
 
