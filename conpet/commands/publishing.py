@@ -30,7 +30,7 @@ def publish(
     ] = False,
 ) -> None:
     """Keep an experiment's tables and figures for good."""
-    from conpet.commands.verification import check_tables
+    from conpet.commands.verification import check_files, check_tables
 
     here = results / Path(experiment).stem / ("partial" if partial else "")
     makes = "partial" if partial else "publish"
@@ -38,6 +38,7 @@ def publish(
         if not (here / kind).is_dir():
             raise UserError(f"{here / kind}: no such folder: snakemake {makes} makes it first")
     check_tables(matrix_of(settings, experiment, config_dir, results)[0], here / "tables", makes)
+    check_files(results, here / "tables", makes)
     with atomic_folder(out) as folder:
         for kind in _KINDS:
             shutil.copytree(here / kind, folder / kind, ignore=shutil.ignore_patterns(".*"))

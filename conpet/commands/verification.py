@@ -11,10 +11,9 @@ from conpet.config.matrix import Matrix
 from conpet.errors import UserError
 from conpet.files import read_json, sha256
 from conpet.reporting.compare import diff
-from conpet.reporting.elsewhere import compare_means
+from conpet.reporting.elsewhere import LEAST, compare_means
 from conpet.wording import counted
 
-_AGAIN = "snakemake verify makes it again"
 _PLATFORM = ("system", "cpu", "python", "packages", "threads")
 
 
@@ -47,7 +46,8 @@ class Comparison:
         """What the comparison came to, when no cell differs."""
         if self.means is not None:
             return (
-                f"{self.means} means as published within what seeds differ by, on another platform"
+                f"{self.means} means and counts as published, on another platform: within what "
+                f"seeds differ by, or {100 * LEAST:.0f} point"
             )
         if self.platform:
             return f"the same as published within {self.tolerance:g}, on another platform"
@@ -75,7 +75,7 @@ def compare_published(
     if not made.is_dir():
         raise UserError(f"{made}: no tables of {matrix.name} yet: snakemake verify makes them")
     check_tables(matrix, made, "verify")
-    _check_files(new, results, made)
+    check_files(results, made, "verify")
     if lacking := _runs(new) - _runs(old):
         raise UserError(
             f"{kept}: {counted(len(lacking), 'run')} of {len(_runs(new))} were pending when it was "
@@ -144,18 +144,26 @@ def _differences(old: dict[str, Any], new: dict[str, Any]) -> Iterator[str]:
             yield f"{key}: {b} instead of {a}"
 
 
-def _check_files(record: dict[str, Any], results: Path, tables: Path) -> None:
-    """Refuse tables whose files of metrics and predictions are gone or others by now."""
+def check_files(results: Path, tables: Path, target: str) -> None:
+    """Refuse tables whose files of metrics and predictions are gone or others by now.
+
+    Args:
+        target: what makes them again.
+
+    Raises:
+        UserError: they are.
+    """
+    record, again = _record(tables), f"snakemake {target} makes it again"
     # a file of others' figures is no result: it is named without a folder
     named = {n: value for n, value in record.get("inputs", {}).items() if "/" in n}
     if not named:
-        raise UserError(f"{tables}: says of no file what it was made of: {_AGAIN}")
+        raise UserError(f"{tables}: says of no file what it was made of: {again}")
     for name, value in named.items():
         path = results / name
         if not path.is_file():
-            raise UserError(f"{path}: not there, but {tables} was made of it: {_AGAIN}")
+            raise UserError(f"{path}: not there, but {tables} was made of it: {again}")
         if sha256(path) != value:
-            raise UserError(f"{path}: other bytes than {tables} was made of: {_AGAIN}")
+            raise UserError(f"{path}: other bytes than {tables} was made of: {again}")
 
 
 def _inputs(old: dict[str, Any], new: dict[str, Any]) -> str:

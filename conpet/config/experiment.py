@@ -228,10 +228,13 @@ class Experiment:
 
     def matrix(self) -> Matrix:
         """Return what tables, figures and MLflow are told."""
+        counts = {name: self.tasks(name) for name in self.datasets}
+        base = {name: self.base_tasks(name) for name in self.datasets}
         return Matrix(
             name=self.name, title=self.title, config_sha256=self.sha256(), seeds=self.seeds,
             datasets=self.datasets, models=self.models, methods=self.methods,
-            task_counts={name: self.tasks(name) for name in self.datasets},
+            task_counts=counts,
+            base_counts={name: n for name, n in base.items() if n != counts[name]},
             cells={f"{d}/{m}/{x}": self.settings(d, m, x) for d, m, x in self.cells()},
         )  # fmt: skip
 

@@ -22,6 +22,8 @@ class Matrix(Stage):
     models: dict[str, Model]
     methods: dict[str, Method]
     task_counts: dict[str, int]
+    #: tasks of the stream as it was published, where a run has others: fewer, or some added
+    base_counts: dict[str, int] = {}
     cells: dict[str, Settings]
 
     def text(self) -> str:

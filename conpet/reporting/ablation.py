@@ -46,10 +46,10 @@ def flatten(settings: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
 
 def settings_of(results: Results, cell: Cell) -> dict[str, str]:
     """Return a cell's settings, as the configuration has them; none of one that it has not."""
-    return flatten(_head_in_full(results.settings.get(cell, {})))
+    return flatten(head_in_full(results.settings.get(cell, {})))
 
 
-def _head_in_full(settings: Mapping[str, Any]) -> dict[str, Any]:
+def head_in_full(settings: Mapping[str, Any]) -> dict[str, Any]:
     """Return settings whose head has the same keys however it was written."""
     if "head" not in settings:
         return dict(settings)

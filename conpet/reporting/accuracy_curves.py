@@ -70,8 +70,13 @@ class _Place:
         every = {method: _curve(found) for method, found in runs.items()}
         self.curves = {method: curve for method, curve in every.items() if len(curve[0])}
         bounds = [method for method in self.curves if results.bound(method)]
-        self.bound = max(bounds, key=lambda m: self.curves[m][0][-1], default="")
+        # of runs that have not finished the furthest: the first task alone is learnt best
+        self.bound = max(bounds, key=self._reached, default="")
         self.upper = upper_part(list(self.curves.values()))
+
+    def _reached(self, method: str) -> tuple[int, float]:
+        mean, _ = self.curves[method]
+        return len(mean), float(mean[-1])
 
     def draw(self, ax: Axes, kind: str, methods: Sequence[str]) -> None:
         own = [method for method in methods if method in self.curves]

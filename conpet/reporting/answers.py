@@ -106,7 +106,7 @@ def _taken(results: Results, dataset: str, model: str, method: str) -> str:
     items = [
         f"{number(samples, 0)} samples" if not math.isnan(samples) else "",
         f"{duration(seconds)} per task" if not math.isnan(seconds) else "",
-        f"{number(kept / 1000, 0)} kB kept to predict" if not math.isnan(kept) else "",
+        f"{number(kept / 1000, 0)} kB of states that answer" if not math.isnan(kept) else "",
     ]
     found = ", ".join(item for item in items if item)
     return f"The most accurate, {results.name(method)}: {found}." if found else ""

@@ -10,9 +10,9 @@ import numpy as np
 import pandas as pd
 
 from conpet.reporting.collect import Results
-from conpet.reporting.cost import by_task, run_costs, slope
+from conpet.reporting.cost import Slope, by_task, run_costs, slope
 from conpet.reporting.numbers import DASH, PENDING, number, points, points_interval, spread
-from conpet.reporting.significance import best, comparison, inputs, pairs
+from conpet.reporting.significance import best, comparison, family_choice, inputs, pairs
 from conpet.reporting.table import Table
 from conpet.reporting.table_parts import dataset_rules, pending_note, threads
 from conpet.reporting.told_apart import t_interval
@@ -21,6 +21,8 @@ from conpet.run import STATE_FILE
 from conpet.run.reading import Run
 
 HOLDS, FAILS, OPEN = "holds", "does not hold", "undecided"
+#: growth a task, as a share of a task's mean cost, below which none is said to be there
+FLAT = 0.01
 _NOTES = [
     "Differences are of whole accuracy after the last task, in points: mean over seeds ± sample "
     "standard deviation; 95 % intervals of the mean by Student's t over seeds, and of a paired "
@@ -29,9 +31,10 @@ _NOTES = [
     "means over seeds.",
     f"{HOLDS}: both intervals are wholly on the claim's side. {FAILS}: both are wholly on the "
     f"other side. {OPEN}: neither, so also where seeds and samples disagree, and with one seed. "
-    "Samples do not grow where the interval of their growth holds zero, or it is negative. The "
-    "claim of training samples is the paper's; that of equivalent samples counts what passes "
-    "forward only too.",
+    f"Samples do not grow ({HOLDS}) where the interval of their growth ends below "
+    f"{100 * FLAT:.0f} % of a task's mean; they do ({FAILS}) where it is above zero; {OPEN} where "
+    "it is too wide to say either. The claim of training samples is the paper's; that of "
+    "equivalent samples counts what passes forward only too.",
     "Samples: training samples passed over all tasks, as a multiple of the other method's (equal "
     "cost is 1). Equivalent: the same with forward-only samples, each as one third of one trained "
     "on.",
@@ -94,13 +97,18 @@ def verdict(value: float, *intervals: Interval, above: float = 0.0) -> str:
     return HOLDS if all(low > above for low, _ in intervals) else OPEN
 
 
-def independent(value: float, low: float) -> str:
-    """Say whether growth (a slope and its interval's lower end) is none; '' without a slope."""
-    if math.isnan(value):
+def independent(fit: Slope, mean: float) -> str:
+    """Say whether growth is none; '' without a slope.
+
+    Args:
+        fit: a slope and its interval.
+        mean: a task's mean cost, against which growth is much or little.
+    """
+    if math.isnan(fit.value):
         return ""
-    if math.isnan(low):
-        return OPEN
-    return HOLDS if value <= 0 or low <= 0 else FAILS
+    if fit.low > 0:
+        return FAILS
+    return HOLDS if fit.high <= FLAT * mean else OPEN
 
 
 def found_claims(results: Results) -> list[Claim]:
@@ -169,14 +177,15 @@ def difference(
 def _growth(results: Results, dataset: str, model: str, method: str, unit: str) -> Claim:
     runs = [run for run in results.of(dataset, model, method) if run.finished]
     what, cost = _GROWING[unit]
-    fit = slope(by_task(runs, cost))
+    costs = by_task(runs, cost)
+    fit = slope(costs)
     own = [slope([getattr(one, cost) for one in run_costs(run)]).value for run in runs]
     _, std, _ = spread(own)
     return Claim(
         dataset, model,
         f"{what} samples per task of {results.name(method)} do not grow", method, "",
         0.0, unit, fit.value, std, fit.low, fit.high, math.nan, math.nan, math.nan, math.nan,
-        len(runs), independent(fit.value, fit.low),
+        len(runs), independent(fit, spread(costs[1:])[0]),
     )  # fmt: skip
 
 
@@ -212,7 +221,7 @@ def claims(results: Results) -> Table:
         rows=[[*_names(results, claim, several), *_cells(claim)] for claim in found],
         labels=len(columns),
         rules=dataset_rules([claim.dataset for claim in found]),
-        footnotes=[*_NOTES, *free, *pending_note(results)],
+        footnotes=[*_NOTES, *family_choice(results), *free, *pending_note(results)],
         inputs=results.hashes([*inputs(results), *results.training_files(STATE_FILE)]),
         threads=threads(results),
     )

@@ -25,8 +25,9 @@ class Results:
 
     ``about`` holds what each method says of itself, ``settings`` the resolved configuration of each
     cell, ``titles`` the names to show for methods, datasets and models; all may lack entries.
-    ``reported`` is a CSV with figures of others. ``doubts`` are sentences on runs that are not of
-    this configuration: they stand in everything that is made of the results.
+    ``reported`` is a CSV with figures of others, ``base_counts`` the tasks of a dataset's base
+    where its runs have others: figures of others are not over those. ``doubts`` are sentences on
+    runs that are not of this configuration: they stand in everything that is made of the results.
     """
 
     experiment: str
@@ -37,6 +38,7 @@ class Results:
     settings: Mapping[Cell, Mapping[str, Any]] = field(default_factory=dict)
     titles: Mapping[str, str] = field(default_factory=dict)
     reported: Path | None = None
+    base_counts: Mapping[str, int] = field(default_factory=dict)
     doubts: Sequence[str] = ()
 
     @property
@@ -186,6 +188,7 @@ def collect_experiment(
         settings={key.cell: resolved(matrix, key.cell) for key in runs},
         titles=titles,
         reported=reported,
+        base_counts=matrix.base_counts,
     )
     return replace(found, doubts=[*doubts, *other_code(found.runs)])
 

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from conpet.reporting.ablation import flatten
+from conpet.reporting.ablation import flatten, head_in_full
+from conpet.reporting.numbers import DASH
 
 #: of a method: what its settings below say already, and how it is drawn
 _LEFT_OUT = ("settings.", "look.", "title")
@@ -31,7 +32,8 @@ class ConfigurationView:
 
 def view(config: Mapping[str, Any]) -> ConfigurationView:
     """Return a configuration (:func:`conpet.reporting.collect.configuration`) said once."""
-    cells = {name: flatten({"_": v}) for name, v in config.get("settings", {}).items()}
+    settings: Mapping[str, Any] = config.get("settings", {})
+    cells = {name: flatten({"_": head_in_full(v)}) for name, v in settings.items()}
     flat = {name: {k.removeprefix("_."): v for k, v in c.items()} for name, c in cells.items()}
     usual: dict[str, str] = {}
     differing: dict[str, Pairs] = {}
@@ -41,7 +43,7 @@ def view(config: Mapping[str, Any]) -> ConfigurationView:
             (k, v) for k, v in pairs if v not in _UNSAID and not k.startswith(_LEFT_OUT)
         ]
     for key in dict.fromkeys(key for cell in flat.values() for key in cell):
-        values = {name: cell[key] for name, cell in flat.items() if key in cell}
+        values = {name: cell.get(key, DASH) for name, cell in flat.items()}
         usual[key] = Counter(values.values()).most_common(1)[0][0]
         for owner, value in _owners(values).items():
             if value != usual[key]:
@@ -49,7 +51,7 @@ def view(config: Mapping[str, Any]) -> ConfigurationView:
     others = {k: v for k, v in config.items() if k not in ("settings", "methods")}
     rest = [(k, v) for k, v in flatten({"_": others}).items() if v not in _NOTHING]
     return ConfigurationView(
-        list(usual.items()),
+        [(key, value) for key, value in usual.items() if value != DASH],
         [(owner, pairs) for owner, pairs in differing.items() if pairs],
         [(key.removeprefix("_."), value) for key, value in rest],
     )
@@ -59,7 +61,7 @@ def _owners(values: Mapping[str, str]) -> dict[str, str]:
     """Return a setting's value by what decides it: a dataset, model or method, else each cell.
 
     Args:
-        values: the setting of each dataset/model/method that has it.
+        values: the setting of each dataset/model/method.
     """
     for axis in (2, 0, 1):
         found: dict[str, set[str]] = {}

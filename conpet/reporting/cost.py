@@ -41,8 +41,8 @@ FIELDS = tuple(TaskCost.__dataclass_fields__)
 
 
 def task_cost(run: Run, task: int) -> TaskCost:
-    """Return the cost of one task (1-based) of a run."""
-    ran = run.tasks[task - 1].trainings
+    """Return the cost of one task (1-based) of a run; NaN until all of it has been trained."""
+    ran = run.tasks[task - 1].trainings if run.tasks[task - 1].trained else []
     tunable = _total(ran, "trainable_parameters")
     total = max((_state(one, "total_parameters") for one in ran), default=math.nan)
     samples, forward = (_total(ran, name) for name in ("samples_passed", "forward_samples"))
@@ -100,7 +100,7 @@ def run_costs(run: Run) -> list[TaskCost]:
 
 
 def kept_bytes(run: Run) -> float:
-    """Return what must be kept to predict after the last task; NaN where that is not known."""
+    """Return the bytes of the states that answer after the last task; NaN where not known."""
     kept = run.kept_bytes(len(run.tasks))
     return math.nan if kept is None else float(kept)
 

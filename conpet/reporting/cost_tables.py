@@ -57,7 +57,8 @@ _NOTES = [
     "trained on. TFLOP: estimated from tokens and weights, forward and backward, of the samples "
     "trained on; forward TFLOP: of those that pass without a gradient, two operations a weight and "
     "token. Stored: what a task's state takes on disk. Kept: the samples of earlier tasks "
-    "that learning another task needs, after the last one, and the bytes that predicting needs.",
+    "that learning another task needs, after the last one, and the bytes of the "
+    "states that answer then, as stored (of some methods with what only learning goes on from).",
     "More with every task: slope of a least-squares line over tasks 2 to T, on means over seeds, "
     "with its 95 % interval; zero within the interval means no growth was seen.",
 ]

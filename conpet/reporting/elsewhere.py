@@ -14,9 +14,10 @@ import pandas as pd
 
 from conpet.reporting.compare import KEYS, MEASURED, diff
 
-#: accuracies nearer than this are taken for the same, however little their seeds differ: a test
-#: sample or two
-LEAST = 0.02
+#: accuracies nearer than this are taken for the same, however little their seeds differ
+LEAST = 0.01
+#: what is counted, not measured: the same everywhere
+_COUNTED = ("tunable", "samples_per_task", "kept_samples")
 _SURE = 0.9995  # of Student's t: one cell of a thousand is further out by chance
 
 
@@ -33,6 +34,7 @@ def compare_means(a: Path, b: Path) -> Elsewhere:
 
     Two means of n seeds are held apart where they differ by more than Student's t (2 n - 2 degrees
     of freedom) times the standard error of their difference, and by more than :data:`LEAST`.
+    Samples that were passed or are kept, and tunable weights, must be the same.
 
     Raises:
         UserError: a path is missing or has no CSV file, or a CSV cannot be read.
@@ -53,7 +55,8 @@ def _means(old: pd.DataFrame, new: pd.DataFrame) -> Iterator[str]:
     keys = [key for key in KEYS if key in old and key in new]
     stems = [c.removesuffix("_mean") for c in map(str, old) if c.endswith("_mean")]
     stems = [s for s in stems if f"{s}_std" in old and not s.startswith(MEASURED)]
-    if not keys or not stems:
+    counted = [name for name in _COUNTED if name in old and name in new]
+    if not keys or not (stems or counted):
         return
     rows = {_key(row, keys): row for _, row in new.iterrows()}
     for _, row in old.iterrows():
@@ -64,6 +67,10 @@ def _means(old: pd.DataFrame, new: pd.DataFrame) -> Iterator[str]:
         for stem in stems:
             if not math.isnan(mean := row[f"{stem}_mean"]):
                 yield _told(row, other, stem, key, mean)
+        for name in counted:
+            if not math.isnan(row[name]):
+                same = math.isclose(row[name], other[name], rel_tol=1e-9)
+                yield "" if same else f"row {key}: {name}: {row[name]:g} against {other[name]:g}"
 
 
 def _told(row: pd.Series, other: pd.Series, stem: str, key: str, mean: float) -> str:

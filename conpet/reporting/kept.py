@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from conpet.config.method import Method
@@ -19,18 +19,20 @@ from conpet.run.reading import Run
 def kept_samples(results: Results, run: Run) -> float:
     """Return how many samples of all tasks a finished run keeps to go on learning.
 
-    What draws on the history, or fits its head on it, keeps all training samples that came: of its
-    tasks alone, where the data have more, and the shots alone, where few are drawn. A memory keeps
-    its exemplars, a head that is fitted on so many of each class keeps those (beside a memory the
-    larger of both, as they may be the same), and everything else keeps none. NaN where a file is
-    not there.
+    What draws on the history keeps all training and validation samples that came, what fits its
+    head on it the training samples: of its tasks alone, where the data have more, and the shots
+    alone, where few are drawn. A memory keeps its exemplars (some to validate on), a head that is
+    fitted on so many of each class keeps those (beside a memory the larger of both, as they may be
+    the same), and everything else keeps none. NaN where a file is not there.
     """
     state = run.last.learner
     if not state.state:
         return math.nan
     fitted_on = _fitted_on(run)
-    if _draws_on_history(results.method(run.key.method)) or fitted_on == "history":
-        return _history(results, run)
+    if _draws_on_history(results.method(run.key.method)):
+        return _history(results, run, ("train", "valid"))
+    if fitted_on == "history":
+        return _history(results, run, ("train",)) + _kept_to_validate(run)
     if (state.folder / MEMORY_FILE).is_file():
         memory = read_json(state.folder / MEMORY_FILE)
         held = float(len(memory["train"]) + len(memory["valid"]))
@@ -41,13 +43,23 @@ def kept_samples(results: Results, run: Run) -> float:
     return math.nan if math.isnan(own) else max(held, own)
 
 
-def _history(results: Results, run: Run) -> float:
-    """Return how many samples the run's tasks have been trained on."""
-    if _shots(run) is None:
-        sizes = [len(task["train"]) for _, task in _tasks(results, run)]
-        return float(sum(sizes)) if sizes else math.nan
-    found = _by_class(results, run)
-    return math.nan if found is None else float(found.total())
+def _history(results: Results, run: Run, splits: Sequence[str]) -> float:
+    """Return how many samples of some splits the run's tasks have learnt from."""
+    sizes = {split: [len(task[split]) for _, task in _tasks(results, run)] for split in splits}
+    if not all(sizes.values()):
+        return math.nan
+    if _shots(run) is not None:
+        found = _by_class(results, run)
+        if found is None:
+            return math.nan
+        sizes["train"] = [found.total()]
+    return float(sum(map(sum, sizes.values())))
+
+
+def _kept_to_validate(run: Run) -> int:
+    """Return how many samples a memory keeps for validation alone; 0 without a memory."""
+    path = run.last.learner.folder / MEMORY_FILE
+    return len(read_json(path)["valid"]) if path.is_file() else 0
 
 
 def _of_each_class(results: Results, run: Run, wanted: int) -> float:

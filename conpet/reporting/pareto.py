@@ -1,4 +1,4 @@
-"""What accuracy is bought with: data kept for training, bytes kept to predict, seconds."""
+"""What accuracy is bought with: data kept for training, bytes of what answers, seconds."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ _MOST_TICKS = 4  # with five letters each, as many as its width holds
 Price = Callable[[Results, Run], float]
 PRICES: dict[str, Price] = {
     "Samples kept for training": kept_samples,
-    "kB kept to predict": lambda _, run: kept_bytes(run) / 1000,
+    "kB of the states that answer": lambda _, run: kept_bytes(run) / 1000,
     "Seconds of training, all tasks": lambda _, run: sum(c.seconds for c in run_costs(run)),
 }
 

@@ -15,6 +15,8 @@ from conpet.reporting.reported_file import METRICS, Figure, Key, read_figures
 def reported_facts(results: Results) -> list[tuple[str, dict[str, Any]]]:
     """Return the figures of others on these datasets, each with the name of its row.
 
+    None of a dataset whose runs have other tasks than its base: they are over another stream.
+
     Raises:
         UserError: the CSV cannot be read, or what it says cannot be.
     """
@@ -23,7 +25,7 @@ def reported_facts(results: Results) -> list[tuple[str, dict[str, Any]]]:
     groups: dict[tuple[str, Key], list[Figure]] = {}
     for figure in read_figures(results.reported):
         for dataset in figure.datasets:
-            if dataset in results.datasets:
+            if dataset in results.datasets and dataset not in results.base_counts:
                 groups.setdefault((dataset, figure.key), []).append(figure)
     keys = list(dict.fromkeys(key for _, key in groups))
     return [

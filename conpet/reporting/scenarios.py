@@ -82,9 +82,11 @@ def _scenario(results: Results, dataset: str) -> str:
 
 
 def stream_notes(results: Results) -> list[str]:
-    """Return footnotes on streams without validation samples, or of a few shots."""
+    """Return footnotes on streams of other tasks, of a few shots, or without validation."""
     notes = []
     for dataset in results.datasets:
+        if base := results.base_counts.get(dataset):
+            notes.append(_tasks_note(results, dataset, base))
         states = [
             training.state.get("settings", {})
             for run in results.runs
@@ -99,7 +101,17 @@ def stream_notes(results: Results) -> list[str]:
         if shots := {told["shots"] for told in states if told.get("shots")}:
             named = "/".join(map(str, sorted(shots)))
             notes.append(
-                f"{results.name(dataset)}: {named} samples of each class are trained on, drawn "
-                "anew by each seed."
+                f"{results.name(dataset)}: {named} samples of each class and task are trained "
+                "on, drawn anew by each seed."
             )
     return notes
+
+
+def _tasks_note(results: Results, dataset: str, base: int) -> str:
+    learnt = max(len(run.tasks) for run in results.runs if run.key.dataset == dataset)
+    what = (
+        f"the first {learnt} of {base} tasks"
+        if learnt < base
+        else f"{base} tasks and {learnt - base} added"
+    )
+    return f"{results.name(dataset)}: {what}; others' figures are over {base} tasks, and left out."

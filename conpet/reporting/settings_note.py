@@ -48,15 +48,24 @@ def _note(results: Results, dataset: str, model: str) -> str:
 
 
 def _differences(settings: Mapping[str, Mapping[str, Any]]) -> Iterator[tuple[str, str]]:
-    """Yield (method, what it has and most have) of each method that differs."""
-    most = {
-        key: Counter(repr(_value(own, key)) for own in settings.values()).most_common(1)[0][0]
-        for key in _KEYS
-    }
+    """Yield (method, what it has and most have) of each method that differs.
+
+    Where no value is that of more than half the methods, each says its own.
+    """
+    most = {key: _most([repr(_value(own, key)) for own in settings.values()]) for key in _KEYS}
     for method, own in settings.items():
         values = {key: repr(_value(own, key)) for key in _KEYS}
         if others := [key for key in _KEYS if values[key] != most[key]]:
-            yield method, ", ".join(f"{k} {values[k]} (most: {most[k]})" for k in others)
+            yield method, ", ".join(_said(k, values[k], most[k]) for k in others)
+
+
+def _most(values: list[str]) -> str:
+    value, count = Counter(values).most_common(1)[0]
+    return value if 2 * count > len(values) else ""
+
+
+def _said(key: str, value: str, most: str) -> str:
+    return f"{key} {value} (most: {most})" if most else f"{key} {value}"
 
 
 def _value(settings: Mapping[str, Any], key: str) -> Any:

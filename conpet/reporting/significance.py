@@ -179,16 +179,21 @@ def significance(results: Results) -> Table:
         rows=rows,
         labels=len(columns) + 1,
         rules=dataset_rules([fact["dataset"] for fact in found]),
-        footnotes=[_tests(results), *_empty_note(results), *pending_note(results)],
+        footnotes=[
+            " ".join([TESTS, *family_choice(results)]),
+            *_empty_note(results),
+            *pending_note(results),
+        ],
         inputs=results.hashes(inputs(results)),
         threads=threads(results),
     )
 
 
-def _tests(results: Results) -> str:
+def family_choice(results: Results) -> list[str]:
+    """Return a sentence for each family of which the best is compared, and how that is chosen."""
     families = dict.fromkeys(results.method(method).family for method in results.methods)
     choice = "is the one with the highest mean here, a choice that favours it."
-    return " ".join([TESTS, *(f"The best {name} {choice}" for name in families if name)])
+    return [f"The best {name} {choice}" for name in families if name]
 
 
 def _empty_note(results: Results) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
@@ -59,6 +60,8 @@ def _why(claim: Claim) -> str:
     """Return what does not tell the two methods of a claim apart."""
     if claim.seeds < 2:
         return "one seed says nothing"
+    if math.isnan(claim.low):
+        return "the answers to the test texts are not there to compare"
     seeds, texts = _side(claim.seeds_low, claim.seeds_high), _side(claim.low, claim.high)
     if seeds and texts:
         return "seeds say one thing, test texts another"

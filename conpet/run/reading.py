@@ -98,6 +98,13 @@ class Task:
         """The trainings of this task in the order they ran."""
         return [found for found in (self.selector, self.learner) if found.state]
 
+    @property
+    def trained(self) -> bool:
+        """Whether the task's learner is there, and its selector where it needs one."""
+        needs = self.learner.state.get("needs") or {}
+        selects = bool(needs.get("selector")) and not self.metrics
+        return bool(self.learner.state) and (bool(self.selector.state) or not selects)
+
     def total(self, counter: str) -> int:
         """Sum a counter of state.json over the trainings of this task."""
         return sum(int(training.state[counter]) for training in self.trainings)

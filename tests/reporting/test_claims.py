@@ -12,7 +12,7 @@ import pytest
 from conpet.files import read_json, write_json
 from conpet.reporting.claims import FAILS, HOLDS, OPEN, found_claims, independent, verdict
 from conpet.reporting.collect import Results, collect
-from conpet.reporting.cost import run_costs
+from conpet.reporting.cost import Slope, run_costs
 from conpet.reporting.figures import FIGURES
 from conpet.reporting.significance import finished_mean
 from conpet.reporting.tables import TABLES
@@ -29,11 +29,26 @@ def test_every_verdict() -> None:
     assert verdict(0.0, (0.0, 0.0)) == OPEN
     assert verdict(math.nan, (math.nan, math.nan)) == ""
     assert verdict(0.04, (0.03, 0.049), above=0.05) == FAILS
-    assert independent(0.0, 0.0) == HOLDS
-    assert independent(3.0, -1.0) == HOLDS
-    assert independent(-3.0, -4.0) == HOLDS
-    assert independent(3.0, 1.0) == FAILS
-    assert independent(3.0, math.nan) == independent(0.0, math.nan) == OPEN
+
+
+@pytest.mark.parametrize(
+    ("value", "low", "high", "said"),
+    [
+        (0.0, 0.0, 0.0, HOLDS),
+        (0.5, -0.2, 0.9, HOLDS),  # less than 1 % of a task's 100
+        (3.0, -1.0, 7.0, OPEN),  # may be 7 % a task
+        (-3.0, -60.0, 54.0, OPEN),  # want of evidence is none
+        (-3.0, -4.0, -2.0, HOLDS),
+        (3.0, 1.0, 5.0, FAILS),
+        (0.5, 0.2, 0.8, FAILS),
+        (3.0, math.nan, math.nan, OPEN),
+        (math.nan, math.nan, math.nan, ""),
+    ],
+)
+def test_growth_is_none_only_where_that_is_measured(
+    value: float, low: float, high: float, said: str
+) -> None:
+    assert independent(Slope(value, low, high), 100.0) == said
 
 
 def test_seeds_and_samples_must_agree() -> None:

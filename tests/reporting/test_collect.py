@@ -78,7 +78,7 @@ def test_from_a_configuration(root: Path, tmp_path: Path) -> None:
     from conpet.config import load_experiment
 
     experiment = load_experiment("demo", root / "config")
-    results = collect_experiment(experiment, tmp_path)
+    results = collect_experiment(experiment.matrix(), tmp_path)
     matrix = len(experiment.datasets) * len(experiment.models) * len(experiment.methods)
     assert len(results.runs) == matrix * len(experiment.seeds)
     assert len(results.runs[0].tasks) == experiment.tasks("demo")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -51,6 +52,17 @@ def test_a_selector_is_part_of_the_cost() -> None:
     assert cost.peak_memory_mb == 300
     assert cost.flops == (4 * 1000 + 2 * 30) * 1500 + (4 * 1000 + 2 * 20) * 1000
     assert cost.forward_flops == 2 * 1000 * (900 + 600)
+
+
+def test_a_task_of_which_a_part_is_trained_has_no_cost_yet() -> None:
+    whole = run("all", True)
+    for lacking in ("learner", "selector"):
+        part = replace(whole.tasks[1], **{lacking: Training()})
+        begun = replace(whole, tasks=[whole.tasks[0], part])
+        assert math.isnan(task_cost(begun, 2).samples)
+        assert by_task([whole, begun], "samples")[1] == 250
+    # a state that needs no selector is whole without one
+    assert task_cost(run("all", False), 2).samples > 0
 
 
 def test_what_trains_nothing_is_not_free(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from conpet.files import read_json
+from conpet.reporting.accuracy_curves import _Place
 from conpet.reporting.claims import found_claims
 from conpet.reporting.collect import Results, collect
 from conpet.reporting.families import TOGETHER
@@ -18,7 +19,7 @@ from conpet.reporting.figures import FIGURES, write_figure
 from conpet.reporting.heatmaps import _title, columns
 from conpet.reporting.kept import kept_samples
 from conpet.reporting.style import _COLORS, FAINT, drawing, looks, plain_ticks
-from tests.reporting.synthetic import SHIPPED, about, cells
+from tests.reporting.synthetic import SHIPPED, about, build, cells, known
 
 pytestmark = pytest.mark.slow
 
@@ -87,6 +88,20 @@ def test_points_of_a_panel_are_told_apart_by_their_shapes(every: Results) -> Non
             for line in legend.get_lines()
         ]
         assert len({*marks}) == len(marks) <= TOGETHER
+
+
+def test_the_best_bound_is_one_that_has_come_as_far(tmp_path: Path) -> None:
+    matrix = cells(methods=("emr", "joint", "limitless"), seeds=(100,), n_tasks=4)
+    made = build(tmp_path, matrix, per_class=2)
+    for far in ("joint", "limitless"):
+        short = "limitless" if far == "joint" else "joint"
+        (run,) = made.of("demo", "minilm", short)
+        for task in (2, 3, 4):
+            run.folder.task(task).rename(tmp_path / f"{short}{task}")
+        found = collect("demo", tmp_path, matrix, **known())
+        assert _Place(found, "demo", "minilm", 2.9).bound == far
+        for task in (2, 3, 4):
+            (tmp_path / f"{short}{task}").rename(run.folder.task(task))
 
 
 def test_kinds_share_the_axis_of_a_quantity(every: Results) -> None:

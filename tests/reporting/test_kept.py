@@ -54,6 +54,18 @@ def test_the_history_is_that_of_the_run_s_tasks(root: Path, tasks: int, samples:
     assert kept(root, "static_emr", tasks) == samples
 
 
+def test_what_is_drawn_to_validate_on_is_kept_too(root: Path) -> None:
+    path = root / "demo/demo/base.tasks.json"
+    said = read_json(path)
+    for task in said["tasks"]:
+        task["valid"] = [100, 101]
+    write_json(path, said)
+    assert kept(root, "static_emr", 3) == 21 + 6
+    assert kept(root, "static_emr", 3, settings={"shots": 3}) == 15 + 6
+    # a head is fitted on training samples
+    assert kept(root, "finetune", 3, settings=fitted("history")) == 21
+
+
 def test_an_addition_that_is_no_longer_asked_for_is_not_kept(root: Path) -> None:
     more = {"task": 4, "classes": ["g"], "train": [0, 1, 2], "valid": [], "test": []}
     write_json(root / "demo/demo/add1.tasks.json", {"tasks": [more]})

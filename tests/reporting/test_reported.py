@@ -6,6 +6,7 @@ import csv
 import re
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -127,6 +128,14 @@ def test_means_of_several_orders_say_of_how_many(root: Path) -> None:
     for row in _rows(root / "config" / "author_results.csv"):
         if orders := re.search(r"mean of (\d+) orders", row["setting"]):
             assert row["runs"] == orders[1]
+
+
+def test_none_beside_runs_of_other_tasks(two: Results) -> None:
+    for base, said in ((10, "the first 3 of 10 tasks"), (2, "2 tasks and 1 added")):
+        made = main(replace(two, base_counts={"tacred": base}))
+        assert not any(cells[0].startswith("CRL, reported") for cells in made.rows)
+        (note,) = [note for note in made.footnotes if said in note]
+        assert note.endswith(f"others' figures are over {base} tasks, and left out.")
 
 
 def test_no_reported_rows_for_other_datasets(results: Results, root: Path) -> None:

@@ -44,6 +44,17 @@ def test_other_settings_are_named_with_those_of_most(results: Results) -> None:
     assert note in TABLES["main"][0](found).footnotes
 
 
+def test_where_no_value_is_that_of_most_each_says_its_own(results: Results) -> None:
+    few, many = ({**PLAIN, "replay.batches": n} for n in (5, 20))
+    half = len(results.methods) // 2
+    other = {m: few if i < half else many for i, m in enumerate(results.methods)}
+    some = results.only(results.methods[: 2 * half])
+    (note,) = settings_notes(but(some, **{m: other[m] for m in some.methods}))
+    assert "replay.batches 5" in note
+    assert "replay.batches 20" in note
+    assert "(most:" not in note
+
+
 def test_of_several_datasets_each_has_its_own_note(tmp_path: Path) -> None:
     found = alike(build(tmp_path, cells(("demo", "other"), seeds=(100,), n_tasks=2), **known()))
     more = {**PLAIN, "replay.batches": 12}

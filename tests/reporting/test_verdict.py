@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from pathlib import Path
 from shutil import rmtree
@@ -112,6 +113,7 @@ def test_what_has_not_run_has_no_verdict(tmp_path: Path) -> None:
         ((1, 2), (-1, 3), "clear over seeds, not over test texts."),
         ((-1, 2), (-1, 3), "clear neither over seeds nor over test texts."),
         ((1, 2), (-3, -1), "seeds say one thing, test texts another."),
+        ((1, 2), (math.nan, math.nan), "the answers to the test texts are not there to compare."),
     ],
 )
 def test_what_does_not_tell_is_named(
