@@ -49,9 +49,9 @@ def test_the_main_table(place: int, experiment: str) -> None:
     table = published(experiment)
     assert set(table["n"]) == {3}
     mean, spread = 100 * table["whole_accuracy_mean"], 100 * table["whole_accuracy_std"]
-    assert set(table.index) == set(shown)
-    assert shown == {m: f"{mean[m]:.2f} ± {spread[m]:.2f}" for m in shown}
-    assert len(shown) == 27
+    assert len(shown) == 34
+    assert shown == {m: f"{mean[m]:.2f} ± {spread[m]:.2f}" if m in mean else "–" for m in shown}
+    assert set(table.index) <= set(shown)
 
 
 def test_fewrel_in_full() -> None:
@@ -111,7 +111,7 @@ def test_streams_of_other_shapes() -> None:
 
 @pytest.mark.parametrize(
     ("experiment", "count"),
-    [("demo_all", 8), ("clinc150", 11), ("fewrel_val", 12), ("crossner", 12)],
+    [("demo_all", 8), ("clinc150", 15), ("fewrel_val", 12), ("crossner", 15)],
 )
 def test_the_finding(experiment: str, count: int) -> None:
     text = (ROOT / "docs/finding.md").read_text(encoding="utf-8")
@@ -203,7 +203,7 @@ def test_published_tables_are_those_that_their_notes_of_origin_name() -> None:
 
 @pytest.mark.parametrize(
     ("experiment", "joint", "others"),
-    [("clinc150", "86.4", "91.5"), ("demo_all", "73.6", "84.0"), ("fewrel_val", "99.0", "99.3")],
+    [("clinc150", "86.4", "91.4"), ("demo_all", "73.6", "84.0"), ("fewrel_val", "99.0", "99.3")],
 )
 def test_what_the_upper_bound_costs_after_the_first_task(
     experiment: str, joint: str, others: str
