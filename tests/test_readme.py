@@ -54,6 +54,18 @@ def test_the_main_table(place: int, experiment: str) -> None:
     assert set(table.index) <= set(shown)
 
 
+def test_static_above_emr_on_six_sets_of_texts() -> None:
+    (shown,) = re.findall(r"^ *\| (\+\d.* ± .*) \|$", RESULTS, re.MULTILINE)
+    names = ("demo", "fewrel", "fewrel_val", "demo_all", "crossner", "clinc150")
+    found = []
+    for name in names:
+        claims = pd.read_csv(ROOT / f"results/published/{name}/tables/claims.csv")
+        claim = claims[(claims["method"] == "static_emr") & (claims["baseline"] == "emr")].iloc[0]
+        found.append(f"{100 * claim['value']:+.1f} ± {100 * claim['std']:.1f}".replace("-", "−"))
+        assert (claim["verdict"] == "holds") == (name == "demo")
+    assert shown.split(" | ") == found
+
+
 def test_fewrel_in_full() -> None:
     """What was finished when it was published, from three of its tables."""
     table = published("fewrel")

@@ -230,7 +230,7 @@ def show(
 
 @app.command()
 def targets(config_dir: o.ConfigDir = o.CONFIG, results: o.Results = o.RESULTS) -> None:
-    """List experiments, tables and figures, a line each."""
+    """List experiments, methods, tables and figures, a line each."""
     from conpet.commands.estimation_file import known
     from conpet.reporting.named import FIGURES, TABLES
 
@@ -240,7 +240,10 @@ def targets(config_dir: o.ConfigDir = o.CONFIG, results: o.Results = o.RESULTS) 
     print("experiments: snakemake --config experiment=NAME")
     for path in found:
         told = known(path, config_dir, results)
-        print(f"  {path.stem:16} {read_yaml(path).get('title', '')}{told}")
+        print(f"  {path.stem:24} {read_yaml(path).get('title', '')}{told}")
+    print("methods: in an experiment's YAML, methods: [NAME, ...]")
+    for path in sorted((config_dir / "methods").glob("*.yaml")):
+        print(f"  {path.stem:24} {read_yaml(path).get('title', '')}")
     print("targets")
     for name, meaning in TARGETS.items():
         print(f"  {name:16} {meaning}")

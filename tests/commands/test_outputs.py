@@ -132,3 +132,9 @@ def test_a_copy_of_the_project_runs_its_own_code(
     (tmp_path / "conpet").rmdir()
     (tmp_path / "conpet").symlink_to(ROOT / "conpet")
     assert "this is a copy" not in said(["targets"])
+
+
+def test_the_list_has_every_method(capsys: pytest.CaptureFixture[str]) -> None:
+    main(["targets", "--config-dir", str(ROOT / "config")])
+    shown = {line.split()[0] for line in capsys.readouterr().out.splitlines() if line.strip()}
+    assert {path.stem for path in (ROOT / "config/methods").glob("*.yaml")} <= shown
