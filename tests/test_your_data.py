@@ -252,7 +252,9 @@ def test_few_shots_without_validation(place: Place) -> None:
     assert (first["best_epoch"], first["samples_passed"]) == (0, 10)  # five of two classes, once
     shown = place.table(path, "main")
     assert "topics has no validation samples: the state after the last epoch is kept" in shown
-    assert "topics: 5 samples of each class are trained on, drawn anew by each seed" in shown
+    assert (
+        "topics: 5 samples of each class and task are trained on, drawn anew by each seed" in shown
+    )
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from typing import Any
 
 from conpet.config.checks import Checks
 from conpet.config.class_order import published_order
-from conpet.config.dataset import FileOrder, Source
+from conpet.config.dataset import FileOrder, NamedOrder, Source
 from conpet.config.experiment_file import DataFile, ExperimentFile, path_of
 from conpet.config.layers import laid_over
 from conpet.config.loading import check_names, load, load_datasets, load_methods
@@ -152,10 +152,12 @@ class Experiment:
         files = [RawFile(name=f.name, split=f.split) for f in data.sample_files(part)]
         form, options = data.reading(part)
         source = data.part(part)
-        own = source.classes if isinstance(source, Source) and data.duplicates != "keep" else None
+        dropped = data.duplicates != "keep"
+        own = source.classes if isinstance(source, Source) and dropped else None
+        named = data.order.names if isinstance(data.order, NamedOrder) and dropped else None
         return Prepare(
             format=form, options=options, files=files, duplicates=data.duplicates,
-            classes=own, **data.renaming(part),
+            classes=own, tasks=named if part == "base" else None, **data.renaming(part),
         )  # fmt: skip
 
     def split(self, dataset: str, part: str) -> Split:
@@ -245,7 +247,8 @@ class Experiment:
     def sha256(self) -> str:
         """Return a hash of what the experiment's numbers depend on: what its jobs are told.
 
-        Titles, licences, addresses of pages and looks are no part of it.
+        Titles, licences, addresses of pages and looks are no part of it, nor are folders of this
+        machine: the same files lie elsewhere too.
         """
         digest = hashlib.sha256()
         for stage in self._stages():
@@ -258,7 +261,7 @@ class Experiment:
             yield self.fetch_model(model)
         for dataset in sorted(self.datasets):
             for part in self.parts(dataset):
-                yield self.fetch_dataset(dataset, part)
+                yield self.fetch_dataset(dataset, part).anywhere()
                 yield self.prepare(dataset, part)
                 yield self.split(dataset, part)
             for model in sorted(self.models):

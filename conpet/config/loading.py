@@ -11,6 +11,7 @@ from pydantic import Field
 from conpet.config.checks import Checks
 from conpet.config.dataset import Addition, Dataset, Source
 from conpet.config.layers import settings_over
+from conpet.config.left_out import check_left_out
 from conpet.config.method import Method, check_against
 from conpet.config.partition import Partition
 from conpet.config.raw import RawFile
@@ -129,18 +130,20 @@ def _written_out(
     data = validate(Dataset, _with_defaults(name, given, place, checks), place)
     folders, shared = [Path(where).parent], config_dir / "datasets"
     if "base" in value:
+        check_left_out(value, data.split, config_dir, place)
         # the paths of its base lie beside the base; its split is what the base has
         by_name = [shared / name, shared / str(value["base"])]
         return _resolved(data, [*folders, shared], by_name)
     data = _resolved(data, folders, [*folders, shared / name])
+    said = given.get("split") or {}
     additions = [
-        source
-        if source.split is None or "scheme" in source.split.model_fields_set
-        else _with_scheme(source, source.split, _scheme(data, part, checks))
+        _with_scheme(source, source.split or data.split, _scheme(data, part, checks))
+        if "scheme" not in (source.split.model_fields_set if source.split else said)
+        else source
         for part, source in zip(data.parts()[-len(data.additions) :], data.additions, strict=False)
     ]
     data = data.model_copy(update={"additions": additions})
-    if "scheme" in (given.get("split") or {}):
+    if "scheme" in said:
         return data
     tasks = []
     for part, source in zip(data.parts(), data.tasks, strict=False):
@@ -291,4 +294,10 @@ def _at(file: RawFile, folders: Sequence[Path], by_name: Sequence[Path]) -> RawF
     if local is None or local.is_absolute():
         return file
     there = next((path for folder in folders if (path := folder / local).is_file()), None)
-    return file.model_copy(update={"url": str(there)}) if there else file
+    return file.model_copy(update={"url": _from_here(there)}) if there else file
+
+
+def _from_here(path: Path) -> str:
+    """Return a path the same however it was typed: inside the current folder relative to it."""
+    whole, here = path.resolve(), Path.cwd()
+    return str(whole.relative_to(here) if whole.is_relative_to(here) else path)

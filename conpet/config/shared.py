@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from conpet.config.dataset import Dataset
+from conpet.config.dataset import Dataset, Source
 from conpet.config.raw import RawFile
 from conpet.errors import UserError
 
@@ -40,8 +40,19 @@ def refuse_other_data(
 
 def _samples(data: Dataset) -> Any:
     """Return all that a dataset's samples come from, before any addition."""
-    files = [(f.name, f.split, f.member, f.sha256, _address(f)) for f in data.sources()]
-    return files, data.generator, data.kind, data.reading("base"), data.duplicates
+    return (
+        data.kind,
+        data.duplicates,
+        [_part(data, part) for part in data.parts()[: len(data.tasks) or 1]],
+    )
+
+
+def _part(data: Dataset, name: str) -> Any:
+    source = data.part(name)
+    files = [(f.name, f.split, f.member, f.sha256, _address(f)) for f in source.sources()]
+    # where duplicates go, copies of other classes do not count
+    classes = source.classes if isinstance(source, Source) and data.duplicates != "keep" else None
+    return files, source.generator, data.reading(name), data.renaming(name), classes
 
 
 def _address(file: RawFile) -> str | None:

@@ -51,6 +51,14 @@ class FetchDataset(Stage):
         """Return the raw files."""
         return self.generator.files() if self.generator else self.files
 
+    def anywhere(self) -> FetchDataset:
+        """Return it without the folders of this machine that its files lie in."""
+        files = [
+            file.model_copy(update={"url": None}) if file.local_path() else file
+            for file in self.files
+        ]
+        return self.model_copy(update={"files": files})
+
 
 class Prepare(Stage):
     """How a part's raw files are read; of the files, their names and splits alone."""
@@ -61,6 +69,8 @@ class Prepare(Stage):
     duplicates: Literal["keep", "drop", "drop_near"] = "keep"
     #: where duplicates go: the classes that the part's task has, if it does not have all
     classes: list[str] | None = None
+    #: so too: the tasks that the stream has of those that the rows name
+    tasks: list[str] | None = None
     labels: dict[str, str] = {}
     prefix: str = ""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import itertools
 import json
 import re
 from collections.abc import Iterable, Sequence
@@ -166,7 +167,11 @@ def _table(file: Path, raw: RawFile) -> Look:
     if not rows:
         raise UserError(f"{file}: no row: give a file of texts and labels")
     split = _split_column(rows, names)
-    task = _task_column(rows, names)
+    if len(rows) == LOOKED_AT and _named(names, _TASK_COLUMNS):
+        every = _rows(file, raw, form, None)  # a sorted file has its other tasks further below
+    else:
+        every = rows
+    task = _task_column(every, names)
     taken = {name for name in (split, task) if name}
     label = _label_column(rows, [name for name in names if name not in taken])
     texts = _text_columns(rows, [name for name in names if name not in {*taken, label}])
@@ -186,7 +191,7 @@ def _table(file: Path, raw: RawFile) -> Look:
     said.append(f"text {' and '.join(map(repr, texts))}, label {label!r}")
     said += [f"column {split!r} is the split"] if split else _not_taken(rows, names)
     said += [f"column {task!r} names the task"] if task else []
-    tasks = tuple(dict.fromkeys(str(row[task]) for row in rows)) if task else ()
+    tasks = tuple(dict.fromkeys(str(row[task]) for row in every)) if task else ()
     return Look("table", options, tasks, tuple(said))
 
 
@@ -228,14 +233,16 @@ def _is_sample(rows: Sequence[Sequence[str]]) -> bool:
     return again or any(len(cell.split()) > 4 for cell in first)
 
 
-def _rows(file: Path, raw: RawFile, form: Form) -> list[dict[str, Any]]:
+def _rows(
+    file: Path, raw: RawFile, form: Form, most: int | None = LOOKED_AT
+) -> list[dict[str, Any]]:
     columns: Sequence[str] = ()
     if file.suffix.lower() == ".parquet":
         import pyarrow.parquet as pq
 
         columns = pq.ParquetFile(file).schema_arrow.names
     found = read_rows(file.parent, raw, form, columns, Report())
-    return [row.values for row, _ in zip(found, range(LOOKED_AT), strict=False)]
+    return [row.values for row in itertools.islice(found, most)]
 
 
 def _named(names: Sequence[str], known: Sequence[str]) -> str | None:

@@ -173,6 +173,16 @@ def _check_reachable(files: Sequence[RawFile], dataset: str, mirror: Path | None
     )
 
 
+def own_file(file: RawFile, dataset: str, mirror: Path | None) -> Path | None:
+    """Return the file on this machine that alone says what a raw file holds, or None.
+
+    That is one's own, or a mirror's of which neither an address nor a hash is known.
+    """
+    if file.url is None and file.sha256 is None:
+        return _in_mirror(file, dataset, mirror)
+    return file.local_path()
+
+
 def _archive_names(file: RawFile, dataset: str) -> list[str]:
     named = PurePosixPath(urllib.parse.urlparse(file.url or "").path).name
     return [named, f"{dataset}.zip"] if named.endswith(".zip") else [f"{dataset}.zip"]

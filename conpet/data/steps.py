@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from conpet.config.dataset import GroupOrder
+from conpet.config.dataset import GroupOrder, NamedOrder
 from conpet.config.raw import MANIFEST
 from conpet.config.stages import Encode, FetchDataset, Prepare, Split
 from conpet.config.strict import validate
@@ -30,6 +30,7 @@ from conpet.data.split import split_samples
 from conpet.data.tasks import Groups, check_rows, check_samples, read_tasks
 from conpet.data.tokenizer import longest, open_tokenizer
 from conpet.data.twins import twins
+from conpet.data.unnamed import unnamed_tasks
 from conpet.errors import UserError
 from conpet.files import atomic_folder, read_json, sha256, write_json
 from conpet.wording import some
@@ -89,6 +90,10 @@ def prepare(
     samples = rename(samples, about.labels, about.prefix)
     if about.duplicates != "keep":
         alike = near_identity if about.duplicates == "drop_near" else identity
+        if about.tasks is not None:
+            for sample in (s for s in samples if s.task not in about.tasks):
+                found.drop("task that the stream does not have", sample.id)
+            samples = [s for s in samples if s.task in about.tasks]
         if about.classes is not None:  # of others no copy is in the stream
             others = [s for s in samples if s.label not in about.classes]
             for sample in others:
@@ -175,6 +180,10 @@ def split(
             if line := amiss(stream["tasks"], about.split):
                 raise UserError(f"{part[0]} ({part[1]}): {line}")
         for line in shortages(stream["tasks"], [s.label for s in found], about.split):
+            print(f"{part[0]} ({part[1]}): {line}")
+        if isinstance(about.order, NamedOrder) and (
+            line := unnamed_tasks(found, about.order.names)
+        ):
             print(f"{part[0]} ({part[1]}): {line}")
         if alike := twins([*seen, *(name for task in stream["tasks"] for name in task["classes"])]):
             print(f"{part[0]} ({part[1]}): {alike}")

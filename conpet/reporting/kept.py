@@ -73,9 +73,12 @@ def _of_each_class(results: Results, run: Run, wanted: int) -> float:
 def _tasks(results: Results, run: Run) -> Iterator[tuple[str, dict[str, Any]]]:
     """Yield the run's tasks as their data were cut, each with the name of its part."""
     folder = results.root / results.experiment / run.key.dataset
-    for path in sorted(folder.glob("*.tasks.json")):
+    seen: set[int] = set()
+    # the base first: what an addition was once may lie there still
+    for path in sorted(folder.glob("*.tasks.json"), key=lambda p: (p.name[:3] == "add", p.name)):
         for task in read_json(path)["tasks"]:
-            if task["task"] <= len(run.tasks):
+            if task["task"] <= len(run.tasks) and task["task"] not in seen:
+                seen.add(task["task"])
                 yield path.name.partition(".")[0], task
 
 

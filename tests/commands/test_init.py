@@ -166,3 +166,14 @@ def test_instructions_that_differ_are_told(
     assert data["options"] == {"lines": ["line_1", "line_2"]}
     said = capsys.readouterr().out
     assert "instructions that are not read: 3 of them, 'Is it 0?' and at" in said
+
+
+def test_tasks_are_those_of_all_rows(tmp_path: Path) -> None:
+    """A file sorted by its tasks has the last ones below what is looked at for columns."""
+    names = ["shop", "film", "book", "food"]
+    lines = [f"t{i} x,{'ab'[i % 2]},{name}" for name in names for i in range(900)]
+    (tmp_path / "all.csv").write_text("\n".join(["text,label,domain", *lines]) + "\n")
+    config = ["--config-dir", str(ROOT / "config")]
+    main(["init", str(tmp_path / "all.csv"), "--name", "begun", "--out", str(tmp_path), *config])
+    (data,) = read_yaml(tmp_path / "begun.yaml")["datasets"].values()
+    assert data["order"] == {"names": names}

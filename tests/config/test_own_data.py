@@ -94,7 +94,7 @@ def test_a_path_beside_the_yaml_comes_first(
     address = "https://example.org/far.csv?raw=1"
     data = own(project, {"files": ["both.csv", "here.csv", absolute, address], "additions": [
         {"files": ["both.csv"], "classes": ["late"]}]})  # fmt: skip
-    beside = str(project.folder / "experiments" / "both.csv")
+    beside = "config/experiments/both.csv"  # seen from here, however the YAML was typed
     assert [file.url for file in data.files] == [beside, "here.csv", absolute, address]
     assert data.files[3].name == "far.csv"
     addition = data.part("add1")
@@ -395,3 +395,60 @@ def test_a_learner_remembers_a_column_that_is_not_the_usual_one(
     format: str, options: dict[str, object], column: str
 ) -> None:
     assert text_column(format, options) == column
+
+
+@pytest.mark.parametrize(
+    ("other", "key"),
+    [
+        ({}, ""),
+        ({"title": "Another", "split": {"without_test": True, "seed": 7}}, ""),  # as in the base
+        ({"split": {"without_test": True, "most": 9}}, "split.most"),
+        ({"order": {"seed": 1, "tasks": 4}}, "order"),
+        ({"duplicates": "drop"}, "duplicates"),
+        ({"order": {"seed": 1, "tasks": 4}, "split": {"without_test": False}}, ""),
+    ],
+)
+@pytest.mark.parametrize("scheme", ["per_class", "official"])
+def test_a_variant_leaves_out_the_very_test_samples_of_its_base(
+    project: Project, other: dict[str, Any], key: str, scheme: str
+) -> None:
+    value = {
+        "title": "T", "licence": "L", "kind": "sentence", "format": "table", "files": ["a.csv"],
+        "template": "{mask}", "order": {"seed": 1, "tasks": 2},
+        "split": {"scheme": scheme, "seed": 7},
+    }  # fmt: skip
+    project.write("datasets/named.yaml", to_yaml(value))
+    variant = {"base": "named", "split": {"without_test": True}} | other
+    if key and scheme == "per_class":
+        with pytest.raises(UserError, match=rf"another {key} others are drawn: leave {key} as it"):
+            own(project, variant)
+    else:
+        own(project, variant)
+
+
+def test_an_addition_whose_files_say_the_split_keeps_it(project: Project) -> None:
+    files = [{"name": "b.csv", "split": "train"}, {"name": "c.csv", "split": "test"}]
+    more = {"files": files, "classes": ["late"]}
+    data = own(project, {"files": ["a.csv"], "additions": [more]})
+    assert [data.partition(part).scheme for part in data.parts()] == ["per_class", "official"]
+    said = {"files": ["a.csv"], "additions": [more], "split": {"scheme": "per_class"}}
+    assert own(project, said).partition("add1").scheme == "per_class"
+
+
+def test_an_experiment_is_the_same_wherever_its_files_lie(
+    project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (project.folder / "experiments" / "a.csv").touch()
+    own(project, {"files": ["a.csv"]})
+    path = project.folder / "experiments/e.yaml"
+    typed = [open_experiment(str(p), project.folder) for p in (path, path.relative_to(tmp_path))]
+    assert len({e.fetch_dataset("mine", "base").text() for e in typed}) == 1
+    monkeypatch.chdir(tmp_path.parent)  # as verify does, in a folder of its own
+    there = open_experiment(str(path), project.folder)
+    assert (
+        there.fetch_dataset("mine", "base").text() != typed[0].fetch_dataset("mine", "base").text()
+    )
+    assert there.sha256() == typed[0].sha256()
+    own(project, {"files": ["https://example.org/a.csv"]})
+    assert open_experiment(str(path), project.folder).sha256() != there.sha256()

@@ -14,7 +14,7 @@ import pytest
 
 from conpet.config.model_source import FolderSource
 from conpet.config.raw import RawFile
-from conpet.data.sources import fetch_files
+from conpet.data.sources import fetch_files, own_file
 from conpet.files import sha256, write_json
 from tests.conftest import ROOT
 
@@ -43,7 +43,7 @@ def test_what_is_marked(text: str, seconds: int, main: bool, marked: bool, tmp_p
     when = (tmp_path / "raw/manifest.json").stat().st_mtime + seconds
     os.utime(tmp_path / "a.csv", (when, when))
     workflow, started = noted(main)
-    stale.check_raw(workflow, [file], str(tmp_path / "raw"))
+    stale.check_raw(workflow, {file: file.local_path()}, str(tmp_path / "raw"))
     assert started == ([[str(tmp_path / "raw")]] if marked else [])
 
 
@@ -57,10 +57,10 @@ def test_an_archive_with_other_bytes_is_marked(tmp_path: Path) -> None:
     file = RawFile(name="a.csv", url=str(tmp_path / "a.zip"), member="a.csv")
     fetch_files([file], tmp_path / "raw", "d", None)
     workflow, started = noted(True)
-    stale.check_raw(workflow, [file], str(tmp_path / "raw"))
+    stale.check_raw(workflow, {file: file.local_path()}, str(tmp_path / "raw"))
     assert started == []
     pack("a,c\n")
-    stale.check_raw(workflow, [file], str(tmp_path / "raw"))
+    stale.check_raw(workflow, {file: file.local_path()}, str(tmp_path / "raw"))
     assert started == [[str(tmp_path / "raw")]]
 
 
@@ -101,3 +101,14 @@ def test_a_model_folder_that_changed_is_marked(
     os.utime(own / name, (0, 0))  # as old as what was unpacked
     stale.check_model(workflow, source, str(snapshot))
     assert started == ([[str(snapshot)]] if marked else [])
+
+
+def test_a_file_that_only_the_mirror_vouches_for_is_ones_own(tmp_path: Path) -> None:
+    there = tmp_path / "mirror/d/a.csv"
+    there.parent.mkdir(parents=True)
+    there.write_text("a,b\n")
+    bare, known = RawFile(name="a.csv"), RawFile(name="a.csv", sha256=sha256(there))
+    far = RawFile(name="a.csv", url="https://example.org/a.csv")
+    own = [own_file(file, "d", tmp_path / "mirror") for file in (bare, known, far)]
+    assert own == [there, None, None]
+    assert own_file(bare, "d", None) is None

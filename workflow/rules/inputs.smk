@@ -6,6 +6,7 @@ from pathlib import Path
 import stale
 from conpet.config.alike import shared_trainings
 from conpet.config.loading import additions_file
+from conpet.data.sources import own_file
 from conpet.learners.experts_options import starts_from_expert
 
 
@@ -38,11 +39,11 @@ def kept_files(wildcards):
 def local_files(wildcards):
     """Return the raw files of a part that lie on this machine: fetched again when they change."""
     part = chosen(wildcards).datasets[wildcards.dataset].part(wildcards.part)
-    stale.check_raw(
-        workflow, part.sources(), "results/data/{dataset}/{part}/raw".format(**wildcards)
-    )
-    found = [file.local_path() for file in part.sources()]
-    return [str(path) for path in found if path and path.is_file()]
+    mirror = Path(MIRROR) if MIRROR else None
+    found = {file: own_file(file, wildcards.dataset, mirror) for file in part.sources()}
+    found = {file: path for file, path in found.items() if path and path.is_file()}
+    stale.check_raw(workflow, found, "results/data/{dataset}/{part}/raw".format(**wildcards))
+    return [str(path) for path in found.values()]
 
 
 def local_model(wildcards):

@@ -66,6 +66,9 @@ def _ask(experiment: Experiment) -> Facts:
 def _key(experiment: Experiment) -> str:
     """Return a hash of all that the answers depend on."""
     digest = hashlib.sha256(f"{experiment.sha256()} {version('peft')}".encode())
+    # the answers are by name, and an experiment's hash knows none
+    said = [(name, m.learner, m.replay, m.bound) for name, m in experiment.methods.items()]
+    digest.update(json.dumps(said).encode())
     for path in [Path(__file__), *sorted(Path(conpet.__file__).parent.rglob("*.py"))]:
         digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
     return digest.hexdigest()

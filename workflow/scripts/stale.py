@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterable
+from collections.abc import Mapping
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -49,10 +49,13 @@ class Stale(logging.Handler):
             self.handleError(record)
 
 
-def check_raw(workflow: Any, files: Iterable[RawFile], raw: str) -> None:
+def check_raw(workflow: Any, files: Mapping[RawFile, Path], raw: str) -> None:
     """Mark a raw folder whose files on this machine now have other bytes, but no newer date.
 
     So does a file that was unpacked, synchronised or checked out; Snakemake asks newer ones itself.
+
+    Args:
+        files: where each raw file lies.
     """
     from snakemake.io import IOFile
 
@@ -61,12 +64,10 @@ def check_raw(workflow: Any, files: Iterable[RawFile], raw: str) -> None:
         return
     entries = {entry["name"]: entry for entry in read_json(manifest)["files"]}
     fetched = manifest.stat().st_mtime
-    for file in files:
-        path, entry = file.local_path(), entries.get(file.name)
+    for file, path in files.items():
+        entry = entries.get(file.name)
         was = entry and entry.get("archive" if file.member else "sha256")
-        if not path or not path.is_file() or not was:
-            continue
-        if path.stat().st_mtime <= fetched and sha256(path) != was:
+        if was and path.stat().st_mtime <= fetched and sha256(path) != was:
             workflow.persistence.started(SimpleNamespace(output=[IOFile(raw)]))
 
 

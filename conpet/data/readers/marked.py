@@ -24,8 +24,8 @@ from conpet.data.readers._common import (
     Options,
     Record,
     check_entry,
+    one_split,
     pair_markers,
-    split_name,
     stem,
 )
 from conpet.data.readers._files import at_line, read_json_lines
@@ -55,7 +55,7 @@ def records(
                 report.drop(parsed, place)
                 continue
             text, spans = parsed
-            split = file.split if entry.split is None else split_name(entry.split, place)
+            split = file.split if entry.split is None else one_split(file, entry.split, place)
             yield Record(
                 place, entry.id or f"{stem(file)}:{number}", entry.label, split, text, spans
             )

@@ -63,7 +63,7 @@ def test_table_refuses(tmp_path: Path, text: str, message: str) -> None:
 def test_marked_takes_the_markers_out(tmp_path: Path) -> None:
     lines = [
         {"text": "<e2> Rome </e2>, where <e1>Ana</e1> and <e1>Bo</e1> met", "label": "in"},
-        {"text": "see <e>Oslo</e>", "label": "city", "id": "k", "split": "dev"},
+        {"text": "see <e>Oslo</e>", "label": "city", "id": "k"},
         {"text": "no marker", "label": "city"},
         {"text": "only <e1>one</e1>", "label": "in"},
         {"text": "empty <e></e>", "label": "city"},
@@ -72,13 +72,21 @@ def test_marked_takes_the_markers_out(tmp_path: Path) -> None:
     samples, report = read_files(tmp_path, "marked", {"own.jsonl": text}, "train")
     assert samples[0].text == " Rome , where Ana and Bo met"
     assert sorted(marked(samples[0])) == [("head", "Ana"), ("head", "Bo"), ("tail", "Rome")]
-    assert (samples[1].id, samples[1].split, samples[1].text) == ("k", "valid", "see Oslo")
+    assert (samples[1].id, samples[1].split, samples[1].text) == ("k", "train", "see Oslo")
     assert [s.id for s in samples] == ["own:1", "k"]
     dropped = report.as_dict()["dropped"]
     assert {reason: drop["count"] for reason, drop in dropped.items()} == {
         "marker missing": 2,
         "span outside the text": 1,
     }
+
+
+def test_a_marked_record_says_its_split_where_its_file_says_none(tmp_path: Path) -> None:
+    text = json.dumps({"text": "see <e>Oslo</e>", "label": "city", "split": "dev"})
+    samples, _ = read_files(tmp_path, "marked", {"own.jsonl": text}, "")
+    assert samples[0].split == "valid"
+    with pytest.raises(UserError, match=r"its split is 'dev', but files says split: test of own"):
+        read_files(tmp_path, "marked", {"own.jsonl": text}, "test")
 
 
 def test_options_are_checked(tmp_path: Path) -> None:
