@@ -19,6 +19,7 @@ from conpet.config.loading import additions_file, load_datasets
 from conpet.config.partition import Partition
 from conpet.config.plain_yaml import editor
 from conpet.config.raw import RawFile
+from conpet.config.shared import told_apart_by
 from conpet.config.strict import choose, validate, within
 from conpet.data import readers
 from conpet.data.duplicates import drop_duplicates, identity, near_identity
@@ -90,7 +91,8 @@ def extend(
     path = additions_file(config_dir, dataset)
     entry = _entry(file, path, (form, options), classes, renamed)
     entry |= {"split": said} | ({"shared": True} if shared else {})
-    _append(path, entry, _yaml_of(experiment, config_dir) if experiment else "")
+    whose = {"experiment": _yaml_of(experiment, config_dir)} if experiment else {}
+    _append(path, entry, whose | ({"data": told_apart_by(data)} if experiment else {}))
     return classes
 
 
@@ -201,16 +203,16 @@ def _check_size(
         report.note(f"shortage {number}", line)
 
 
-def _append(path: Path, entry: dict[str, Any], experiment: str) -> None:
+def _append(path: Path, entry: dict[str, Any], whose: dict[str, str]) -> None:
     """Add an entry to the file's list of additions; comments and quotes stay as they are.
 
-    ``experiment`` writes the dataset out: other data of its name must not be taken for it.
+    ``whose`` says which experiment writes the dataset out: other data of its name must not be
+    taken for it.
     """
     yaml = editor()
     content = yaml.load(path.read_text(encoding="utf-8")) if path.is_file() else {KEY: []}
     content[KEY].append(entry)
-    if experiment:
-        content["experiment"] = experiment
+    content.update(whose)
     text = io.StringIO()
     yaml.dump(content, text)
     write_text(path, text.getvalue())

@@ -15,7 +15,7 @@ from conpet.config.left_out import check_left_out
 from conpet.config.method import Method, check_against
 from conpet.config.partition import Partition
 from conpet.config.raw import RawFile
-from conpet.config.shared import refuse_other_data
+from conpet.config.shared import refuse_other_data, told_apart_by
 from conpet.config.strict import Strict, choose, merge, read_yaml, validate
 from conpet.errors import UserError
 from conpet.names import check_name
@@ -87,10 +87,12 @@ def additions_file(config_dir: Path, dataset: str) -> Path:
 class Additions(Strict):
     """Such a file: tasks that come after those that the dataset's own config says.
 
-    ``experiment`` is the YAML that writes the dataset out, where one does.
+    ``experiment`` is the YAML that writes the dataset out, where one does, and ``data`` a hash of
+    what its samples come from, which says whose additions these are once that YAML is gone.
     """
 
     experiment: str = ""
+    data: str = ""
     additions: Annotated[list[Addition], Field(min_length=1)]
 
 
@@ -109,7 +111,13 @@ def _check_additions(name: str, data: Dataset, config_dir: Path, asked: tuple[st
     path = additions_file(config_dir, name)
     if not path.is_file():
         return
-    other = validate(Additions, read_yaml(path), str(path)).experiment
+    file = validate(Additions, read_yaml(path), str(path))
+    other = file.experiment
+    if file.data not in ("", told_apart_by(data)) and not Path(other).is_file():
+        raise UserError(
+            f"{where}: datasets.{name}: {path} adds tasks to other data of that name, which "
+            f"{other} wrote out, and is gone: delete {path}, or give the dataset another name"
+        )
 
     def theirs() -> Dataset | None:
         value = read_yaml(Path(other)).get("datasets")

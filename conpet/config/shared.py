@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -38,18 +39,24 @@ def refuse_other_data(
         )
 
 
+def told_apart_by(data: Dataset) -> str:
+    """Return a hash of what a dataset's samples come from, wherever its files lie."""
+    found = [data.kind, data.duplicates, *(_part(data, part, _name) for part in _own_parts(data))]
+    return hashlib.sha256(repr(found).encode()).hexdigest()
+
+
 def _samples(data: Dataset) -> Any:
     """Return all that a dataset's samples come from, before any addition."""
-    return (
-        data.kind,
-        data.duplicates,
-        [_part(data, part) for part in data.parts()[: len(data.tasks) or 1]],
-    )
+    return data.kind, data.duplicates, [_part(data, part, _address) for part in _own_parts(data)]
 
 
-def _part(data: Dataset, name: str) -> Any:
+def _own_parts(data: Dataset) -> list[str]:
+    return data.parts()[: len(data.tasks) or 1]
+
+
+def _part(data: Dataset, name: str, place: Callable[[RawFile], str | None]) -> Any:
     source = data.part(name)
-    files = [(f.name, f.split, f.member, f.sha256, _address(f)) for f in source.sources()]
+    files = [(f.name, f.split, f.member, f.sha256, place(f)) for f in source.sources()]
     # where duplicates go, copies of other classes do not count
     classes = source.classes if isinstance(source, Source) and data.duplicates != "keep" else None
     return files, source.generator, data.reading(name), data.renaming(name), classes
@@ -58,3 +65,7 @@ def _part(data: Dataset, name: str) -> Any:
 def _address(file: RawFile) -> str | None:
     local = file.local_path()
     return str(local.resolve()) if local else file.url
+
+
+def _name(file: RawFile) -> str | None:
+    return file.name if file.local_path() else file.url

@@ -96,9 +96,11 @@ def test_a_dataset_that_an_experiment_writes_out(chain: Chain) -> None:
     )
     write_yaml(other, {**value, "datasets": {"topics": {"files": ["tiny.csv"], "title": "Same"}}})
     assert open_experiment(str(other), chain.config).datasets["topics"].parts() == ["base", "add1"]
-    Path(mine).unlink()  # nobody else has it
-    write_yaml(other, {**value, "datasets": {"topics": {"files": ["other.csv"]}}})
+    Path(mine).rename(chain.folder / "moved.yaml")
     assert open_experiment(str(other), chain.config).datasets["topics"].additions
+    write_yaml(other, {**value, "datasets": {"topics": {"files": ["other.csv"]}}})
+    with pytest.raises(UserError, match=r"other data of that name, which .*mine\.yaml wrote out"):
+        open_experiment(str(other), chain.config)
 
 
 def test_a_new_task_is_cut_as_the_others_are(chain: Chain) -> None:

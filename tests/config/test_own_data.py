@@ -12,6 +12,7 @@ from conpet.config import Dataset
 from conpet.config.dataset import Addition, SeedOrder
 from conpet.config.partition import Partition
 from conpet.config.raw import RawFile
+from conpet.config.shared import refuse_other_data, told_apart_by
 from conpet.config.stages import text_column
 from conpet.config.strict import read_yaml, validate
 from conpet.errors import UserError
@@ -452,3 +453,26 @@ def test_an_experiment_is_the_same_wherever_its_files_lie(
     assert there.sha256() == typed[0].sha256()
     own(project, {"files": ["https://example.org/a.csv"]})
     assert open_experiment(str(path), project.folder).sha256() != there.sha256()
+
+
+@pytest.mark.parametrize(
+    ("other", "same"),
+    [
+        ({"tasks": [{"files": ["a.csv"]}, {"files": ["b.csv"]}], "title": "T"}, True),
+        ({"tasks": [{"files": ["a.csv"]}, {"files": ["c.csv"]}]}, False),
+        ({"tasks": [{"files": ["a.csv"]}, {"files": ["b.csv"], "labels": {"x": "y"}}]}, False),
+        ({"tasks": [{"files": ["a.csv"]}, {"files": ["b.csv"], "prefix": "p"}]}, False),
+    ],
+)
+def test_data_of_one_name_are_those_of_all_its_tasks(
+    project: Project, other: dict[str, Any], same: bool
+) -> None:
+    first = own(project, {"tasks": [{"files": ["a.csv"]}, {"files": ["b.csv"]}]})
+    data = own(project, other)
+    assert (told_apart_by(data) == told_apart_by(first)) == same
+    here = str(project.folder / E)
+    if same:
+        refuse_other_data(data, "b.yaml: datasets.mine", Path("x"), here, lambda: first)
+    else:
+        with pytest.raises(UserError, match=r"x is of other data of that name, which .*e\.yaml"):
+            refuse_other_data(data, "b.yaml: datasets.mine", Path("x"), here, lambda: first)

@@ -202,6 +202,22 @@ def test_duplicates_of_what_an_earlier_task_does_not_have(tmp_path: Path) -> Non
     assert dropped["class that the task does not have"]["count"] == 1
 
 
+def test_duplicates_in_tasks_that_the_stream_does_not_have_take_nothing_away(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "a.csv").write_text("text,label,task\na,x,book\na,y,shop\nb,y,shop\nb,y,shop\n")
+    file = RawFile(name="a.csv", url=str(tmp_path / "a.csv"))
+    fetch_files([file], tmp_path / "raw", "d", None)
+    about = Prepare(
+        format="table", files=[RawFile(name="a.csv")], options={"task": "task"},
+        duplicates="drop", tasks=["shop"],
+    )  # fmt: skip
+    steps.prepare(about, ("d", "base"), tmp_path / "raw", tmp_path / "s", tmp_path / "r.json")
+    assert [s.text for s in read_samples(tmp_path / "s")] == ["a", "b"]
+    dropped = read_json(tmp_path / "r.json")["dropped"]
+    assert dropped["task that the stream does not have"]["count"] == 1
+
+
 @pytest.mark.parametrize(
     ("about", "names"),
     [

@@ -98,3 +98,9 @@ def test_sums_alone_are_kept_where_nothing_is_trained(root: Path) -> None:
     # so many of a class that comes again are others with every task
     again = {"settings": fitted(3), "trainable_parameters": 0, "classes": [["a"], ["a"], ["a"]]}
     assert kept(root, "finetune", 3, **again) == 15
+
+
+def test_an_addition_that_became_a_task_of_the_base_counts_once(root: Path) -> None:
+    stale = {"task": 3, "classes": ["g"], "train": [0, 1, 2], "valid": [], "test": []}
+    write_json(root / "demo/demo/add1.tasks.json", {"tasks": [stale]})
+    assert kept(root, "static_emr", 3) == 21
