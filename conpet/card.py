@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NoReturn
 
 from pydantic import Field, model_validator
 
@@ -178,12 +178,26 @@ def check_current(package: Path, run: Path) -> None:
         )
     for name, digest in card.files.items():
         task, _, rest = name.partition("/")
-        state = RunFolder(run).state(task.removeprefix("task")) / rest
-        if task.startswith("task") and state.is_file() and sha256(state) != digest:
-            raise UserError(
-                f"{package}: {task} has been learnt again since: snakemake learners --config "
-                f"experiment={_reference(card)} makes it again"
-            )
+        if task == card.selector:
+            there = RunFolder(run).selector(card.task) / rest
+        elif task.startswith("task"):
+            there = RunFolder(run).state(task.removeprefix("task")) / rest
+        else:
+            continue
+        if there.is_file() and sha256(there) != digest:
+            _refuse_older(package, card, task)
+    newest = RunFolder(run).state(card.task) / STATE_FILE
+    # the same bytes may answer otherwise by other options
+    told = read_json(newest).get("settings") if newest.is_file() else None
+    if isinstance(told, dict) and told.get("options", {}) != card.options:
+        _refuse_older(package, card, f"task{card.task:02d}")
+
+
+def _refuse_older(package: Path, card: Card, what: str) -> NoReturn:
+    raise UserError(
+        f"{package}: {what} has been learnt again since: snakemake learners --config "
+        f"experiment={_reference(card)} makes it again"
+    )
 
 
 def _reference(card: Card) -> str:

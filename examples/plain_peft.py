@@ -35,6 +35,8 @@ class Plain:
             sys.exit("this example reads plain sentences; conpet.load reads marked texts too")
         if self.about["head"] not in ("grow", "fixed"):
             sys.exit("this example has a linear head alone; conpet.load has the others too")
+        if self.about["backbone"]["pooling"] != "mask" or "weights" in self.about:
+            sys.exit("this example reads whole weights at the mask; conpet.load reads all")
         options = self.about["options"]
         if self.about["learner"] not in PLAIN or any(
             options.get(name, usual) != usual for name, usual in ASKED.items()
@@ -48,6 +50,9 @@ class Plain:
         for name in rest:
             self.model.load_adapter(package / name / "adapter", name)
         self.heads = {n: load_file(package / n / "learner.safetensors") for n in folders}
+        kept = {name.rpartition(".")[2] for head in self.heads.values() for name in head}
+        if kept & {"sizes", "log_shares"}:
+            sys.exit("this example has no class shares beside the scores; conpet.load has them")
         self.tokenizer = AutoTokenizer.from_pretrained(backbone)
 
     @torch.no_grad()
@@ -57,6 +62,8 @@ class Plain:
         mask = self.tokenizer.mask_token
         asked = [f"{text} {self.about['template'].format(mask=mask)}" for text in texts]
         batch = self.tokenizer(asked, padding=True, return_tensors="pt")
+        if batch["input_ids"].shape[1] > self.about["max_length"]:
+            sys.exit("a text has more tokens than it was trained on; conpet.load cuts it as then")
         states = self.model(**batch).last_hidden_state
         at = states[batch["input_ids"] == self.tokenizer.mask_token_id]
         head = self.heads[adapter]
@@ -66,7 +73,8 @@ class Plain:
         """Return the class of each text; a selector, if there is one, says whose task it is."""
         classes = self.about["classes"]
         if not self.about["selector"]:
-            seen = [name for names in classes for name in names]
+            # a class may come again
+            seen = list(dict.fromkeys(name for names in classes for name in names))
             best = self.scores(self.names[-1], texts)[:, : len(seen)].argmax(1)
             return [seen[i] for i in best]
         tasks = self.scores(self.about["selector"], texts).argmax(1)

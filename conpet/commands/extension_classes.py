@@ -56,6 +56,7 @@ def named(
     classes = list(dict.fromkeys(sample.label for sample in samples))
     if not shared and not data.shared:
         _refuse_old(classes, taken, file)
+        _refuse_renamed(classes, taken, _renames(data), file)
     elif whole:
         _check_new(classes, taken, shared, file, report)
     if alike := twins([*sorted(taken), *classes]):
@@ -101,6 +102,18 @@ def _refuse_old(classes: list[str], taken: set[str], file: Path) -> None:
             f"{file}: class {twice[0]}: the stream has it: a task brings new classes only, or say "
             "--shared where they are the same"
         )
+
+
+def _refuse_renamed(
+    classes: list[str], taken: set[str], renames: Mapping[str, str], file: Path
+) -> None:
+    """Refuse a class that the stream has by the name that its other files have for it."""
+    for name in classes:
+        if (new := renames.get(name, name)) != name and new in taken:
+            raise UserError(
+                f"{file}: class {name}: the stream has it, as {new}: a task brings new classes "
+                "only, or say --shared where they are the same"
+            )
 
 
 def _check_new(

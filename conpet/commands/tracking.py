@@ -59,6 +59,7 @@ def track(
         "learner": about.learner,
         "replay": about.replay,
         "options": about.options,
+        "replay_options": about.replay_options,
         "settings": about.settings.model_dump(mode="json"),
     }
     # of the training, not of today: a store rebuilt later says the same

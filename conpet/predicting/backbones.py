@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import warnings
 from pathlib import Path
 
 from conpet.card import BackbonePin
@@ -15,6 +16,11 @@ from conpet.models.fetching import fetch_model
 from conpet.models.snapshot import TOKENIZERS
 
 _WEIGHTS = ".safetensors"
+#: written anew by every version of transformers: other bytes may mean the same
+_SETTINGS = (
+    "config.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json",
+    "merges.txt",
+)  # fmt: skip
 _ELSEWHERE = "set CONPET_CACHE to a folder, or give the backbone's own as snapshot"
 
 
@@ -61,7 +67,8 @@ def same(snapshot: Path, wanted: BackbonePin) -> bool:
 def check(snapshot: Path, wanted: BackbonePin) -> None:
     """Refuse weights that are not those that the learner was trained on: they are read whole.
 
-    So is a tokenizer that numbers words otherwise, where both have the same file of it.
+    So is a tokenizer that numbers words otherwise, where both have the same file of it. Of other
+    settings a warning is given.
 
     Raises:
         UserError: the first file that is another one, is missing, or is too many.
@@ -80,6 +87,14 @@ def check(snapshot: Path, wanted: BackbonePin) -> None:
             raise UserError(
                 f"{path}: not the tokenizer that the learner was trained with: give the folder of "
                 "the right one as snapshot, or delete it and have it fetched again"
+            )
+    for name in _SETTINGS:
+        path, digest = snapshot / name, wanted.files.get(name)
+        if digest and path.is_file() and sha256(path) != digest:
+            warnings.warn(
+                f"{path}: not the file that the learner was trained with: where it says more than "
+                "another version of transformers, answers are others",
+                stacklevel=2,
             )
 
 

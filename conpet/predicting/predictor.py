@@ -222,9 +222,9 @@ class Predictor:
         """
         texts = listed(texts, "texts")
         least = self._threshold(threshold)
-        # all are read before any is scored: a bad text is told at once
-        asked = [self.samples(texts[i : i + CHUNK], i) for i in range(0, len(texts), CHUNK)]
         with _ONE_AT_A_TIME:  # nor is it taught between two parts
+            # all are read before any is scored: a bad text is told at once
+            asked = [self.samples(texts[i : i + CHUNK], i) for i in range(0, len(texts), CHUNK)]
             return self._said([self.ask(*samples) for samples in asked], least)
 
     def ask(self, stream: Stream, indices: np.ndarray) -> Prediction:

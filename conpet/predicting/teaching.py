@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from conpet.card import CARD_FILE, digests
+from conpet.card import CARD_FILE, check_files, digests
 from conpet.data.schema import own_name
 from conpet.data.twins import twins
 from conpet.errors import UserError
@@ -60,7 +60,6 @@ def teach(predictor: Predictor, texts: Sequence[str], labels: Sequence[str]) -> 
     new = [name for name in dict.fromkeys(labels) if name not in predictor.classes]
     names = [*predictor.classes, *new]
     numbers = np.array([names.index(label) for label in labels], np.int64)
-    head.fit(Measured(x, numbers), len(names), joins=True)
     about = predictor.about
     taught = dict(about.taught)
     for label in labels:
@@ -68,7 +67,14 @@ def teach(predictor: Predictor, texts: Sequence[str], labels: Sequence[str]) -> 
     update: dict[str, Any] = {"taught": taught}
     if new:
         update |= {"task": about.task + 1, "classes": [*about.classes, new]}
-    predictor.describe(about.model_copy(update=update))
+    before = {name: tensor.clone() for name, tensor in head.tensors().items()}
+    try:
+        head.fit(Measured(x, numbers), len(names), joins=True)
+        predictor.describe(about.model_copy(update=update))
+    except BaseException:  # stopped halfway its head would have other classes than it says
+        head.take(before)
+        predictor.describe(about)
+        raise
     _warn(predictor.classes, texts, labels)
     return new
 
@@ -116,7 +122,11 @@ def save(predictor: Predictor, out: Path) -> None:
         raise UserError(f"{out}: is there already: give another name")
     if around := next((p for p in out.parents if p.exists() and not p.is_dir()), None):
         raise UserError(f"{out}: {around} is a file: give another name")
+    if out.resolve().is_relative_to(predictor.package.resolve()):
+        raise UserError(f"{out}: lies in the package that is opened: give a name outside it")
     about = predictor.about
+    # it may have been made again since it was opened: of two runs' files none would be made
+    check_files(predictor.package, about)
     with atomic_folder(out) as folder:
         shutil.copytree(predictor.package, folder, dirs_exist_ok=True)
         tensors = {name: t.detach().cpu().contiguous() for name, t in learner.stored().items()}

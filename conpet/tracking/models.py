@@ -54,7 +54,8 @@ def log_package(package: Path, tracked: Path, uri: str, out: Path) -> None:
     """
     about = read_card(package)
     check_files(package, about)
-    run_id = read_object(tracked, "run_id")["run_id"]
+    mark = read_object(tracked, "run_id", "run_key")
+    run_id, about = mark["run_id"], _of_run(about, package, str(mark["run_key"]), tracked)
     with opened(uri) as client:
         experiment = client.get_run(run_id).info.experiment_id
         name = _name(client, about)
@@ -63,6 +64,20 @@ def log_package(package: Path, tracked: Path, uri: str, out: Path) -> None:
         number = _register(client, name, found, about, run_id)
         _link(client, run_id, found.model_id, about)
     write_json(out, {"model_id": found.model_id, "name": name, "version": number})
+
+
+def _of_run(about: Card, package: Path, key: str, tracked: Path) -> Card:
+    """Return the card under the experiment that its run was logged in: a folder may be renamed.
+
+    Raises:
+        UserError: it is another run's.
+    """
+    experiment, _, rest = key.partition("/")
+    if str(about.run_key).partition("/")[2] != rest:
+        raise UserError(
+            f"{tracked}: of the run {key}, but {package} is of {about.run_key}: give those of one"
+        )
+    return about.model_copy(update={"experiment": experiment})
 
 
 def _name(client: MlflowClient, about: Card) -> str:

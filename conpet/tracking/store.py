@@ -204,8 +204,13 @@ def _show(client: MlflowClient, experiment: Experiment) -> None:
         print(f"{experiment.name}: no saved views: {line}", file=sys.stderr, flush=True)
 
 
-def remove(client: MlflowClient, experiment: str, key: str, artifacts: Path) -> int:
+def remove(
+    client: MlflowClient, experiment: str, key: str, artifacts: Path, below: bool = True
+) -> int:
     """Delete every active run of a key, its tasks first; return how many there were.
+
+    Args:
+        below: whether what lies below the key is deleted too.
 
     Deleting children before parents means that a crash between leaves nothing that the next
     call would not find: every run carries its key from its first moment on.
@@ -216,7 +221,7 @@ def remove(client: MlflowClient, experiment: str, key: str, artifacts: Path) -> 
         run
         for run in search(client, [experiment], query)
         if run.data.tags["conpet.run_key"] == key
-        or run.data.tags["conpet.run_key"].startswith(f"{key}/")
+        or (below and run.data.tags["conpet.run_key"].startswith(f"{key}/"))
     ]
     for run in sorted(runs, key=lambda run: run.data.tags["conpet.run_key"], reverse=True):
         _remove_artifacts(run, artifacts)

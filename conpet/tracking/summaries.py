@@ -76,7 +76,8 @@ def track_summary(summary: Summary, uri: str, artifacts: Path, out: Path) -> Non
     with opened(uri, make=True) as client:
         number = experiment_id(client, summary.experiment, uri, artifacts)
         client.set_experiment_tag(number, _NOTE, draft.tags[_NOTE])
-        remove(client, number, summary.key, artifacts)
+        # below it lie the runs of a dataset of that name
+        remove(client, number, summary.key, artifacts, below=False)
         run_id = start(client, number, draft)
         folders = (("tables", summary.tables), ("figures", summary.figures), (None, summary.others))
         for folder, paths in folders:

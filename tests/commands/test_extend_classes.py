@@ -116,3 +116,11 @@ def test_labels_that_rename_nothing(word: str, line: str, chain: Chain) -> None:
     mine = write_mine(chain, RENAMED)
     file = write_rows(chain, "Good", "Bad")
     assert line in stopped(chain, file, "--labels", word, *mine, dataset="topics")
+
+
+def test_an_old_class_by_the_name_of_the_files_is_no_new_one(chain: Chain) -> None:
+    mine = write_mine(chain, {"files": ["tiny.csv"], "labels": {"class0": "zero"}})
+    line = stopped(chain, write_rows(chain, "class0", "n1"), *mine, dataset="topics")
+    assert "a.csv: class class0: the stream has it, as zero: a task brings new classes only" in line
+    run(chain, write_rows(chain, "n2", "n1"), *mine, dataset="topics")
+    assert added(chain)["classes"] == ["n2", "n1"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 
 import pytest
@@ -25,4 +26,22 @@ def test_another_tokenizer_is_refused(tmp_path: Path) -> None:
     backbones.check(tmp_path, pin)
     (tmp_path / "tokenizer.json").write_text("words numbered otherwise")
     with pytest.raises(UserError, match=r"tokenizer\.json: not the tokenizer that the learner was"):
+        backbones.check(tmp_path, pin)
+
+
+def test_another_config_is_told(tmp_path: Path) -> None:
+    for name in ("model.safetensors", "config.json", "merges.txt"):
+        (tmp_path / name).write_text(name)
+    pin = BackbonePin.model_validate({
+        "name": "tiny", "title": "Tiny", "licence": "none", "pooling": "mask",
+        "lora_targets": "all-linear", "source": {"kind": "folder", "path": str(tmp_path)},
+        "files": {path.name: sha256(path) for path in tmp_path.iterdir()},
+    })  # fmt: skip
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        backbones.check(tmp_path, pin)
+    (tmp_path / "config.json").write_text("{}")
+    with pytest.warns(
+        UserWarning, match=r"config\.json: not the file that the learner was trained"
+    ):
         backbones.check(tmp_path, pin)

@@ -96,6 +96,25 @@ def test_the_package_stands_alone(packaged: Packaged, learnt: Chain, tmp_path: P
     assert not names & {"state.json", "timing.json"}
 
 
+@pytest.mark.parametrize("what", ["selector", "options"])
+def test_a_selector_that_was_learnt_again_is_not_asked_by_its_old_package(
+    what: str, packaged: Packaged, tmp_path: Path
+) -> None:
+    run = shutil.copytree(packaged("dynamic"), tmp_path / "run")
+    snapshot = packaged("dynamic").parents[4] / "models/tiny"
+    assert conpet.load(run, snapshot=snapshot).predict(["the w0x0"])
+    last = run / f"task{TASKS:02d}"
+    if what == "selector":
+        (last / "selector/learner.safetensors").write_bytes(b"other")
+    else:
+        state = read_json(last / "state/state.json")
+        state["settings"]["options"] = {"selector": "classes"}
+        write_json(last / "state/state.json", state)
+    with pytest.raises(UserError, match=r"model: .* has been learnt again since: snakemake"):
+        conpet.load(run, snapshot=snapshot)
+    assert conpet.load(run / "model", snapshot=snapshot).predict(["the w0x0"])
+
+
 def test_a_run_that_was_learnt_again_does_not_answer_by_its_old_package(
     packaged: Packaged, tmp_path: Path
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ import conpet
 from conpet.card import read_card
 from conpet.errors import UserError
 from conpet.files import read_json
-from conpet.predicting.predictor import Predictor
+from conpet.predicting.predictor import _ONE_AT_A_TIME, Predictor
 from tests.chain import Chain
 from tests.predicting.conftest import Packaged
 
@@ -188,3 +189,55 @@ def test_a_trained_head_is_not_taught(packaged: Packaged, run: Path) -> None:
     with pytest.raises(UserError, match="text 1: empty"):
         made.teach([" "], ["new"])
     assert len(made.classes) == 6
+
+
+def test_what_stops_teaching_leaves_the_learner_as_it_was(
+    run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known = conpet.load(run)
+    before = known.predict([*OLD, *NEW])
+    real = known.describe
+
+    def stop(about: object) -> None:
+        if len(about.classes) > len(known.about.classes):  # type: ignore[attr-defined]
+            raise KeyboardInterrupt
+        real(about)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(known, "describe", stop)
+    with pytest.raises(KeyboardInterrupt):
+        known.teach(NEW, ["seventh"] * 5)
+    after = known.predict([*OLD, *NEW])
+    assert after.labels == before.labels
+    assert np.array_equal(after.probabilities, before.probabilities)
+
+
+def test_texts_are_read_with_the_classes_they_are_answered_among(
+    run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another thread may teach between: what is known then must be what is known when scored."""
+    known = conpet.load(run)
+    held: list[bool] = []
+    real = known.samples
+
+    def samples(*asked: object) -> object:
+        held.append(_ONE_AT_A_TIME._is_owned())  # type: ignore[attr-defined]
+        return real(*asked)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(known, "samples", samples)
+    known.predict(OLD)
+    assert held == [True]
+
+
+def test_a_package_that_was_made_again_is_not_mixed_with_what_was_opened(
+    run: Path, tmp_path: Path
+) -> None:
+    package = shutil.copytree(run / "model", tmp_path / "model")
+    known = conpet.load(package, snapshot=run.parents[4] / "models/tiny")
+    known.teach(NEW, ["seventh"] * 5)
+    with pytest.raises(UserError, match="lies in the package that is opened"):
+        known.save(package / "more")
+    state = next(package.rglob("learner.safetensors"))
+    state.write_bytes(state.read_bytes() + b" ")
+    with pytest.raises(UserError, match=r"learner\.safetensors: has changed since it was packaged"):
+        known.save(tmp_path / "more")
+    assert not (tmp_path / "more").exists()

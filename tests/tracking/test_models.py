@@ -13,6 +13,7 @@ import pandas as pd
 import pytest
 
 import conpet
+from conpet.card import read_card
 from conpet.errors import UserError
 from conpet.files import read_json, write_json
 from conpet.run import RunKey
@@ -237,10 +238,30 @@ def test_an_experiments_models_are_its_own(at: Store, packaged: Packaged) -> Non
     names = {"experiment": "other-tiny", "dataset": "static_emr", "method": "x"}
     client.create_registered_model("other-tiny-static_emr-x", tags={"conpet.of": "other/tiny/y"})
     clash = changed(run, at.root / "b", 1, **names)
+    mark = at.root / "static_emr1.json"
+    write_json(mark, read_json(mark) | {"run_key": "other-tiny/static_emr/tiny/x/1"})
     with pytest.raises(
         UserError, match="is the registered model of other/tiny/y, not of other-tiny"
     ):
-        log(at, clash, "static_emr")
+        log_package(clash / "model", mark, at.uri, at.root / "logged.json")
+
+
+def test_a_learner_goes_to_its_own_run_under_its_experiments_name(
+    at: Store, packaged: Packaged
+) -> None:
+    """A results folder may be renamed: the package says the old name, the run the new one."""
+    run, client = packaged("static_emr"), looked.client(at.uri)
+    log(at, run, "static_emr")
+    mark = at.root / "copy.json"
+    key = RunKey("copy", "tiny", "tiny", "static_emr", 1)
+    track_run(read_run(run, key, TASKS), {}, {}, at.uri, at.artifacts, mark)
+    log_package(run / "model", mark, at.uri, at.root / "logged.json")
+    for name in ("tiny", "copy"):
+        best = client.get_model_version_by_alias(f"{name}-tiny-static_emr", "best")
+        assert best.tags["conpet.run_key"].startswith(f"{name}/tiny/")
+    other = changed(run, at.root / "c", 2)
+    with pytest.raises(UserError, match=r"of the run copy/.*, but .* is of tiny/tiny/tiny/static"):
+        log_package(other / "model", mark, at.uri, at.root / "logged.json")
 
 
 def test_a_moved_project_says_what_to_delete(
@@ -284,7 +305,8 @@ def test_a_model_in_a_project_of_any_name(
 
 def test_a_run_that_the_store_lost_says_how_to_log_again(at: Store, packaged: Packaged) -> None:
     run = packaged("static_emr")
-    write_json(at.root / "t.json", {"run_id": "0" * 32})
+    key = str(read_card(run / "model").run_key)
+    write_json(at.root / "t.json", {"run_id": "0" * 32, "run_key": key})
     with pytest.raises(UserError, match=r"log again: snakemake mlflow .* --forcerun store"):
         log_package(run / "model", at.root / "t.json", at.uri, at.root / "logged.json")
 

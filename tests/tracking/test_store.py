@@ -255,6 +255,16 @@ def test_summary(store: Store) -> None:
     assert experiment.tags["mlflow.note.content"].startswith("The demo\n")
 
 
+def test_a_dataset_called_summary_keeps_its_runs(store: Store) -> None:
+    store.track(RunKey("demo", "summary", "minilm", "dynamic", 100), 1)
+    before = count_active(store.uri)
+    for _ in range(2):
+        track_summary(
+            Summary("demo", [], [], {}, TAGS), store.uri, store.artifacts, store.root / "s.json"
+        )
+    assert count_active(store.uri) == before + 1
+
+
 def test_a_missing_table_is_named_before_the_old_summary_goes(store: Store) -> None:
     with pytest.raises(UserError, match=r"none\.csv: no such file"):
         summary = Summary("demo", [store.root / "none.csv"], [], {}, TAGS)

@@ -208,9 +208,17 @@ def read_columns(path: Path, options: dict[str, Any], names: Sequence[str]) -> d
     checked = cast(table.Options, check_options("table", _NO_LABEL | options))
     wanted = [table.column_name(name) for name in names]
     asked = [*checked.sources().values(), *wanted]
-    rows = [
-        row.values for row in table.read_rows(path.parent, file, checked.form(), asked, Report())
-    ]
+    rows = []
+    for row in table.read_rows(path.parent, file, checked.form(), asked, Report()):
+        for name in wanted:
+            if isinstance(value := row.values.get(name), str):
+                try:
+                    value.encode()
+                except UnicodeEncodeError:
+                    raise UserError(
+                        f"{row.place}: {name}: half a surrogate pair: write the file as UTF-8"
+                    ) from None
+        rows.append(row.values)
     for name in wanted:
         if rows and not any(name in row for row in rows):
             have = ", ".join(rows[0])

@@ -165,9 +165,31 @@ def _delimiter(lines: list[str], file: RawFile, form: Form, columns: Sequence[st
         )
 
     if fits(usual):
+        if not form.header:
+            _check_one_column(lines, file, form, usual)
         return usual
     others = [delimiter for delimiter in DELIMITERS if delimiter != usual and fits(delimiter)]
     return others[0] if len(others) == 1 else usual
+
+
+def _check_one_column(lines: list[str], file: RawFile, form: Form, usual: str) -> None:
+    """Refuse lines without names that are one cell, and several where they are cut otherwise."""
+
+    def width(delimiter: str) -> int:
+        try:
+            found = csv.reader(lines, **form.dialect(delimiter))
+            widths = {len(row) for row, _ in zip(found, range(_LOOKED_AT), strict=False) if row}
+        except csv.Error:
+            return 0
+        return widths.pop() if len(widths) == 1 else 0
+
+    if width(usual) != 1:
+        return
+    if others := [mark for mark in DELIMITERS if mark != usual and width(mark) > 1]:
+        raise UserError(
+            f"{at_line(file, 1)}: one column, or {width(others[0])} cut at each "
+            f"{DELIMITERS[others[0]]}: say which it is: delimiter: {others[0]!r}, or {usual!r}"
+        )
 
 
 def _csv_rows(

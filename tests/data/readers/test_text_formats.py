@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from conpet.data import readers
 from conpet.data.readers import FORMATS, check_options
+from conpet.data.report import Report
 from conpet.data.schema import Sample
 from conpet.errors import UserError
 from tests.data.readers.reading import marked, read_files
@@ -144,3 +146,25 @@ def test_rows_that_stray_quotes_join_are_counted_and_shown(tmp_path: Path) -> No
 def test_a_field_may_be_long(tmp_path: Path) -> None:
     samples, _ = read_files(tmp_path, "table", {"a.csv": f"text,label\n{'a ' * 90_000},x\n"})
     assert len(samples[0].text) == 180_000
+
+
+def test_lines_without_names_that_may_be_one_column_or_two_are_asked_about(tmp_path: Path) -> None:
+    """Training cuts such a file by its labels; asked about alone, its texts would hold both."""
+    (tmp_path / "q.csv").write_text("what is my balance;banking\nplay some jazz;music\n")
+    bare = {"header": False, "text": "1"}
+    with pytest.raises(
+        UserError, match=r"q\.csv: line 1: one column, or 2 cut at each .*';', or ','"
+    ):
+        readers.read_texts(tmp_path / "q.csv", bare, Report())
+    cut = readers.read_texts(tmp_path / "q.csv", {**bare, "delimiter": ";"}, Report())
+    assert cut == ["what is my balance", "play some jazz"]
+    whole = readers.read_texts(tmp_path / "q.csv", {**bare, "delimiter": ","}, Report())
+    assert whole == ["what is my balance;banking", "play some jazz;music"]
+    (tmp_path / "q.csv").write_text("what is my balance\nplay; some jazz\n")
+    assert len(readers.read_texts(tmp_path / "q.csv", bare, Report())) == 2
+
+
+def test_a_kept_column_of_half_a_letter_is_told_before_any_work(tmp_path: Path) -> None:
+    (tmp_path / "q.jsonl").write_text('{"text": "hi", "id": "x\\ud800"}\n')
+    with pytest.raises(UserError, match=r"q\.jsonl: line 1: id: half a surrogate pair"):
+        readers.read_columns(tmp_path / "q.jsonl", {}, ["id"])
