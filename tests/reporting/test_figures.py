@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import replace
-from itertools import combinations
+from itertools import combinations, pairwise
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +18,8 @@ from conpet.reporting.families import TOGETHER
 from conpet.reporting.figures import FIGURES, write_figure
 from conpet.reporting.heatmaps import _title, columns
 from conpet.reporting.kept import kept_samples
-from conpet.reporting.style import _COLORS, FAINT, drawing, looks, plain_ticks
+from conpet.reporting.pareto import _WIDTH, _scale
+from conpet.reporting.style import _COLORS, FAINT, drawing, looks, panels, plain_ticks
 from tests.reporting.synthetic import SHIPPED, about, build, cells, known
 
 pytestmark = pytest.mark.slow
@@ -48,6 +49,22 @@ def test_no_panel_or_legend_overlaps_another(
         width = min(one.x1, other.x1) - max(one.x0, other.x0)
         height = min(one.y1, other.y1) - max(one.y0, other.y0)
         assert min(width, height) < 1.5
+
+
+@pytest.mark.parametrize(
+    "prices", [[0, 1500, 15_000, 18_000], [0, 780, 4458, 5015], [380, 1000, 17_000, 22_000]]
+)
+def test_no_tick_is_written_over_another(prices: list[float]) -> None:
+    with drawing():
+        figure, axes = panels(3, _WIDTH, 2.4, across=3)
+        ax = axes[0]
+        _scale(ax, prices)
+        figure.draw_without_rendering()
+        low, high = ax.bbox.x0 - 1, ax.bbox.x1 + 1
+        boxes = [t.get_window_extent() for t in ax.get_xticklabels() if t.get_text()]
+        shown = sorted((b for b in boxes if low <= (b.x0 + b.x1) / 2 <= high), key=lambda b: b.x0)
+    assert len(shown) >= 2
+    assert all(b.x0 - a.x1 > 2 for a, b in pairwise(shown))
 
 
 @pytest.mark.parametrize("name", list(FIGURES))
