@@ -162,8 +162,7 @@ def _scale(ax: Axes, prices: list[float]) -> float:
     # nothing kept has no place on a logarithmic axis: below the smallest it is linear
     ax.set_xscale("symlog", linthresh=low, linscale=0.6)
     ax.set_xlim(-0.35 * low, high)
-    # five digits and more take the place of a tick
-    ticks = plain_ticks(low, high, _MOST_TICKS - 1 - (high >= 10_000))
+    ticks = plain_ticks(low, high, _MOST_TICKS - 2)  # "none" stands beside them
     ax.set_xticks([0, *ticks], ["none", *(f"{x:,.0f}" for x in ticks)])
     ax.set_xticks([], minor=True)
     return high

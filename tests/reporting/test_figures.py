@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 
 from conpet.files import read_json
 from conpet.reporting.accuracy_curves import _Place
@@ -18,8 +19,8 @@ from conpet.reporting.families import TOGETHER
 from conpet.reporting.figures import FIGURES, write_figure
 from conpet.reporting.heatmaps import _title, columns
 from conpet.reporting.kept import kept_samples
-from conpet.reporting.pareto import _WIDTH, _scale
-from conpet.reporting.style import _COLORS, FAINT, drawing, looks, panels, plain_ticks
+from conpet.reporting.pareto import _scale
+from conpet.reporting.style import _COLORS, FAINT, drawing, looks, plain_ticks
 from tests.reporting.synthetic import SHIPPED, about, build, cells, known
 
 pytestmark = pytest.mark.slow
@@ -56,8 +57,8 @@ def test_no_panel_or_legend_overlaps_another(
 )
 def test_no_tick_is_written_over_another(prices: list[float]) -> None:
     with drawing():
-        figure, axes = panels(3, _WIDTH, 2.4, across=3)
-        ax = axes[0]
+        figure = Figure(figsize=(2.2, 2.4), layout="constrained")
+        ax = figure.subplots()  # as narrow as it is where names stand beside
         _scale(ax, prices)
         figure.draw_without_rendering()
         low, high = ax.bbox.x0 - 1, ax.bbox.x1 + 1
