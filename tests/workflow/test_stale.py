@@ -36,14 +36,15 @@ SPEC.loader.exec_module(stale)
     ],
 )
 def test_what_is_marked(text: str, seconds: int, main: bool, marked: bool, tmp_path: Path) -> None:
-    file = RawFile(name="a.csv", url=str(tmp_path / "a.csv"))
-    (tmp_path / "a.csv").write_text("a,b\n")
+    there = tmp_path / "a.csv"
+    file = RawFile(name="a.csv", url=str(there))
+    there.write_text("a,b\n")
     fetch_files([file], tmp_path / "raw", "d", None)
     (tmp_path / "a.csv").write_text(text)
     when = (tmp_path / "raw/manifest.json").stat().st_mtime + seconds
     os.utime(tmp_path / "a.csv", (when, when))
     workflow, started = noted(main)
-    stale.check_raw(workflow, {file: file.local_path()}, str(tmp_path / "raw"))
+    stale.check_raw(workflow, {file: there}, str(tmp_path / "raw"), [there])
     assert started == ([[str(tmp_path / "raw")]] if marked else [])
 
 
@@ -54,13 +55,14 @@ def test_an_archive_with_other_bytes_is_marked(tmp_path: Path) -> None:
         os.utime(tmp_path / "a.zip", (0, 0))
 
     pack("a,b\n")
-    file = RawFile(name="a.csv", url=str(tmp_path / "a.zip"), member="a.csv")
+    there = tmp_path / "a.zip"
+    file = RawFile(name="a.csv", url=str(there), member="a.csv")
     fetch_files([file], tmp_path / "raw", "d", None)
     workflow, started = noted(True)
-    stale.check_raw(workflow, {file: file.local_path()}, str(tmp_path / "raw"))
+    stale.check_raw(workflow, {file: there}, str(tmp_path / "raw"), [there])
     assert started == []
     pack("a,c\n")
-    stale.check_raw(workflow, {file: file.local_path()}, str(tmp_path / "raw"))
+    stale.check_raw(workflow, {file: there}, str(tmp_path / "raw"), [there])
     assert started == [[str(tmp_path / "raw")]]
 
 
@@ -112,3 +114,9 @@ def test_a_file_that_only_the_mirror_vouches_for_is_ones_own(tmp_path: Path) -> 
     own = [own_file(file, "d", tmp_path / "mirror") for file in (bare, known, far)]
     assert own == [there, None, None]
     assert own_file(bare, "d", None) is None
+    fetch_files([bare], tmp_path / "raw", "d", tmp_path / "mirror")
+    workflow, started = noted(True)
+    for text, marked in (("a,b\n", 0), ("a,c\n", 1)):  # of any date: it is no input of the job
+        there.write_text(text)
+        stale.check_raw(workflow, {bare: there}, str(tmp_path / "raw"), [])
+        assert len(started) == marked

@@ -42,8 +42,11 @@ def local_files(wildcards):
     mirror = Path(MIRROR) if MIRROR else None
     found = {file: own_file(file, wildcards.dataset, mirror) for file in part.sources()}
     found = {file: path for file, path in found.items() if path and path.is_file()}
-    stale.check_raw(workflow, found, "results/data/{dataset}/{part}/raw".format(**wildcards))
-    return [str(path) for path in found.values()]
+    # a mirror's are no inputs: without the mirror what was fetched from it stands
+    own = [path for file, path in found.items() if file.local_path()]
+    raw = "results/data/{dataset}/{part}/raw".format(**wildcards)
+    stale.check_raw(workflow, found, raw, own)
+    return [str(path) for path in own]
 
 
 def local_model(wildcards):

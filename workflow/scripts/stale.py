@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -49,13 +49,16 @@ class Stale(logging.Handler):
             self.handleError(record)
 
 
-def check_raw(workflow: Any, files: Mapping[RawFile, Path], raw: str) -> None:
+def check_raw(
+    workflow: Any, files: Mapping[RawFile, Path], raw: str, inputs: Collection[Path]
+) -> None:
     """Mark a raw folder whose files on this machine now have other bytes, but no newer date.
 
     So does a file that was unpacked, synchronised or checked out; Snakemake asks newer ones itself.
 
     Args:
         files: where each raw file lies.
+        inputs: of these, the inputs of the job that fetches them.
     """
     from snakemake.io import IOFile
 
@@ -67,7 +70,8 @@ def check_raw(workflow: Any, files: Mapping[RawFile, Path], raw: str) -> None:
     for file, path in files.items():
         entry = entries.get(file.name)
         was = entry and entry.get("archive" if file.member else "sha256")
-        if was and path.stat().st_mtime <= fetched and sha256(path) != was:
+        asked = path in inputs and path.stat().st_mtime > fetched
+        if was and not asked and sha256(path) != was:
             workflow.persistence.started(SimpleNamespace(output=[IOFile(raw)]))
 
 
