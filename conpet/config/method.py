@@ -11,28 +11,9 @@ from conpet.config.strict import Strict, choose, read_yaml
 
 Line = Literal["solid", "dashed", "dashdot", "dotted"]
 Marker = Literal[
-    "o",
-    "s",
-    "D",
-    "d",
-    "^",
-    "v",
-    "<",
-    ">",
-    "p",
-    "P",
-    "h",
-    "*",
-    "x",
-    "X",
-    "+",
-    "_",
-    "1",
-    "2",
-    "3",
-    "4",
-    "8",
-]
+    "o", "s", "D", "d", "^", "v", "<", ">", "p", "P", "h", "*", "x", "X", "+", "_", "8",
+    "1", "2", "3", "4",
+]  # fmt: skip
 
 
 class Look(Strict):
