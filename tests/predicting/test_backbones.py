@@ -13,14 +13,19 @@ from conpet.files import sha256
 from conpet.predicting import backbones
 
 
-def test_another_tokenizer_is_refused(tmp_path: Path) -> None:
-    for name in ("model.safetensors", "tokenizer.json", "vocab.txt"):
-        (tmp_path / name).write_text(name)
-    pin = BackbonePin.model_validate({
+def pinned(folder: Path, *names: str) -> BackbonePin:
+    """Write files of a backbone, and return the pin of them."""
+    for name in ("model.safetensors", *names):
+        (folder / name).write_text(name)
+    return BackbonePin.model_validate({
         "name": "tiny", "title": "Tiny", "licence": "none", "pooling": "mask",
-        "lora_targets": "all-linear", "source": {"kind": "folder", "path": str(tmp_path)},
-        "files": {path.name: sha256(path) for path in tmp_path.iterdir()},
+        "lora_targets": "all-linear", "source": {"kind": "folder", "path": str(folder)},
+        "files": {path.name: sha256(path) for path in folder.iterdir()},
     })  # fmt: skip
+
+
+def test_another_tokenizer_is_refused(tmp_path: Path) -> None:
+    pin = pinned(tmp_path, "tokenizer.json", "vocab.txt")
     backbones.check(tmp_path, pin)
     (tmp_path / "vocab.txt").unlink()  # the other file says all that it does
     backbones.check(tmp_path, pin)
@@ -30,13 +35,7 @@ def test_another_tokenizer_is_refused(tmp_path: Path) -> None:
 
 
 def test_another_config_is_told(tmp_path: Path) -> None:
-    for name in ("model.safetensors", "config.json", "merges.txt"):
-        (tmp_path / name).write_text(name)
-    pin = BackbonePin.model_validate({
-        "name": "tiny", "title": "Tiny", "licence": "none", "pooling": "mask",
-        "lora_targets": "all-linear", "source": {"kind": "folder", "path": str(tmp_path)},
-        "files": {path.name: sha256(path) for path in tmp_path.iterdir()},
-    })  # fmt: skip
+    pin = pinned(tmp_path, "config.json", "merges.txt")
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         backbones.check(tmp_path, pin)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import itertools
 import json
 import math
 import unicodedata
@@ -151,18 +152,12 @@ def _delimiter(lines: list[str], file: RawFile, form: Form, columns: Sequence[st
         return form.delimiter
 
     def fits(delimiter: str) -> bool:
-        found = csv.reader(lines, **form.dialect(delimiter))
-        try:
-            rows = [row for row, _ in zip(found, range(_LOOKED_AT), strict=False) if row]
-        except csv.Error:
-            return False
         if form.header:
-            named = [column_name(name) for name in rows[0]] if rows else []
-            return bool(rows) and all(named.count(name) == 1 for name in columns)
-        widths = {len(row) for row in rows}
-        return len(widths) == 1 and all(
-            name.isdecimal() and int(name) <= max(widths) for name in columns
-        )
+            names = next(_cut(lines, form, delimiter), [])
+            named = [column_name(name) for name in names]
+            return bool(named) and all(named.count(name) == 1 for name in columns)
+        width = _width(lines, form, delimiter)
+        return width > 0 and all(name.isdecimal() and int(name) <= width for name in columns)
 
     if fits(usual):
         if not form.header:
@@ -172,24 +167,31 @@ def _delimiter(lines: list[str], file: RawFile, form: Form, columns: Sequence[st
     return others[0] if len(others) == 1 else usual
 
 
+def _cut(lines: list[str], form: Form, delimiter: str) -> Iterator[list[str]]:
+    """Yield the first rows that a delimiter cuts lines into; none where it cannot."""
+    found = csv.reader(lines, **form.dialect(delimiter))
+    try:
+        yield from [row for row in itertools.islice(found, _LOOKED_AT) if row]
+    except csv.Error:
+        return
+
+
+def _width(lines: list[str], form: Form, delimiter: str) -> int:
+    """Return how many cells each line has; 0 where that differs."""
+    widths = {len(row) for row in _cut(lines, form, delimiter)}
+    return widths.pop() if len(widths) == 1 else 0
+
+
 def _check_one_column(lines: list[str], file: RawFile, form: Form, usual: str) -> None:
     """Refuse lines without names that are one cell, and several where they are cut otherwise."""
-
-    def width(delimiter: str) -> int:
-        try:
-            found = csv.reader(lines, **form.dialect(delimiter))
-            widths = {len(row) for row, _ in zip(found, range(_LOOKED_AT), strict=False) if row}
-        except csv.Error:
-            return 0
-        return widths.pop() if len(widths) == 1 else 0
-
-    if width(usual) != 1:
+    if _width(lines, form, usual) != 1:
         return
-    if others := [mark for mark in DELIMITERS if mark != usual and width(mark) > 1]:
-        raise UserError(
-            f"{at_line(file, 1)}: one column, or {width(others[0])} cut at each "
-            f"{DELIMITERS[others[0]]}: say which it is: delimiter: {others[0]!r}, or {usual!r}"
-        )
+    for mark, name in DELIMITERS.items():
+        if mark != usual and (width := _width(lines, form, mark)) > 1:
+            raise UserError(
+                f"{at_line(file, 1)}: one column, or {width} cut at each {name}: say "
+                f"which it is: delimiter: {mark!r}, or {usual!r}"
+            )
 
 
 def _csv_rows(
