@@ -16,9 +16,10 @@ UNSEEN = -1e4  # the score of a class that no sample tells anything of
 def discriminant(
     features: NDArray[np.float64], labels: NDArray[np.int64], classes: int
 ) -> tuple[Tensor, Tensor]:
-    """Return weight (classes, d) and bias (classes,) of the discriminant's scores, float32.
+    """Return weight (classes, d) and bias (classes,) of the discriminant's scores, float64.
 
-    A class without a sample scores :data:`UNSEEN`.
+    A class without a sample scores :data:`UNSEEN`. Single precision would round what tells two
+    classes apart: both scores hold what they have in common, which is larger.
 
     Args:
         features: (n, d), n at least 1.
@@ -28,4 +29,10 @@ def discriminant(
     lda.fit(Measured(features, labels), classes, joins=False)
     weight, bias = lda.linear()
     bias[lda.count == 0] = UNSEEN
-    return torch.from_numpy(weight).float(), torch.from_numpy(bias).float()
+    return torch.from_numpy(weight), torch.from_numpy(bias)
+
+
+def told(bias: Tensor) -> NDArray[np.bool_]:
+    """Say of which classes a sample tells something, (classes,), by a discriminant's bias."""
+    found: NDArray[np.bool_] = (bias != UNSEEN).cpu().numpy()
+    return found

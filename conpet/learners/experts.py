@@ -219,10 +219,24 @@ class Experts(Learner):
             return mean_by_task(right[np.searchsorted(validated, drawn)], self.stream.task[drawn])
 
         loss = expert_loss(self, trained, mine, base)
-        self.fit(plan, loss, accuracy, self.parameters())
+        asked = bool((self.stream.task[validated[mine_valid]] == self.task).any())
+        self.fit(plan, loss, accuracy if asked else self._alone, self.parameters())
         self.adapters[self.task] = self.backbone.state()
         self.heads.fit(validated)
         return plan
+
+    def _alone(self, drawn: np.ndarray) -> float:
+        """Return the newest expert's accuracy within its task, on drawn samples of it.
+
+        The answers of all cannot tell its epochs apart where the selector sends it no sample.
+        """
+        own = np.unique(drawn[self.stream.task[drawn] == self.task])
+        if not len(own):
+            return 0.0
+        said = self.heads.scores(self.backbone.features(self.stream, own), self.task)
+        scores = self._joined(torch.full((len(own), self.stream.seen), UNCHOSEN), self.task, said)
+        found = self.stream.best_in_task(self.prior.in_answers(scores).numpy(), own)
+        return float((found == self.stream.label[own]).mean())
 
     # -- asking -----------------------------------------------------------------------------
 

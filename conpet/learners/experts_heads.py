@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from conpet.heads.softmax import Softmax as Head
-from conpet.learners.discriminant import discriminant
+from conpet.learners.discriminant import discriminant, told
 from conpet.learners.routing import temperature_of
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ class ExpertHeads:
         self.make(task)
         if self.fitted:
             self.trained[task].take(tensors, "trained")
-            self.answering[task] = self._head(task, self.layers)
+            self.answering[task] = self._head(task, self.layers).double()
         self.answering[task].take(tensors)
         if self.learner.options.temperature or "temperature" in tensors:
             self.temperatures[task] = float(tensors["temperature"])
@@ -72,10 +72,15 @@ class ExpertHeads:
     @torch.no_grad()
     def scores(self, features: Tensor, task: int) -> Tensor:
         """Return what an expert says of its classes, (n, own), on the CPU."""
-        scores = self.answering[task](features.to(self.learner.backbone.device)).cpu()
+        scores = self._answers(features, task)
         if not self.scaled:
             return scores
-        return F.log_softmax(scores / self.temperatures.get(task, 1.0), dim=1)
+        return F.log_softmax(scores / self.temperatures.get(task, 1.0), dim=1).float()
+
+    def _answers(self, features: Tensor, task: int) -> Tensor:
+        """Return the scores of what answers, (n, own), on the CPU, as precise as it is."""
+        head = self.answering[task]
+        return head(features.to(self.learner.backbone.device, head.weight.dtype)).cpu()
 
     @torch.no_grad()
     def fit(self, validated: np.ndarray) -> None:
@@ -100,13 +105,15 @@ class ExpertHeads:
         start, end = stream.class_range(task)
         features = self._read(own).double().numpy()
         weight, bias = discriminant(features, stream.label[own] - start, end - start)
-        self.answering[task] = self._head(task, self.layers)
+        self.answering[task] = self._head(task, self.layers).double()
         self.answering[task].take({"head.weight": weight, "head.bias": bias})
 
     def _set_temperature(self, task: int, validated: np.ndarray) -> None:
         """Set it by the task's own validation samples."""
         stream = self.learner.stream
         own = validated[stream.task[validated] == task]
-        scores = self.answering[task](self._read(own).to(self.learner.backbone.device)).cpu()
+        scores = self._answers(self._read(own), task)
         places = torch.from_numpy(stream.label[own].astype(np.int64))
-        self.temperatures[task] = temperature_of(scores, places - stream.class_range(task)[0])
+        known = told(self.answering[task].bias.detach()) if self.fitted else None
+        places -= stream.class_range(task)[0]
+        self.temperatures[task] = temperature_of(scores, places, told=known)

@@ -112,7 +112,7 @@ class Refit:
             x = _finite(representations(chosen))
             return Measured(x, stream.label[chosen].astype(np.int64))
 
-        chosen = self._validation(plan) if head.validated else indices[:0]
+        chosen = self._validation(plan, indices, joins) if head.validated else indices[:0]
         valid = measured(chosen) if len(chosen) else None
         head.fit(measured(indices), stream.seen, joins, valid)
 
@@ -156,11 +156,15 @@ class Refit:
             places[order] = (np.arange(len(own)) + 0.5) / len(own)
         return samples[np.argsort(places, kind="stable")]
 
-    def _validation(self, plan: Plan) -> np.ndarray:
+    def _validation(self, plan: Plan, fitted: np.ndarray, joins: bool) -> np.ndarray:
+        """Return samples to choose by, of which the head knows none: a memory's are of training."""
         c = self.context
         if c.settings.head.samples == "history" and self.trains:
             return c.stream.of("valid", range(1, c.task + 1))
-        return plan.validated()
+        wanted = plan.validated()
+        # what joins earlier sums may have been among theirs
+        known = c.stream.of("train", range(1, c.task + 1)) if joins else fitted
+        return np.setdiff1d(wanted, known)
 
     def tensors(self) -> dict[str, Tensor]:
         """Return what a state keeps of the fitted head."""

@@ -98,15 +98,23 @@ def mix_asked(
     return mix(task_scores, torch.where(asked, scores, otherwise), class_task)
 
 
-def temperature_of(scores: Tensor, truth: Tensor, class_task: np.ndarray | None = None) -> float:
+def temperature_of(
+    scores: Tensor,
+    truth: Tensor,
+    class_task: np.ndarray | None = None,
+    told: np.ndarray | None = None,
+) -> float:
     """Return the divisor of scores that gives the truth the best log-probability.
 
     Args:
         scores: (n, choices), or (n, classes) of which tasks are the choices.
         truth: place of the true choice, (n,).
         class_task: as in :func:`log_sum_by_task`, where tasks are the choices.
+        told: of which columns of the scores something was learnt; all by default.
     """
     scores = scores.double()
+    if told is not None and class_task is not None:
+        told = np.bincount(class_task[told] - 1, minlength=class_task.max()) > 0
 
     def at(temperature: float) -> np.ndarray:
         logits = scores / temperature
@@ -115,4 +123,4 @@ def temperature_of(scores: Tensor, truth: Tensor, class_task: np.ndarray | None 
         found: np.ndarray = F.log_softmax(logits, dim=1).numpy()
         return found
 
-    return fit_temperature(at, truth.numpy())
+    return fit_temperature(at, truth.numpy(), told)

@@ -17,7 +17,7 @@ from torch import Tensor
 from conpet.errors import UserError
 from conpet.heads.softmax import Softmax as Head
 from conpet.learners.base import mean_by_task
-from conpet.learners.discriminant import discriminant
+from conpet.learners.discriminant import discriminant, told
 from conpet.learners.routing import log_sum_by_task, temperature_of
 from conpet.models.backbone import State
 from conpet.replay.base import Plan
@@ -80,7 +80,7 @@ class Selector:
         self.adapter = adapter
         self.make_head().take(tensors)
         if self.learner.options.selector == "lda":
-            self.discriminant = tensors["lda.weight"], tensors["lda.bias"]
+            self.discriminant = tensors["lda.weight"].double(), tensors["lda.bias"].double()
         if self.learner.options.temperature or "temperature" in tensors:
             kept = float(tensors["temperature"])
             self.temperature = kept if self.learner.options.temperature else 1.0
@@ -175,7 +175,8 @@ class Selector:
             samples = plan.validated()
             tasks = torch.from_numpy(stream.task[samples].astype(np.int64) - 1)
             summed = stream.class_task if self.over_classes else None
-            self.temperature = temperature_of(self._scores(samples), tasks, summed)
+            known = None if self.discriminant is None else told(self.discriminant[1])
+            self.temperature = temperature_of(self._scores(samples), tasks, summed, known)
 
     def _read(self, indices: np.ndarray) -> Tensor:
         """Return what its discriminant reads, (n, reads), on the CPU."""
@@ -224,12 +225,13 @@ class Selector:
         scores = self._in_answers(self._scores(indices, fitted) / self.temperature)
         if not self.over_classes:
             return Word(scores)
-        return Word(log_sum_by_task(scores, self.learner.stream.class_task), scores)
+        return Word(log_sum_by_task(scores, self.learner.stream.class_task).float(), scores.float())
 
     @torch.no_grad()
     def _scores(self, indices: np.ndarray, fitted: bool = True) -> Tensor:
-        """Return the plain scores, of tasks or classes, on the CPU."""
+        """Return the plain scores, of tasks or classes, on the CPU; a discriminant's in float64."""
         backbone, head = self.learner.backbone, self.make_head()
         if fitted and self.discriminant is not None:
-            return F.linear(self._read(indices), *self.discriminant)
+            scores = F.linear(self._read(indices).double(), *self.discriminant)
+            return scores - scores.amax(dim=1, keepdim=True)  # what is left may be rounded
         return head(backbone.features(self.learner.stream, indices).to(backbone.device)).cpu()

@@ -10,7 +10,11 @@ from numpy.typing import NDArray
 BOUNDS = (0.05, 1000.0)
 
 
-def fit_temperature(at: Callable[[float], NDArray[np.float64]], truth: NDArray[np.int64]) -> float:
+def fit_temperature(
+    at: Callable[[float], NDArray[np.float64]],
+    truth: NDArray[np.int64],
+    told: NDArray[np.bool_] | None = None,
+) -> float:
     """Return the temperature of the best log-probabilities, within BOUNDS.
 
     Guo et al. 2017 (arXiv 1706.04599), with Platt's targets: of n texts each weighs 1 - 1/(n + 2)
@@ -21,18 +25,22 @@ def fit_temperature(at: Callable[[float], NDArray[np.float64]], truth: NDArray[n
     Args:
         at: temperature -> log-probabilities (n, choices).
         truth: place of the true choice, (n,).
+        told: of which choices something was learnt (choices,), all by default. The others, and
+            texts of theirs, say nothing: a choice that is out of question would count as a sure
+            error of every text.
     """
     from scipy.optimize import minimize_scalar
 
-    texts, choices = at(1.0).shape
-    if texts == 0 or choices < 2:
+    choices = np.arange(at(1.0).shape[1]) if told is None else np.flatnonzero(told)
+    rows = np.flatnonzero(np.isin(truth, choices))
+    if len(rows) == 0 or len(choices) < 2:
         return 1.0
-    slip, rows = 1 / (texts + 2), np.arange(texts)
+    slip = 1 / (len(rows) + 2)
 
     def loss(log_temperature: float) -> float:
         logs = at(float(np.exp(log_temperature)))
-        right = logs[rows, truth]
-        others = (logs.sum(axis=1) - right) / (choices - 1)
+        right = logs[rows, truth[rows]]
+        others = (logs[np.ix_(rows, choices)].sum(axis=1) - right) / (len(choices) - 1)
         return -float(((1 - slip) * right + slip * others).mean())
 
     bounds = (float(np.log(BOUNDS[0])), float(np.log(BOUNDS[1])))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,7 @@ from conpet.models.batches import collate
 from conpet.models.card_passes import Passes, row_limit
 from conpet.models.compiled import CompiledLayers
 from conpet.models.device import choose_device, choose_number_type
+from conpet.models.dropouts import Dropouts
 from conpet.models.four_bits import count, keep_gradients, load_four_bits
 from conpet.models.fused import fuse
 from conpet.models.layers import blocks, mean_of, mean_within, side_by_side, states_of
@@ -85,8 +85,8 @@ class Backbone:
         self.width: int = model.config.hidden_size
         self.precision = str(model.dtype).removeprefix("torch.")
         self.total_parameters = count(model)
-        self._randomness = OwnRandomness(seed, self.device)
-        with self._randomness.drawing():
+        randomness = OwnRandomness(seed, self.device)
+        with randomness.drawing():
             self.model = tune(model, name, tuning, targets)
         self._tuned = {n for n, p in self.model.named_parameters() if p.requires_grad}
         #: by the number of layers that are read
@@ -108,14 +108,8 @@ class Backbone:
         self.model.to(self.device).eval()
         if compute.weights == "4bit":
             keep_gradients(self.model)
-        named = self.model.named_modules()
-        self._dropouts = [m for n, m in named if "lora_dropout" in n and isinstance(m, nn.Dropout)]
+        self.dropouts = Dropouts(self.model, randomness)
         self._fresh = self.state()
-
-    @property
-    def draws(self) -> bool:
-        """Whether a pass with gradient draws random numbers: a dropout's."""
-        return any(dropout.p for dropout in self._dropouts)
 
     def __deepcopy__(self, _: object) -> Backbone:
         raise TypeError("a backbone is not copied: make another of the same snapshot")
@@ -137,6 +131,8 @@ class Backbone:
     @torch.no_grad()
     def load_state(self, state: State) -> None:
         """Put a copy made by :meth:`state` back."""
+        if not self._tuned:
+            return
         self._once.clear()
         for name, parameter in self.model.named_parameters():
             if name in self._tuned:
@@ -161,9 +157,9 @@ class Backbone:
         Raises:
             UserError: it was made for another model or tuning.
         """
-        self._once.clear()
         if not self._tuned:
             return
+        self._once.clear()
         if self._own:
             self.load_state(saving.load_parameters(self._fresh, folder))
         else:
@@ -185,9 +181,7 @@ class Backbone:
     def _passed(self, stream: Stream, indices: np.ndarray, layers: int = 1) -> Tensor:
         trained = torch.is_grad_enabled()
         self.passed.add(len(indices), self.tokens(stream.lengths[indices]), trained)
-        for dropout in self._dropouts:
-            dropout.train(trained)
-        with self._randomness.drawing() if trained and self._dropouts else nullcontext():
+        with self.dropouts.acting(trained):
             return self._hidden(stream, indices, layers)
 
     def _hidden(self, stream: Stream, indices: np.ndarray, layers: int) -> Tensor:
@@ -223,7 +217,7 @@ class Backbone:
             raise Unfit("nothing of the backbone is trained")
         if self._unpadded is not None:
             raise Unfit("batches pass without padding")
-        if self.draws:
+        if self.dropouts.draw:
             raise Unfit("lora_dropout draws anew in every step")
         compiled = CompiledLayers(self.model) if self._compile else None
         return StaticPass(self.model, stream, self.device, self.pooling, compiled)
@@ -288,8 +282,7 @@ class Backbone:
             size = next(self.model.parameters()).element_size()
             most = row_limit(self.model.config, size, static.flash)
             self._rows = Passes(static, stream, most, partial(self.passed.add, trained=False))
-        for dropout in self._dropouts:
-            dropout.train(False)
+        self.dropouts.off()
         return self._rows
 
     @torch.no_grad()

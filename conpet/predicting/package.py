@@ -164,7 +164,8 @@ def measure(predictor: Predictor, stream: Stream, outside: Sequence[str]) -> Cal
     def at(temperature: float) -> np.ndarray:
         return calibration.log_probabilities(said, of_class, temperature)
 
-    temperature = fit_temperature(at, labels)
+    seen = np.bincount(stream.label[stream.of("train", tasks)], minlength=stream.seen) > 0
+    temperature = fit_temperature(at, labels, seen)
     logs = [at(1.0), at(temperature)]
 
     def confidence(asked: Prediction) -> np.ndarray:

@@ -79,7 +79,7 @@ class Pieces:
 
     def _may_split(self, loss: Split, prepared: Prepared) -> bool:
         # with dropout a piece's two passes would draw two
-        return not loss.backbone.draws and self.count < len(prepared.samples)
+        return not loss.backbone.dropouts.draw and self.count < len(prepared.samples)
 
     def _forget(self) -> None:
         """Drop what the failed attempt left."""

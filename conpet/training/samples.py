@@ -28,7 +28,7 @@ def each_sample(
     engine: Engine | None,
     progress: Progress,
 ) -> None:
-    """Have ``adds`` called for each sample, with gradient.
+    """Have ``adds`` called for each sample, with gradient and without dropout.
 
     Args:
         numbers: each sample's own (n, k).
@@ -43,8 +43,9 @@ def each_sample(
             progress.say(f"samples are not recorded, which is slower: {why}")
             for tensor in fills:
                 tensor.zero_()
-    for index, own in zip(indices, brought, strict=True):
-        adds(backbone.hidden(stream, np.array([index])), own)
+    with backbone.dropouts.paused():
+        for index, own in zip(indices, brought, strict=True):
+            adds(backbone.hidden(stream, np.array([index])), own)
     return None
 
 

@@ -62,6 +62,20 @@ def test_lora_dropout_acts_where_a_gradient_is_taken(world: World) -> None:
     assert torch.equal(*still)
 
 
+def test_the_fisher_is_that_of_the_learner_that_answers(world: World) -> None:
+    """With what the training drops dropped it would be that of another one at each sample."""
+    found = []
+    for dropout in (0.0, 0.5):
+        config = {"tuning": {"config": {"lora_dropout": dropout}}}
+        learner: Any = world.learner("ewc", 1, **config)
+        drawn = torch.Generator().manual_seed(0)
+        for parameter in learner.backbone.parameters():
+            nn.init.normal_(parameter, generator=drawn)
+        found.append(learner.fisher(learner.stream.of("train", [1])))
+    for name, value in found[0].items():
+        torch.testing.assert_close(value, found[1][name], rtol=1e-3, atol=1e-9)
+
+
 def test_fixed_head_scores_unseen_classes_in_training_only(world: World, tmp_path: Path) -> None:
     world.run("linear", tmp_path, tasks=1, head="fixed")
     learner = world.learner("linear", 1, head="fixed")

@@ -11,9 +11,10 @@ import torch
 from pydantic import ValidationError
 
 from conpet.learners import base
-from conpet.learners.discriminant import discriminant
+from conpet.learners.discriminant import discriminant, told
 from conpet.learners.experts import Options
 from conpet.learners.filling import filled, shortened
+from conpet.learners.routing import temperature_of
 from conpet.replay.base import Plan
 from conpet.testing import check_learner
 from tests.learners.dynamic import SOFT, make_learner, selected
@@ -199,3 +200,55 @@ def test_a_selector_starts_from_what_was_trained_also_where_a_discriminant_answe
     assert torch.equal(weight[:2], trained.weight.detach())
     assert torch.equal(bias[:2], trained.bias.detach())
     assert answering.weight.norm() > 10 * trained.weight.norm()
+
+
+def test_an_expert_that_is_sent_no_sample_keeps_its_best_epoch_all_the_same(
+    world: World, tmp_path: Path
+) -> None:
+    """A selector that finds no text of the new task leaves all answers as they were."""
+    states = world.run("experts", tmp_path, tasks=1, replay="dynamic")
+    blind = make_learner(world, 2, {"training": {"lr": 1e-6}}, selector_untrained=True)
+    blind.load(states, None)
+    blind.train_selector()
+    (tmp_path / "blind").mkdir()
+    blind.save(tmp_path / "blind")
+    learner = make_learner(world, 2)
+    learner.load(states, tmp_path / "blind")
+    own = learner.stream.of("valid", [2])
+    assert not (learner.selector.ask(own).tasks.argmax(1).numpy() == 1).any()
+    learner.train()
+    assert learner.history.best_epoch >= 0
+    found = learner.predict_in_task(own, learner.predict(own))
+    assert (found == learner.stream.label[own]).mean() == 1.0
+
+
+def test_a_class_without_a_sample_leaves_its_experts_temperature_as_it_is() -> None:
+    """It is out of question, and its share would be bought with the confidence of all."""
+    rng = np.random.default_rng(0)
+    means = rng.normal(size=(8, 20))
+
+    def draw(each: int) -> tuple[np.ndarray, np.ndarray]:
+        labels = np.repeat(np.arange(8), each)
+        return means[labels] + rng.normal(size=(len(labels), 20)), labels
+
+    (x, labels), (texts, truth) = draw(20), draw(10)
+
+    def temperature(classes: int, texts: np.ndarray, truth: np.ndarray) -> float:
+        weight, bias = discriminant(x, labels, classes)
+        scores = torch.nn.functional.linear(torch.from_numpy(texts), weight, bias)
+        return temperature_of(scores, torch.from_numpy(truth), told=told(bias))
+
+    known = temperature(8, texts, truth)
+    assert temperature(9, texts, truth) == pytest.approx(known, abs=1e-5)
+    # a validation text of the class says nothing of what the others are worth
+    more = np.concatenate([texts, texts[:1]]), np.append(truth, 8)
+    assert temperature(9, *more) == pytest.approx(known, abs=1e-5)
+
+
+def test_experts_of_a_frozen_backbone_pass_each_text_once(world: World, tmp_path: Path) -> None:
+    frozen = {"tuning": {"type": "none", "config": {}}, "training": {"epochs": 1}}
+    world.run("experts", tmp_path, replay="dynamic", options={"top_k": 2}, **frozen)
+    learner, tasks = world.newest, [1, 2, 3]
+    texts = sum(len(learner.stream.of(split, tasks)) for split in ("train", "valid"))
+    passed = learner.backbone.passed
+    assert 0 < passed.trained_samples + passed.forward_samples <= texts

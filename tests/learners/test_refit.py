@@ -13,6 +13,7 @@ from conpet.config.head import Head
 from conpet.errors import UserError
 from conpet.heads.cosine import Cosine
 from conpet.learners import check_takes
+from conpet.learners.refit import Refit
 from tests.tiny import World, same_bytes
 
 FROZEN = {"tuning": {"type": "none"}}
@@ -236,3 +237,39 @@ def test_no_class_wins_a_cosine_head_by_the_length_of_its_weights() -> None:
     torch.testing.assert_close(head(hidden), before)
     head(hidden).sum().backward()
     assert head.weight.shape == (1, 8)
+
+
+@pytest.mark.parametrize("tuning", [{}, FROZEN])
+def test_ranpac_chooses_by_samples_that_it_was_not_fitted_on(
+    tuning: dict[str, Any], world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A memory's validation samples are samples of training: where nothing is tuned, all known."""
+    known: list[set[int]] = []
+    fits = Refit._fit
+
+    def fit(self: Refit, head: Any, plan: Any, representations: Any) -> None:
+        asked: list[np.ndarray] = []
+        takes = head.fit
+
+        def take(found: Any, classes: int, joins: bool, valid: Any) -> None:
+            fitted, *chosen = [set(indices.tolist()) for indices in asked[::-1]]
+            if joins and known:
+                fitted |= known[-1]
+            known.append(fitted)
+            assert not fitted & set().union(*chosen)
+            assert chosen
+            takes(found, classes, joins, valid)
+
+        def noted(indices: np.ndarray) -> np.ndarray:
+            asked.append(indices)
+            found: np.ndarray = representations(indices)
+            return found
+
+        monkeypatch.setattr(head, "fit", take)
+        fits(self, head, plan, noted)
+
+    monkeypatch.setattr(Refit, "_fit", fit)
+    samples: dict[str, Any] = {} if tuning else {"samples": 8}
+    head = {"type": "ranpac", "config": {"width": 50}, **samples}
+    world.run("linear", tmp_path, replay="memory", head=head, **QUICK, **tuning)
+    assert len(known) == 3
