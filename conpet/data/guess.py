@@ -75,9 +75,15 @@ def _splits_in(name: str) -> set[str]:
 
 
 def name_without_split(file: Path) -> str:
-    """Return what a file's name says beside its split: nothing for ``train.csv``."""
-    words = re.split(r"[^A-Za-z0-9]+", file.stem)
+    """Return what a file's name says beside its split: nothing for ``train.csv``, 2 for train2."""
+    stem = re.sub(r"(?<![A-Za-z0-9])([A-Za-z]+)(\d+)", _apart, file.stem)
+    words = re.split(r"[^A-Za-z0-9]+", stem)
     return "_".join(word for word in words if word and word.lower() not in _SPLITS)
+
+
+def _apart(word: re.Match[str]) -> str:
+    """Return a word and its number, with something between them where the word names a split."""
+    return "_".join(word.groups()) if word[1].lower() in _SPLITS else word[0]
 
 
 def look(file: Path) -> Look:

@@ -38,6 +38,16 @@ def test_train_and_test_are_one_thing(names: tuple[str, str], tmp_path: Path) ->
     assert data["split"] == {"scheme": "official"}
 
 
+@pytest.mark.parametrize("mark", ["", "_"])
+def test_a_number_behind_the_split_is_the_tasks(mark: str, tmp_path: Path) -> None:
+    files = [(f"{split}{mark}{n}.csv", 6) for n in (1, 2) for split in ("train", "test")]
+    data: dict[str, Any] = init(tmp_path, *files)
+    assert len(data["tasks"]) == 2
+    assert [file["split"] for task in data["tasks"] for file in task["files"]] == [
+        "train", "test", "train", "test",
+    ]  # fmt: skip
+
+
 def test_files_that_become_tasks_are_told(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
