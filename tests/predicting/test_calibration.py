@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -9,6 +12,7 @@ import torch
 from conpet.learners.base import Prediction
 from conpet.learners.temperature import fit_temperature
 from conpet.predicting import calibration
+from conpet.predicting.package import measure
 
 
 def test_the_temperature_that_scaled_the_scores_is_found() -> None:
@@ -95,3 +99,27 @@ def test_texts_that_are_all_right_make_nothing_certain() -> None:
     assert len(np.unique(confident)) == 40
     assert calibration.auroc(confident, less) == 1
     assert (less < calibration.threshold_for(confident)).all()
+
+
+def test_a_class_without_a_training_sample_leaves_the_temperature_as_it_is() -> None:
+    """A fitted head has it out of question: no text's confidence may pay for that."""
+    rng = np.random.default_rng(0)
+    logits, labels = rng.normal(size=(60, 4)), np.tile(np.arange(4), 15)
+    logits[np.arange(60), labels] += 2
+    never = np.full((60, 1), logits.min() - 50)
+
+    def temperature(scores: np.ndarray) -> float:
+        classes = scores.shape[1]
+        valid, train = np.arange(60), np.arange(4)  # a sample of each class but a fifth
+        of = {"train": train, "valid": valid}
+        stream: Any = SimpleNamespace(tasks=1, seen=classes, label=labels, of=lambda s, _: of[s])
+        predictor: Any = SimpleNamespace(
+            columns=[np.arange(classes)],
+            ask=lambda *_: Prediction(torch.from_numpy(scores).log_softmax(1)),
+        )
+        found = measure(predictor, stream, [])
+        assert found is not None
+        return found.temperature
+
+    known = temperature(logits)
+    assert temperature(np.concatenate([logits, never], axis=1)) == pytest.approx(known, abs=1e-4)
