@@ -1,12 +1,16 @@
-"""The examples' learner and replay are taken in as a user takes in a file of their own."""
+"""The examples' learner and replay, and the document's loss, are taken in as a user's own are."""
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
+import re
+import shlex
 import shutil
 import subprocess
 import sys
+import textwrap
 from pathlib import Path
 
 import pytest
@@ -28,6 +32,16 @@ def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+DOCUMENT = (ROOT / "docs/own-method.md").read_text(encoding="utf-8")
+
+
+def block(after: str) -> str:
+    """Return the indented block that follows words of docs/own-method.md."""
+    lines = DOCUMENT.split(after)[1].split("\n\n", 1)[1].split("\n")
+    taken = itertools.takewhile(lambda line: not line or line.startswith("    "), lines)
+    return textwrap.dedent("\n".join(taken))
+
+
 def python(package: Path, code: str, *words: str | Path) -> str:
     """Run code that knows the copy; return what it prints."""
     done = subprocess.run(
@@ -41,6 +55,29 @@ def python(package: Path, code: str, *words: str | Path) -> str:
 def test_they_keep_to_the_contract(package: Path) -> None:
     code = "from conpet.testing import check_learner, check_replay; check_replay('reservoir'); "
     python(package, code + "check_learner('ncm', ['none']); check_learner('linear', ['reservoir'])")
+
+
+def test_the_documents_loss_goes_from_file_to_plan(package: Path, tmp_path: Path) -> None:
+    learner = package / "conpet/learners/focal.py"
+    learner.write_text(block("**1. Write it**"))
+    try:
+        command = shlex.split(block("**2. Check that it keeps the contract**"))
+        assert command[:2] == ["python", "-c"]
+        python(package, command[2])
+        in_two = textwrap.indent(block("`rows` says which count:"), "    ")
+        learner.write_text(re.sub(r"(?s)    def loss\(.*?\n\n", in_two, learner.read_text()))
+        python(package, command[2])
+        assert "def loss_of" in learner.read_text()
+        shutil.copytree(ROOT / "config", tmp_path / "config")
+        steps = {"methods": "`config/methods/focal.yaml`", "experiments": "focal.yaml` (or any"}
+        for kind, where in steps.items():
+            (tmp_path / f"config/{kind}/focal.yaml").write_text(block(where))
+        opened = "import pathlib, sys; from conpet.commands.checks import open_experiment; "
+        opened += "print(*open_experiment('focal', pathlib.Path(sys.argv[1])).methods)"
+        said = python(package, opened, tmp_path / "config").split()
+        assert said == ["finetune", "static_emr", "focal"]
+    finally:
+        learner.unlink()
 
 
 def test_a_helper_file_is_no_learner(package: Path) -> None:
