@@ -6,7 +6,7 @@ import contextlib
 import os
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -123,7 +123,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         sys.exit("conpet: error: the folder that this runs in is gone: go to another")
     try:
         check_copy(Path.cwd())
-        app(argv, prog_name="conpet", standalone_mode=False)
+        with _heeded():
+            app(argv, prog_name="conpet", standalone_mode=False)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # `conpet ... | head`
     except UserError as error:
@@ -141,6 +142,25 @@ def main(argv: Sequence[str] | None = None) -> None:
 def _stop(number: int, _frame: object) -> None:
     signal.signal(number, signal.SIG_IGN)
     raise SystemExit(128 + number)
+
+
+@contextlib.contextmanager
+def _heeded() -> Iterator[None]:
+    """Stop once more where a destructor was running when the signal came, which swallows it."""
+    before = sys.unraisablehook
+
+    def again(swallowed: sys.UnraisableHookArgs) -> None:
+        if not isinstance(swallowed.exc_value, SystemExit):
+            before(swallowed)
+            return
+        signal.signal(signal.SIGALRM, lambda *_: _stop(signal.SIGTERM, None))
+        signal.setitimer(signal.ITIMER_REAL, 0.01)
+
+    sys.unraisablehook = again
+    try:
+        yield
+    finally:
+        sys.unraisablehook = before
 
 
 def _end_if_usage(error: Any) -> None:

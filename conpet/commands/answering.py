@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import itertools
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -59,6 +60,10 @@ class Asking:
             raise UserError("--option: there is no table here: leave it out")
         if not table and self.keep:
             raise UserError(f"--keep {self.keep[0]}: there is no table here: leave it out")
+        if self.columns and not table:
+            raise UserError(f"--column {self.columns[0]}: there is no table here: leave it out")
+        if self.columns and "text" in self.options:
+            raise UserError("--column and --option text=: both name the text's columns: give one")
         if unheeded := [name for name in ("label", "split", "id") if name in self.options]:
             raise UserError(f"--option {unheeded[0]}: texts alone are read: leave it out")
 
@@ -141,11 +146,11 @@ def _beside(
     asked = list(texts[0]) if isinstance(texts[0], dict) else ["text"]
     columns = [(name, [t[name] if isinstance(t, dict) else t for t in texts]) for name in asked]
     for given in (columns, list(kept.items())):
-        taken = set(frame.columns)
         for place, (name, values) in enumerate(given):
             # as they are: of whole numbers and a gap pandas makes floats, and digits go
             column = pd.Series(values, frame.index, dtype=object)
-            frame.insert(place, f"{name} (file)" if name in taken else name, column)
+            again = next(n for n in itertools.count() if name + n * " (file)" not in frame.columns)
+            frame.insert(place, name + again * " (file)", column)
     return frame
 
 

@@ -14,7 +14,8 @@ from conpet.commands.length import settings_for
 from conpet.config.partition import Partition
 from conpet.config.plain_yaml import parse
 from conpet.data import readers
-from conpet.data.guess import as_json, folder_says_split
+from conpet.data.guess import as_json
+from conpet.data.guess_names import folder_says_split
 from conpet.data.shortage import least_rows
 from conpet.errors import UserError
 from conpet.files import write_text

@@ -10,8 +10,9 @@ from pathlib import Path
 
 from conpet.config.raw import RawFile
 from conpet.data import readers
-from conpet.data.guess import Look, folder_says_split, look, name_without_split, split_of
+from conpet.data.guess import Look, look
 from conpet.data.guess_lines import with_lines, without_lines
+from conpet.data.guess_names import folder_says_split, name_without_split, split_of
 from conpet.data.report import Report
 from conpet.errors import UserError
 from conpet.names import name_of

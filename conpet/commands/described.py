@@ -44,8 +44,12 @@ def open_dataset(
             datasets = {path.stem: {"split": {"scheme": "official"}, **value}}
     elif path.is_file():
         raise UserError(f"{name}: a data file: say how it reads: --format table, marked, ...")
-    elif not (config_dir / "datasets" / f"{name}.yaml").is_file() and (meant := own_file(name)):
-        raise UserError(f"describe: unknown dataset {name!r}: {meant}")
+    elif not (config_dir / "datasets" / f"{name}.yaml").is_file():
+        if path.is_dir() or path.suffix.lower() in readers.SUFFIXES or len(path.parts) > 1:
+            what = "is a folder" if path.is_dir() else "no such file"
+            raise UserError(f"{name}: {what}: give the path of a data file, or a dataset's name")
+        if meant := own_file(name):
+            raise UserError(f"describe: unknown dataset {name!r}: {meant}")
     return _opened(datasets, models or MODELS, config_dir, where, settings, max_length)
 
 

@@ -14,8 +14,9 @@ from conpet.commands.checks import DataChecks, open_experiment
 from conpet.commands.columns import named_as_typed
 from conpet.commands.extension_classes import named
 from conpet.commands.extension_reading import check_mentions, reading
+from conpet.config.additions import additions_file
 from conpet.config.dataset import Dataset
-from conpet.config.loading import additions_file, load_datasets
+from conpet.config.loading import load_datasets
 from conpet.config.partition import Partition
 from conpet.config.plain_yaml import editor
 from conpet.config.raw import RawFile
@@ -153,7 +154,10 @@ def _refuse_twice(data: Dataset, file: Path) -> None:
     """Refuse a file that is a task of the stream already: its tests would have been trained on."""
     digest = sha256(file)
     for part in data.parts():
-        if any(known.sha256 == digest for known in data.part(part).sources()):
+        known = data.part(part).sources()
+        # files of one's own need say no hash
+        here = [path for one in known if (path := one.local_path()) and path.is_file()]
+        if digest in [one.sha256 for one in known] + [sha256(path) for path in here]:
             raise UserError(
                 f"{file}: the stream has this very file already ({part}): give one of other texts"
             )
@@ -211,6 +215,7 @@ def _append(path: Path, entry: dict[str, Any], whose: dict[str, str]) -> None:
     """
     yaml = editor()
     content = yaml.load(path.read_text(encoding="utf-8")) if path.is_file() else {KEY: []}
+    content[KEY] = content[KEY] or []  # as it is when its last entry was deleted
     content[KEY].append(entry)
     content.update(whose)
     text = io.StringIO()

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from conpet.config.dataset import Dataset, Source
 from conpet.config.strict import within
+from conpet.data import readers
 from conpet.data.report import Report
 from conpet.data.schema import Sample
 from conpet.data.steps import rename
@@ -40,6 +41,11 @@ def named(
     """
     data, results = stream
     taken, whole = _taken(data, results)
+    if not whole and not (shared or data.shared):
+        report.note(
+            "classes",
+            "the stream's are not all known yet: one that it has will be refused when it is made",
+        )
     renames = {old: new.strip() for old, new in given.items()}
     if blank := [old for old, new in renames.items() if not new]:
         raise UserError(f"--labels {blank[0]}=: no class: give OLD=NEW")
@@ -90,9 +96,29 @@ def _taken(data: Dataset, results: Path) -> tuple[set[str], bool]:
             if not isinstance(known, dict) or not isinstance(known.get("labels"), dict):
                 raise UserError(f"{prepared}: says no labels: delete it and make it again")
             taken |= set(known["labels"])
+        elif (labels := _labels_here(data, part)) is not None:
+            taken |= labels
         else:
             whole = False
     return taken, whole
+
+
+def _labels_here(data: Dataset, part: str) -> set[str] | None:
+    """Return the labels of a part that is not prepared, where its files are one's own."""
+    form, options = data.reading(part)
+    found: set[str] = set()
+    for file in data.part(part).sources():
+        path = file.local_path()
+        if path is None or file.member or not path.is_file():
+            return None
+        raw = file.model_copy(update={"name": path.name})
+        try:
+            samples = readers.read(form, path.parent, [raw], options, Report())
+        except UserError:
+            return None  # whoever prepares it says what is wrong
+        found |= {sample.label for sample in samples}
+    said = data.renaming(part)
+    return {said["prefix"] + said["labels"].get(name, name) for name in found} or None
 
 
 def _refuse_old(classes: list[str], taken: set[str], file: Path) -> None:

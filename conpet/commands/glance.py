@@ -56,12 +56,12 @@ def following(results: Results, here: Path, named: str) -> Iterator[str]:
     ready = {}
     if answering:
         best = most_accurate(results, answering) or answering[0]
-        words = f"--run {best.folder.root} --text {_example(results, best)}"
+        words = f"--run {shlex.quote(str(best.folder.root))} --text {_example(results, best)}"
         what = f"ask what {results.name(best.key.method)} learnt"
         ready["learners"] = (f"{conpet} predict {words}", what)
     page = here / "report.html"
     if page.is_file() and not _older(page, results.metrics_files()):
-        ready["report"] = (str(page), "tables, figures and every run on one page")
+        ready["report"] = (shlex.quote(str(page)), "tables, figures and every run on one page")
     elif page.is_file():
         command = f"{_command('snakemake')} report --config experiment={shlex.quote(named)}"
         ready["report"] = (command, f"make the page again: {page} is older than the results")

@@ -12,6 +12,7 @@ from conpet.commands import options as o
 from conpet.commands.checks import LearningChecks
 from conpet.config import Experiment
 from conpet.config.stages import Evaluate, Learn
+from conpet.config.strict import name_in
 from conpet.errors import UserError
 from conpet.run import RunKey
 
@@ -55,7 +56,7 @@ def train(
     keys = dataset, model, method, task
     source = experiment, config_dir
     about = o.told(Learn, settings, source, lambda e: _learn(keys, e), LearningChecks())
-    job = Job(about, RunKey(Path(experiment).stem, dataset, model, method, seed), task)
+    job = Job(about, RunKey(name_in(experiment), dataset, model, method, seed), task)
     train_task(job, snapshot, encoded, state or [], selector, out, trained)
 
 
@@ -82,7 +83,7 @@ def select(
     keys = dataset, model, method, task
     source = experiment, config_dir
     about = o.told(Learn, settings, source, lambda e: _learn(keys, e), LearningChecks())
-    job = Job(about, RunKey(Path(experiment).stem, dataset, model, method, seed), task)
+    job = Job(about, RunKey(name_in(experiment), dataset, model, method, seed), task)
     train_selector(job, snapshot, encoded, state or [], previous, out)
 
 

@@ -56,8 +56,9 @@ def guarded(command: Callable[..., None]) -> Callable[..., None]:
             raise UserError(f"--mirror {mirror}: no such folder")
         if mark := _FOLDERS.get(command.__name__):
             _check_folder(given["out"], mark)
-        if given.get("out"):
-            _check_files(command.__name__, given["out"])
+        for option in ("out", "json"):
+            if isinstance(given.get(option), Path):
+                _check_files(command.__name__, option, given[option])
         command(**given)
 
     return run
@@ -90,9 +91,27 @@ def _is_table(path: Path) -> bool:
     """Say whether a file is one of a table, by the record beside it."""
     try:
         record = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
-        return path.suffix == ".json" or path.name in record["outputs"]
+        return path.name in [*record["outputs"], f"{path.stem}.json"] and "table" in record
     except (OSError, ValueError, KeyError, TypeError):
         return False
+
+
+def _is_figure(path: Path) -> bool:
+    """Say whether a picture may be ours: unlike others', it names no program."""
+    start = path.read_bytes()[:2000]
+    if path.suffix == ".png":
+        return start.startswith(b"\x89PNG") and b"Software" not in start
+    return b'id="figure_1"' in start and b"<dc:creator>" not in start
+
+
+def _is_description(path: Path) -> bool:
+    """Say whether a file is what ``describe --json`` writes, of one model or of several."""
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError:
+        return False
+    first = found[0] if isinstance(found, list) and found else found
+    return isinstance(first, dict) and {"dataset", "licence", "template"} <= first.keys()
 
 
 #: commands that write such files (ends of --out), and whether one that is there is of theirs
@@ -100,16 +119,19 @@ _FILES: dict[str, tuple[tuple[str, ...], Callable[[Path], bool]]] = {
     "predict": (("",), _is_answers),
     "dump_store": (("",), lambda path: _start(path)[:1] in ("{", "[")),
     "table": ((".csv", ".md", ".tex", ".json"), _is_table),
+    "plot": ((".svg", ".png"), _is_figure),
+    "report": (("",), lambda path: _start(path).lower() == "<!doctype html>"),
+    "describe": (("",), _is_description),
 }
 
 
-def _check_files(command: str, out: Path) -> None:
+def _check_files(command: str, option: str, out: Path) -> None:
     ends, is_ours = _FILES.get(command, ((), bool))
     for path in (out.with_name(out.name + end) for end in ends):
         if path.is_file() and path.stat().st_size and not is_ours(path):
             raise UserError(
-                f"--out {out}: {path} is there, and conpet {command.replace('_', '-')} did not "
-                "write it: give another path, or move it away"
+                f"--{option} {out}: {path} is there, and conpet {command.replace('_', '-')} did "
+                "not write it: give another path, or move it away"
             )
 
 

@@ -119,11 +119,12 @@ def estimate(
     from conpet.commands.description_text import columns
     from conpet.commands.estimation import estimate
     from conpet.commands.estimation_file import FILE
-    from conpet.commands.owner import outdated
+    from conpet.commands.owner import check_owner, outdated
     from conpet.reporting.numbers import duration
     from conpet.wording import counted
 
     about = open_experiment(o.required(name, experiment), config_dir)
+    check_owner(about, results)
     rows, notes, machine = estimate(about, results, mirror)
     head = ["method", "jobs", "samples", "tokens", "TFLOP", "MB kept", "time", "time from"]
     for dataset, model in dict.fromkeys((row["dataset"], row["model"]) for row in rows):

@@ -11,6 +11,7 @@ from typer import Option
 
 from conpet.commands import options as o
 from conpet.commands.results import matrix_of
+from conpet.config.strict import name_in
 from conpet.errors import UserError
 from conpet.files import atomic_folder, write_text
 
@@ -32,7 +33,7 @@ def publish(
     """Keep an experiment's tables and figures for good."""
     from conpet.commands.verification import check_files, check_tables
 
-    here = results / Path(experiment).stem / ("partial" if partial else "")
+    here = results / name_in(experiment) / ("partial" if partial else "")
     makes = "partial" if partial else "publish"
     for kind in _KINDS:
         if not (here / kind).is_dir():

@@ -15,6 +15,7 @@ from conpet.commands.checks import DataChecks
 from conpet.commands.results import matrix_of
 from conpet.config.matrix import Matrix
 from conpet.config.stages import Track
+from conpet.config.strict import name_in
 from conpet.replay import upper_bound
 from conpet.run import RunKey
 
@@ -53,7 +54,7 @@ def track(
         Track, settings, (experiment, config_dir),
         lambda e: o.known(e, **keys).track(dataset, model, method), DataChecks(),
     )  # fmt: skip
-    key = RunKey(Path(experiment).stem, dataset, model, method, seed)
+    key = RunKey(name_in(experiment), dataset, model, method, seed)
     learnt = read_run(run, key, about.tasks).complete()
     params: dict[str, Any] = {
         "learner": about.learner,

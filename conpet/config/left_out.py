@@ -12,6 +12,9 @@ from conpet.errors import UserError
 #: what decides which samples a base draws for its test, beside its split
 _DRAWN_BY = ("files", "generator", "format", "options", "order", "duplicates", "labels", "tasks")
 
+#: what is done with samples once they are drawn
+_AFTER = ("without_test", "validation")
+
 
 def check_left_out(value: dict[str, Any], split: Partition, config_dir: Path, place: str) -> None:
     """Refuse a variant with ``without_test`` that would draw other test samples than its base.
@@ -30,8 +33,10 @@ def check_left_out(value: dict[str, Any], split: Partition, config_dir: Path, pl
         return
     base = str(value["base"])
     under = read_yaml(config_dir / "datasets" / f"{base}.yaml")
-    cut, own = under.get("split") or {}, value.get("split") or {}
-    other = [f"split.{key}" for key in own if key != "without_test" and own[key] != cut.get(key)]
+    cut = Partition.model_validate(under.get("split") or {}).model_dump()
+    own = Partition.model_validate(value.get("split") or {}).model_dump()
+    told = [key for key in value.get("split") or {} if key not in _AFTER]
+    other = [f"split.{key}" for key in told if own[key] != cut[key]]
     other += [key for key in _DRAWN_BY if key in value and value[key] != under.get(key)]
     if other:
         raise UserError(

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Any, TypeVar
 
-from pydantic import Field
-
+from conpet.config.additions import additions_file, read_additions
 from conpet.config.checks import Checks
 from conpet.config.dataset import Addition, Dataset, Source
 from conpet.config.layers import settings_over
@@ -16,7 +15,7 @@ from conpet.config.method import Method, check_against
 from conpet.config.partition import Partition
 from conpet.config.raw import RawFile
 from conpet.config.shared import refuse_other_data, told_apart_by
-from conpet.config.strict import Strict, choose, merge, read_yaml, validate
+from conpet.config.strict import choose, merge, read_yaml, validate
 from conpet.errors import UserError
 from conpet.names import check_name
 from conpet.wording import some
@@ -79,27 +78,10 @@ def _own(named: Named, name: str) -> dict[str, Any] | None:
     return named[name] if isinstance(named, dict) else None
 
 
-def additions_file(config_dir: Path, dataset: str) -> Path:
-    """Return where `conpet extend` writes what it adds to a dataset's stream."""
-    return config_dir / "additions" / f"{dataset}.yaml"
-
-
-class Additions(Strict):
-    """Such a file: tasks that come after those that the dataset's own config says.
-
-    ``experiment`` is the YAML that writes the dataset out, where one does, and ``data`` a hash of
-    what its samples come from, which says whose additions these are once that YAML is gone.
-    """
-
-    experiment: str = ""
-    data: str = ""
-    additions: Annotated[list[Addition], Field(min_length=1)]
-
-
 def _extended(data: Dataset, path: Path) -> Dataset:
     if not path.is_file():
         return data
-    more = validate(Additions, read_yaml(path), str(path)).additions
+    more = read_additions(path).additions
     return data.model_copy(
         update={"additions": [*data.additions, *(_beside(part, [path.parent]) for part in more)]}
     )
@@ -111,7 +93,7 @@ def _check_additions(name: str, data: Dataset, config_dir: Path, asked: tuple[st
     path = additions_file(config_dir, name)
     if not path.is_file():
         return
-    file = validate(Additions, read_yaml(path), str(path))
+    file = read_additions(path)
     other = file.experiment
     if file.data not in ("", told_apart_by(data)) and not Path(other).is_file():
         raise UserError(

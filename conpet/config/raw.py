@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import urllib.parse
 import urllib.request
 from pathlib import Path, PurePosixPath
@@ -51,10 +52,10 @@ class RawFile(BaseModel):
 
     def local_path(self) -> Path | None:
         """Return where the address points on this machine; None for the web or no address."""
-        parts = urllib.parse.urlparse(self.url or "")
-        if parts.scheme == "file":
+        if self.url and _scheme(self.url) == "file":
+            parts = urllib.parse.urlparse(self.url)
             return Path(urllib.request.url2pathname(parts.netloc + parts.path))
-        return Path(self.url).expanduser() if self.url and parts.scheme == "" else None
+        return Path(self.url).expanduser() if self.url and not _scheme(self.url) else None
 
 
 def named_apart(value: Any) -> Any:
@@ -78,4 +79,10 @@ def named_apart(value: Any) -> Any:
 
 
 def _path(address: str) -> str:
-    return urllib.parse.urlparse(address).path
+    return urllib.parse.urlparse(address).path if _scheme(address) else address
+
+
+def _scheme(address: str) -> str:
+    """Return an address's scheme; of a path, which may hold any letter, there is none."""
+    found = re.match(r"([A-Za-z][A-Za-z0-9+.-]*):(//)?", address)
+    return found[1].lower() if found and (found[2] or found[1].lower() == "file") else ""

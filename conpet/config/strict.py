@@ -38,6 +38,11 @@ def is_yaml(path: Path) -> bool:
     return path.suffix in endings
 
 
+def name_in(given: str) -> str:
+    """Return the name of what is given by its name, in which dots are letters, or by its YAML."""
+    return Path(given).stem if is_yaml(Path(given)) else given
+
+
 def read_yaml(path: Path) -> dict[str, Any]:
     """Read one YAML mapping.
 

@@ -10,9 +10,9 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
-from conpet.config.raw import RawFile, Split
+from conpet.config.raw import RawFile
 from conpet.data.readers._common import is_split
 from conpet.data.readers._files import read_json, read_json_lines, read_text
 from conpet.data.readers._rows import DELIMITERS, SUFFIXES, Form, read_rows
@@ -35,8 +35,6 @@ _PAIRS = (
 )  # fmt: skip
 _SPLIT_COLUMNS = ("split", "fold", "partition", "subset", "set")
 _TASK_COLUMNS = ("task", "domain", "dataset", "source", "product")
-_SPLITS = {"train": "train", "training": "train", "test": "test", "eval": "test"}
-_SPLITS |= dict.fromkeys(("valid", "validation", "dev", "val"), "valid")
 _MOST_TASKS = 30
 
 
@@ -55,35 +53,6 @@ class Look:
     options: dict[str, Any] = field(default_factory=dict)
     tasks: tuple[str, ...] = ()
     said: tuple[str, ...] = ()
-
-
-def split_of(file: Path) -> Split:
-    """Return the split that a file's name says, or its folder's: train, valid, test or nothing."""
-    if folder_says_split(file):
-        return cast(Split, _SPLITS[file.absolute().parent.name.lower()])
-    found = _splits_in(file.stem)
-    return cast(Split, found.pop()) if len(found) == 1 else ""
-
-
-def folder_says_split(file: Path) -> bool:
-    """Say whether a file lies in a folder of one split, and its own name says none."""
-    return not _splits_in(file.stem) and file.absolute().parent.name.lower() in _SPLITS
-
-
-def _splits_in(name: str) -> set[str]:
-    return {_SPLITS[word] for word in re.split(r"[^a-z]+", name.lower()) if word in _SPLITS}
-
-
-def name_without_split(file: Path) -> str:
-    """Return what a file's name says beside its split: nothing for ``train.csv``, 2 for train2."""
-    stem = re.sub(r"(?<![A-Za-z0-9])([A-Za-z]+)(\d+)", _apart, file.stem)
-    words = re.split(r"[^A-Za-z0-9]+", stem)
-    return "_".join(word for word in words if word and word.lower() not in _SPLITS)
-
-
-def _apart(word: re.Match[str]) -> str:
-    """Return a word and its number, with something between them where the word names a split."""
-    return "_".join(word.groups()) if word[1].lower() in _SPLITS else word[0]
 
 
 def look(file: Path) -> Look:
@@ -197,7 +166,7 @@ def _table(file: Path, raw: RawFile) -> Look:
     said.append(f"text {' and '.join(map(repr, texts))}, label {label!r}")
     said += [f"column {split!r} is the split"] if split else _not_taken(rows, names)
     said += [f"column {task!r} names the task"] if task else []
-    tasks = tuple(dict.fromkeys(str(row[task]) for row in every)) if task else ()
+    tasks = tuple(name for name in dict.fromkeys(_values(every, task)) if name) if task else ()
     return Look("table", options, tasks, tuple(said))
 
 

@@ -226,8 +226,8 @@ def _check_again(tasks: Sequence[ByLabel], seen: Sequence[str], first: int) -> N
     for number, rows in enumerate(tasks, first):
         if again := sorted(known & set(rows)):
             raise UserError(
-                f"class order: {again[0]!r} is a class of an earlier task already (task {number}): "
-                "say shared: true if it means the same there, else give it a prefix"
+                f"class order: {again[0]!r} of task {number} is a class of an earlier task "
+                "already: say shared: true if it means the same there, else give it a prefix"
             )
         known |= set(rows)
 

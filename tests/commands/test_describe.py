@@ -323,3 +323,16 @@ def test_real_relations(mirror: Path, described: Any) -> None:
     counts = [c for task in report["tasks"] for c in task["classes"].values()]
     assert counts == [{"train": 560, "valid": 70, "test": 70}] * 16
     assert [found["task"] for found in report["models"]["tiny"]["rendered"]] == [1, 3, 4, 6, 8]
+
+
+@pytest.mark.parametrize(
+    ("name", "what"),
+    [("nofile.csv", "no such file"), ("some/where", "no such file"), ("{folder}", "is a folder")],
+)
+def test_a_path_that_leads_to_no_file_is_told_as_one(
+    name: str, what: str, chain: Chain, tmp_path: Path
+) -> None:
+    given = name.format(folder=tmp_path)
+    with pytest.raises(SystemExit) as stopped:
+        main(["describe", given, "--config-dir", str(chain.config)])
+    assert str(stopped.value.code).startswith(f"conpet: error: {given}: {what}")

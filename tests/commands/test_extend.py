@@ -233,6 +233,51 @@ def test_one_file_is_one_task(chain: Chain) -> None:
     assert "a.csv: the stream has this very file already (add1): give one of other texts" in line
 
 
+@pytest.mark.parametrize("left", ["additions:\n", "additions: []\n"])
+def test_an_entry_that_was_deleted_may_come_again(chain: Chain, left: str) -> None:
+    (chain.folder / "a.csv").write_text(ROWS)
+    run(chain, str(chain.folder / "a.csv"))
+    path = chain.config / "additions/tiny.yaml"
+    entry = read_yaml(path)
+    path.write_text(left)
+    assert open_experiment("tiny", chain.config).datasets["tiny"].additions == []
+    run(chain, str(chain.folder / "a.csv"))
+    assert read_yaml(path) == entry
+
+
+def own_stream(chain: Chain) -> list[str]:
+    """Write an experiment on a file of one's own that nothing is prepared of."""
+    (chain.folder / "own.csv").write_text(ROWS)
+    data = {"files": ["own.csv"], "order": {"seed": 1, "tasks": 1}}
+    write_yaml(chain.folder / "mine.yaml", {
+        "title": "Mine", "datasets": {"topics": data}, "models": ["tiny"], "methods": ["finetune"],
+    })  # fmt: skip
+    return ["--experiment", str(chain.folder / "mine.yaml")]
+
+
+def test_the_streams_own_file_is_no_new_task(chain: Chain) -> None:
+    mine = own_stream(chain)
+    line = stopped(chain, str(chain.folder / "own.csv"), *mine, "--shared", dataset="topics")
+    assert "own.csv: the stream has this very file already (base)" in line
+
+
+def test_classes_of_ones_own_files_are_known_before_anything_is_made(
+    chain: Chain, capsys: pytest.CaptureFixture[str]
+) -> None:
+    mine = own_stream(chain)
+    (chain.folder / "a.csv").write_text(ROWS.replace("w", "x"))
+    line = stopped(chain, str(chain.folder / "a.csv"), *mine, dataset="topics")
+    assert "class late0: the stream has it" in line
+    (chain.folder / "a.csv").write_text(ROWS.replace("late", "new"))
+    run(chain, str(chain.folder / "a.csv"), *mine, dataset="topics")
+    assert "not all known yet" not in capsys.readouterr().out
+    read = (chain.folder / "own.csv").rename(chain.folder / "away.csv")
+    assert read.is_file()
+    (chain.folder / "b.csv").write_text(ROWS.replace("late", "newer"))
+    run(chain, str(chain.folder / "b.csv"), *mine, dataset="topics")
+    assert "the stream's are not all known yet" in capsys.readouterr().out
+
+
 def test_a_class_that_labels_make_is_of_the_stream(chain: Chain) -> None:
     data = {"files": ["tiny.csv"], "labels": {"w0": "late0"}}
     mine = chain.folder / "mine.yaml"
@@ -290,7 +335,7 @@ def test_class_names_stay_text_and_comments_stay(chain: Chain, text: str) -> Non
     assert open_experiment("tiny", chain.config).datasets["tiny"].parts()[-1].startswith("add")
 
 
-@pytest.mark.parametrize("text", ["", "[]", "additions: []", "additions: {}", "more: 1"])
+@pytest.mark.parametrize("text", ["", "[]", "additions: {}", "more: 1"])
 def test_a_file_of_additions_that_is_none(chain: Chain, text: str) -> None:
     (chain.config / "additions").mkdir()
     (chain.config / "additions/tiny.yaml").write_text(text)

@@ -139,6 +139,30 @@ def test_stopped_it_removes_what_is_half_written(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+DESTROYS = """
+import os, signal, time
+from conpet import commands
+class Held:
+    def __del__(self):
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(0.1)
+def slow(*_, **__):
+    Held()
+    time.sleep(60)
+commands.app = slow
+commands.main([])
+"""
+
+
+def test_a_signal_that_a_destructor_swallows_stops_it_too() -> None:
+    start = time.monotonic()
+    done = subprocess.run(
+        [sys.executable, "-c", DESTROYS], capture_output=True, text=True, check=False, timeout=50
+    )
+    assert (done.returncode, done.stderr) == (128 + 15, "")
+    assert time.monotonic() - start < 40
+
+
 def test_a_full_disk_is_one_line(tmp_path: Path) -> None:
     code = (
         "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096));"

@@ -48,6 +48,25 @@ def test_a_number_behind_the_split_is_the_tasks(mark: str, tmp_path: Path) -> No
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize("name", ["a#b.csv", "what?.csv", "data:topics.csv", "a%20b.csv"])
+def test_a_path_may_hold_any_letter(name: str, tmp_path: Path) -> None:
+    data: dict[str, Any] = init(tmp_path, (name, 8))
+    assert data["files"] == [f"../{name}"]
+    about = open_experiment(str(tmp_path / "out/begun.yaml"), ROOT / "config")
+    ((file,),) = [d.part("base").sources() for d in about.datasets.values()]
+    assert file.name == name
+    assert str(file.local_path()) == str(tmp_path / "out" / ".." / name)
+
+
+def test_white_space_round_a_tasks_name_is_none_of_it(tmp_path: Path) -> None:
+    lines = [f"w{i} x, {task},{n}" for task in ("shop", "film") for n in "ab" for i in range(8)]
+    (tmp_path / "a.csv").write_text("\n".join(["text,domain,label", *lines]) + "\n")
+    config = ["--config-dir", str(ROOT / "config")]
+    main(["init", str(tmp_path / "a.csv"), "--out", str(tmp_path), *config])
+    (data,) = read_yaml(tmp_path / "a.yaml")["datasets"].values()
+    assert data["order"] == {"names": ["shop", "film"]}
+
+
 def test_files_that_become_tasks_are_told(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

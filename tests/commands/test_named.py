@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from conpet.commands import options as o
 from conpet.commands.checks import DataChecks
 from conpet.config import Experiment, load_experiment
 from conpet.config.stages import Learn
+from conpet.config.strict import name_in
 from tests.conftest import ROOT
 
 
@@ -45,3 +47,24 @@ def test_a_job_by_hand_is_told_what_the_workflow_hands_it(tmp_path: Path) -> Non
     handed, named = (o.told(Learn, given, source, learn, DataChecks()) for given in (path, None))
     assert handed == named
     assert handed.model_dump_json() == named.model_dump_json()
+
+
+@pytest.mark.parametrize(
+    ("given", "name"),
+    [("my.v2", "my.v2"), ("some/my.v2.yaml", "my.v2"), ("demo", "demo"), ("a.yml", "a")],
+)
+def test_a_dot_in_a_name_is_a_letter(given: str, name: str) -> None:
+    assert name_in(given) == name
+
+
+def test_what_a_job_writes_goes_by_the_whole_name(tmp_path: Path) -> None:
+    """Cut at the dot, my.v1 and my.v2 would be one experiment to MLflow, and delete each other."""
+    shutil.copytree(ROOT / "config", tmp_path / "config")
+    made = tmp_path / "config/experiments/my.v2.yaml"
+    shutil.copy2(ROOT / "config/experiments/demo.yaml", made)
+    with pytest.raises(SystemExit) as stopped:
+        main(["publish", "--experiment", "my.v2", "--config-dir", str(tmp_path / "config"),
+              "--results", str(tmp_path), "--out", str(tmp_path / "out")])  # fmt: skip
+    assert f"{tmp_path / 'my.v2' / 'tables'}: no such folder" in str(stopped.value.code)
+    commands = (ROOT / "conpet/commands").glob("*.py")
+    assert not [path for path in commands if "Path(experiment).stem" in path.read_text()]

@@ -89,6 +89,27 @@ def test_a_file_that_is_not_of_the_command_is_left_alone(
     assert "did not write it" not in said(argv)  # it stops at the run or store that is not there
 
 
+@pytest.mark.parametrize(
+    ("argv", "name"),
+    [
+        (["table", "main", "--experiment", "demo", "--out", "x"], "x.json"),
+        (["plot", "accuracy", "--experiment", "demo", "--out", "x"], "x.svg"),
+        (["report", "--experiment", "demo", "--out", "x.html"], "x.html"),
+    ],
+)
+def test_what_others_made_stays_and_what_it_made_is_made_again(
+    argv: list[str], name: str, results: Results, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    argv = [*argv, "--results", str(results.root), "--config-dir", str(ROOT / "config")]
+    Path(name).write_text('{"name": "package"}')
+    assert f"{name} is there, and conpet {argv[0]} did not write it" in said(argv)
+    assert Path(name).read_text() == '{"name": "package"}'
+    Path(name).unlink()
+    main(argv)
+    main(argv)
+
+
 def test_a_column_of_confidences_makes_no_answers(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -404,6 +404,8 @@ def test_a_learner_remembers_a_column_that_is_not_the_usual_one(
         ({}, ""),
         ({"title": "Another", "split": {"without_test": True, "seed": 7}}, ""),  # as in the base
         ({"split": {"without_test": True, "most": 9}}, "split.most"),
+        ({"split": {"without_test": True, "validation": False}}, ""),  # of those that are left
+        ({"split": {"without_test": True, "most": None, "shares": [0.8, 0.1, 0.1]}}, ""),
         ({"order": {"seed": 1, "tasks": 4}}, "order"),
         ({"duplicates": "drop"}, "duplicates"),
         ({"order": {"seed": 1, "tasks": 4}, "split": {"without_test": False}}, ""),

@@ -270,7 +270,7 @@ def test_an_addition_is_one_more_task() -> None:
 
 def test_an_addition_with_a_class_that_was_there() -> None:
     data = samples({"a": 10, "new": 10})
-    with pytest.raises(UserError, match="'a' is a class of an earlier task already"):
+    with pytest.raises(UserError, match="'a' of task 4 is a class of an earlier task already"):
         split_samples(data, ["a", "new"], PER_CLASS, first_task=4, seen=["b", "a"])
     with pytest.raises(UserError, match="'new' stands twice in the classes"):
         split_samples(data, ["new", "new"], PER_CLASS, first_task=4)

@@ -209,7 +209,8 @@ def test_the_command_says_the_same(
     (tmp_path / "a.txt").write_text("\n".join(texts) + "\n")
     expected = conpet.load(run).predict(texts)
     for name in ("a.csv", "a.jsonl", "a.parquet", "a.txt"):
-        main(["predict", "--run", str(run), "--column", "body", str(tmp_path / name)])
+        column = [] if name.endswith(".txt") else ["--column", "body"]
+        main(["predict", "--run", str(run), *column, str(tmp_path / name)])
         rows = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
         assert [row["text"] for row in rows] == texts
         assert [row["label"] for row in rows] == expected.labels
@@ -268,6 +269,9 @@ def _bytes(name: str, data: bytes) -> Any:
         (["--text", "x", "--out", "{f}/a.parquet"], None, "a.parquet: answers are written as CSV"),
         (["--text", "x", "--keep", "id"], None, "--keep id: there is no table here: leave it out"),
         (["{f}/a.txt", "--keep", "id"], _bytes("a.txt", b"x\n"), "--keep id: there is no table"),
+        (["--text", "x", "--column", "no"], None, "--column no: there is no table here"),
+        (["{f}/a.csv", "--column", "n", "--option", "text=text"], _bytes("a.csv", b"text,n\nx,1\n"),
+         "--column and --option text=: both name the text's columns: give one"),
         (["{f}/a.csv", "--keep", "id"], _bytes("a.csv", b"text,n\nx,1\n"),
          "--keep: a.csv: line 1: column 'id' is not among the columns (text, n, cut at"),
         (["{f}/a.jsonl", "--keep", "id"], _bytes("a.jsonl", b'{"text": "x"}\n'),
@@ -312,6 +316,10 @@ def test_columns_of_the_file_stand_beside_the_answer(
     assert list(said["id"]) == ["07", "8"]
     assert list(said["label (file)"]) == ["a, b", ""]
     assert list(said["label"]) == conpet.load(run).predict(list(said["text"])).labels
+    main([*words[:3], str(out), "--out", str(tmp_path / "again.csv"), "--keep", "label",
+          "--keep", "label (file)"])  # fmt: skip
+    kept = ["label (file)", "label (file) (file)"]
+    assert list(pd.read_csv(tmp_path / "again.csv"))[:2] == kept
 
 
 def test_a_text_of_any_length_is_read(packaged: Packaged) -> None:
