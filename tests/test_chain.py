@@ -148,9 +148,11 @@ def test_a_broken_encoded_file_is_one_line(chain: Chain, tmp_path: Path) -> None
 def test_params_counts_without_weights(capsys: pytest.CaptureFixture[str]) -> None:
     from conpet.commands import main
 
-    main(["params", "llama-7b", "--config-dir", str(ROOT / "config")])
-    row = capsys.readouterr().out.splitlines()[1].split()
+    main(["params", "llama-7b", "minilm", "--config-dir", str(ROOT / "config")])
+    row, small = (line.split() for line in capsys.readouterr().out.splitlines()[1:])
     assert row == ["llama-7b", "6,607,343,616", "131,072,000", "2,097,152", "3,213"]
+    # without a pooler, as it is loaded: a state of it says the same
+    assert small == ["minilm", "22,565,376", "0", "36,864", "612"]
 
 
 def test_states_of_other_tasks_or_methods_are_refused(chain: Chain, tmp_path: Path) -> None:

@@ -68,7 +68,8 @@ class ByMeans(Moving):
             share = np.sqrt(count[again] * self.count[again] / total[again])
             scatter = scatter + self.squared(share[:, None] * (mean - self.mean)[again])
             freedom += float(again.sum())
-            mean[again] += (self.count / total)[again, None] * (self.mean - mean)[again]
+            moved = self.count[again] / total[again]
+            mean[again] += moved[:, None] * (self.mean - mean)[again]
             count[again] = total[again]
         if joins or not freedom:
             scatter, freedom = scatter + self.scatter, freedom + self.freedom

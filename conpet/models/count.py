@@ -9,6 +9,7 @@ from typing import Any
 from conpet.config import Model
 from conpet.config.settings import Tuning
 from conpet.errors import UserError
+from conpet.models.architectures import like_bert
 from conpet.models.tuning import tune
 
 
@@ -44,7 +45,8 @@ def count(name: str, model: Model, tuning: Tuning) -> Count:
         raise UserError(f"model {name}: architecture: {str(error).splitlines()[0]}") from None
     with torch.device("meta"), warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        backbone = AutoModel.from_config(config)
+        no_pooler = {"add_pooling_layer": False} if like_bert(config) else {}  # as it is loaded
+        backbone = AutoModel.from_config(config, **no_pooler)
         total = sum(p.numel() for p in backbone.parameters())
         tuned = tune(backbone.requires_grad_(False), name, tuning, model.lora_targets)
         tunable = sum(p.numel() for p in tuned.parameters() if p.requires_grad)

@@ -7,7 +7,7 @@ as it computes (:func:`computing`).
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import torch
@@ -22,6 +22,7 @@ def prepare_process(compute: Compute) -> None:
     """Set this process for good: what a job calls once, before it makes a backbone."""
     os.environ.setdefault(_WORKSPACE, ":4096:8")
     _set(compute.threads, deterministic=True, warn_only=False, fill=False)
+    _limit_blas(compute.threads)
     keep_freed_memory()
 
 
@@ -38,15 +39,32 @@ def computing(compute: Compute) -> Iterator[None]:
     fill: bool = torch.utils.deterministic.fill_uninitialized_memory  # type: ignore[attr-defined]
     workspace, dtype = os.environ.get(_WORKSPACE), torch.get_default_dtype()
     os.environ.setdefault(_WORKSPACE, ":4096:8")
+    put_back = _limit_blas(compute.threads)
     try:
         _set(compute.threads, deterministic=True, warn_only=False, fill=False)
         torch.set_default_dtype(torch.float32)
         yield
     finally:
+        put_back()
         torch.set_default_dtype(dtype)
         _set(threads, deterministic, warn_only, fill)
         if workspace is None:
             os.environ.pop(_WORKSPACE, None)
+
+
+def _limit_blas(threads: int) -> Callable[[], None]:
+    """Set the threads of numpy and scipy, which fit heads; return what puts them back.
+
+    Torch's setting is torch's alone. Where nothing is fitted, as in ``benchmarks gpu``, there may
+    be no scikit-learn, and with it what sets them.
+    """
+    try:
+        from threadpoolctl import threadpool_limits
+    except ImportError:
+        return lambda: None
+    put_back: Callable[[], None]
+    put_back = threadpool_limits(threads, user_api="blas").restore_original_limits
+    return put_back
 
 
 def _set(threads: int, deterministic: bool, warn_only: bool, fill: bool) -> None:

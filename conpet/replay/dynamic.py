@@ -25,6 +25,7 @@ from conpet.replay.base import (
     part_of,
     without_replacement,
 )
+from conpet.replay.exemplars import rounded
 
 
 class Options(Strict):
@@ -55,7 +56,7 @@ def _check_size(size: int) -> None:
 
 def new_places(size: int, share: float) -> int:
     """Return how many places of a batch are for new data: at least one, and one less than all."""
-    return size if share == 1 else min(max(1, round(size * share)), size - 1)
+    return size if share == 1 else min(max(1, rounded(size * share)), size - 1)
 
 
 def mixed_batches(

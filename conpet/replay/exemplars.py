@@ -100,10 +100,15 @@ def choose_memory(
         rows = np.flatnonzero(labels == label)
         kept = indices[rows[nearest_to_centroids(outputs[rows], per_class, seed)]]
         kept = rng.permutation(kept)
-        n = max(1, round(share * len(kept)))
+        n = max(1, rounded(share * len(kept)))
         train += [int(i) for i in kept[:n]]
         valid += [int(i) for i in kept[n:]]
     return Memory(np.array(train, np.int64), np.array(valid, np.int64))
+
+
+def rounded(share: float) -> int:
+    """Return the nearest whole number, a half up: to even ones odd sizes would jump."""
+    return int(share + 0.5)
 
 
 def write_memory(path: Path, memory: Memory) -> None:

@@ -28,7 +28,15 @@ _KEY = "conpet.run_key"
 _OF = "conpet.of"  # of a registered model: whose it is
 _CONTEST = "conpet.contest"  # of a version: what it competes in
 _NEEDS = ("torch", "transformers", "peft", "safetensors", "numpy", "pandas", "scikit-learn")
-_NEEDS_TOO = ("scipy", "pydantic", "ruamel.yaml", "pyarrow", "tokenizers", "mlflow")
+_NEEDS_TOO = (
+    "scipy",
+    "threadpoolctl",
+    "pydantic",
+    "ruamel.yaml",
+    "pyarrow",
+    "tokenizers",
+    "mlflow",
+)
 _EXAMPLES = {
     "sentence": "what is the balance of my account",
     "relation": "<e1>Marie Curie</e1> was born in <e2>Warsaw</e2> .",

@@ -20,6 +20,8 @@ from conpet.training.pieces import Loss, Pieces
 from conpet.training.recorded import Recorded
 from conpet.training.split import Split
 
+_DIGITS = 9  # of an accuracy: the mean of the same shares in another order is the same
+
 
 def run_epoch(
     batches: Batches,
@@ -34,7 +36,8 @@ def run_epoch(
     """Take one optimiser step a batch; return the mean loss.
 
     The loss may be None where a batch holds nothing that gives a gradient: the step is taken
-    all the same, with a gradient of zero, as momentum and weight decay go on.
+    all the same, with a gradient of zero, as momentum and weight decay go on. They begin with
+    the first batch that gives one: before it nothing moves.
 
     Raises:
         UserError: the loss is not a number any more.
@@ -119,7 +122,7 @@ def fit(
     """
     epoch_of = stepper(loss, parameters, training, progress, history, engine)
     chosen = len(plan.valid[0]) > 0
-    best = accuracy(plan.valid[0]) if chosen else -math.inf
+    best = round(accuracy(plan.valid[0]), _DIGITS) if chosen else -math.inf
     history.best_epoch = -1
     first = round(best, 6) if chosen else None
     history.epochs.append({"epoch": -1, "loss": None, "valid_accuracy": first})
@@ -135,7 +138,7 @@ def fit(
             progress.say(f"{where}: loss {mean:.3f}")
             history.best_epoch = epoch
             continue
-        score = accuracy(plan.valid[epoch + 1])
+        score = round(accuracy(plan.valid[epoch + 1]), _DIGITS)
         history.epochs.append(
             {"epoch": epoch, "loss": round(mean, 6), "valid_accuracy": round(score, 6)}
         )

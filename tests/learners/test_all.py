@@ -12,6 +12,7 @@ from torch import nn
 
 from conpet.errors import UserError
 from conpet.learners import names
+from conpet.learners.base import mean_by_task
 from conpet.learners.linear import Linear
 from conpet.testing import check_learner
 from tests.tiny import World
@@ -89,6 +90,20 @@ def test_memory_replay_needs_a_memory(world: World) -> None:
     learner = world.learner("linear", 2, replay="memory")
     with pytest.raises(UserError, match="task 2: the memory holds nothing of task 1"):
         learner.plan()
+
+
+def test_of_equally_good_epochs_the_first_is_kept(world: World) -> None:
+    """The mean of 3, 2 and 1 tenths and that of 1, 2 and 3 differ in their last bit."""
+    learner = world.learner("linear", 1, training={"epochs": 3})
+    tasks, shares = np.repeat([1, 2, 3], 10), ([0, 0, 0], [3, 2, 1], [1, 2, 3], [1, 2, 3])
+    means = [
+        mean_by_task(np.concatenate([np.arange(10) < n for n in share]), tasks) for share in shares
+    ]
+    assert means[2] > means[1]
+    scores = iter(means)
+    plan = learner.plan()
+    learner.fit(plan, learner.loss, lambda _: next(scores), learner.parameters())  # type: ignore[attr-defined]
+    assert learner.history.best_epoch == 0
 
 
 def test_best_epoch_is_kept(world: World) -> None:

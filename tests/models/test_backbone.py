@@ -11,7 +11,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+import scipy.linalg  # noqa: F401 - its threads are asked for
 import torch
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from conpet.config.settings import Compute, Tuning
 from conpet.data.stream import open_stream
@@ -60,12 +62,19 @@ def untidy() -> Any:
     """A caller with settings of its own, which are put back after the test."""
     threads = torch.get_num_threads()
     torch.set_num_threads(2)
+    limits = threadpool_limits(2, user_api="blas")
     torch.use_deterministic_algorithms(False)
     torch.utils.deterministic.fill_uninitialized_memory = True
     yield
+    limits.restore_original_limits()
     torch.set_num_threads(threads)
     torch.use_deterministic_algorithms(False)
     torch.utils.deterministic.fill_uninitialized_memory = True
+
+
+def blas_threads() -> set[int]:
+    """Return how many threads numpy's and scipy's linear algebra may have."""
+    return {pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"}
 
 
 @pytest.mark.parametrize("tuning", [Tuning(), DROPOUT, Tuning(type="IA3"), Tuning(type="BITFIT")])
@@ -84,9 +93,11 @@ def test_a_block_computes_as_a_job_does_and_puts_back_what_was(untidy: None) -> 
     before = process()
     with computing(Compute(threads=1)):
         assert torch.get_num_threads() == 1
+        assert blas_threads() == {1}
         assert torch.are_deterministic_algorithms_enabled()
         assert not torch.utils.deterministic.fill_uninitialized_memory  # type: ignore[attr-defined]
     assert process() == before
+    assert blas_threads() == {2}
     with pytest.raises(ZeroDivisionError), computing(Compute(threads=1)):
         _ = 1 / 0
     assert process() == before
@@ -96,6 +107,7 @@ def test_a_job_sets_its_process_for_good(untidy: None, monkeypatch: pytest.Monke
     monkeypatch.setenv("CUBLAS_WORKSPACE_CONFIG", ":16:8")  # the user's own stays
     prepare_process(Compute(threads=1))
     assert torch.get_num_threads() == 1
+    assert blas_threads() == {1}
     assert torch.are_deterministic_algorithms_enabled()
     assert os.environ["CUBLAS_WORKSPACE_CONFIG"] == ":16:8"
 

@@ -11,6 +11,7 @@ import pytest
 from conpet.data.stream import open_stream
 from conpet.errors import UserError
 from conpet.replay.base import Plan
+from conpet.replay.dynamic import new_places
 from conpet.replay.exemplars import Memory
 from conpet.replay.memory import frequency
 from tests.data.encoded_tiny import write_parts
@@ -166,3 +167,8 @@ def test_a_task_without_samples(replay: str) -> None:
         plan(make_stream([9, 0]), replay)
     with pytest.raises(UserError, match="task 2: no validation sample"):
         plan(make_stream([9, 9], valid=[6, 0]), replay)
+
+
+def test_half_of_an_odd_batch_is_rounded_one_way() -> None:
+    assert {size: new_places(size, 0.5) for size in (3, 5, 7, 9)} == {3: 2, 5: 3, 7: 4, 9: 5}
+    assert (new_places(2, 0.1), new_places(8, 0.25), new_places(8, 0.99)) == (1, 2, 7)
