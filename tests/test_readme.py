@@ -137,6 +137,20 @@ def test_the_finding(experiment: str, count: int) -> None:
     }
 
 
+def test_what_the_historys_shares_are_worth() -> None:
+    text = (ROOT / "REPRODUCIBILITY.md").read_text(encoding="utf-8")
+    section = text.partition("experiment=ablation_target")[2].partition("\n## ")[0]
+    shown = re.findall(r"^\| [^|]+ \| (\d.*) \| (\d.*) \|$", section, re.MULTILINE)
+    table = 100 * published("ablation_target").select_dtypes("number")
+    assert [list(row) for row in shown] == [
+        [
+            f"{row[f'{kind}_mean']:.2f} ± {row[f'{kind}_std']:.2f}"
+            for kind in ("whole_accuracy", "macro_f1")
+        ]
+        for _, row in table.iterrows()
+    ]
+
+
 def test_the_published_verdicts_are_those_of_their_figures() -> None:
     for path in sorted((ROOT / "results/published").glob("*/tables/claims.csv")):
         for claim in pd.read_csv(path).to_dict("records"):
