@@ -9,15 +9,20 @@ from pathlib import Path
 
 CHANGED = " + changes "
 _CODE = ("conpet", "workflow", "Snakefile")
+_PROJECT = Path(__file__).resolve().parents[1]
 
 
-def commit(folder: Path) -> str:
-    """Return the git commit of a working tree; "" outside git.
+def commit(folder: Path = _PROJECT) -> str:
+    """Return the git commit of a working tree, by default the package's; "" outside git.
+
+    Of an installed package there is none, whatever repository it is installed into, or asked from.
 
     Where code was changed since, or Python files added to the package, it is
     "COMMIT + changes HASH": other changes have another hash.
     """
     try:
+        if Path(_git(folder, "rev-parse", "--show-toplevel")) != folder.resolve():
+            return ""
         head = _git(folder, "rev-parse", "HEAD")
         changes = _git(folder, "diff", "HEAD", "--", *_CODE)
         added = _git(folder, "ls-files", "--others", "--exclude-standard", "--", "conpet/*.py")

@@ -236,7 +236,7 @@ def _timing(
         "threads": torch.get_num_threads(),
         "device": str(learner.backbone.device),
         "cpu": cpu(),
-        "git_commit": commit(Path.cwd()),
+        "git_commit": commit(),
         "code_sha256": code(job.about.learner, job.about.replay, job.about.settings.head.type),
     }
     if fitting is not None:

@@ -162,7 +162,7 @@ def _write_page(matrix: Matrix, found: Results, out: Path, store: str = "") -> N
         store=store if not store or store.startswith("http") else "http://127.0.0.1:5000",
         config=configuration(matrix),
         config_hash=matrix.config_sha256,
-        commit=commit(Path.cwd()),
+        commit=commit(),
     )
     write_page(found, out, about)
 

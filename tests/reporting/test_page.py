@@ -312,6 +312,12 @@ def test_what_has_nothing_in_it_is_left_out(tmp_path: Path) -> None:
 
 def test_commit_outside_git(tmp_path: Path) -> None:
     assert commit(tmp_path) == ""
+    git = ["git", "-C", str(tmp_path), "-c", "user.name=a", "-c", "user.email=a@b"]
+    for words in (["init", "-q"], ["commit", "-q", "--allow-empty", "-m", "theirs"]):
+        subprocess.run([*git, *words], check=True)
+    assert len(commit(tmp_path)) == 40
+    (tmp_path / "site-packages").mkdir()
+    assert commit(tmp_path / "site-packages") == ""  # installed into a repository of the user's
 
 
 def test_not_a_predictions_file(tmp_path: Path) -> None:
