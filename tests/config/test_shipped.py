@@ -105,3 +105,12 @@ def test_a_method_that_reads_more_differs_in_that_alone(
         settings["head"] = head.model_copy(update=more).model_dump()
         plain["head"] = Head.model_validate(plain["head"]).model_dump()
     assert (options, settings) == (one.options, plain)
+
+
+def test_a_selector_of_the_history_differs_in_what_it_is_fitted_on_alone() -> None:
+    one, whole = (
+        read_yaml(CONFIG / "methods" / f"dynamic_plus_{name}.yaml")["options"]
+        for name in ("layers", "history_layers")
+    )
+    assert (one.pop("selector_least"), whole.pop("selector_fit")) == (20, "history")
+    assert one == whole
