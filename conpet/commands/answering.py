@@ -60,12 +60,18 @@ class Asking:
             raise UserError("--option: there is no table here: leave it out")
         if not table and self.keep:
             raise UserError(f"--keep {self.keep[0]}: there is no table here: leave it out")
-        if self.columns and not table:
+        if self.columns and self.file is None:
             raise UserError(f"--column {self.columns[0]}: there is no table here: leave it out")
         if self.columns and "text" in self.options:
             raise UserError("--column and --option text=: both name the text's columns: give one")
         if unheeded := [name for name in ("label", "split", "id") if name in self.options]:
             raise UserError(f"--option {unheeded[0]}: texts alone are read: leave it out")
+
+    def check_lines_alone(self) -> None:
+        """Refuse a column of lines of text, once they are known to be no table."""
+        if self.columns and self.file and self.file.suffix.lower() == ".txt":
+            said = "of a .txt every line is a text: leave it out"
+            raise UserError(f"--column {self.columns[0]}: {said}")
 
     def reading(self) -> dict[str, Any]:
         """Return the reader's options, the text's columns among them where they are named."""
@@ -99,6 +105,7 @@ def answer_texts(
     _tell_of_older(run, predictor.about.files)
     check_columns(asking.file, texts, predictor.fields)
     check_lines(asking.file, texts, [*asking.columns, predictor.about.column or "text"])
+    asking.check_lines_alone()
     kept = read_kept(asking.file, options, asking.keep) if asking.file and asking.keep else {}
     frame = predictor.predict(texts, threshold).frame(probabilities)
     for name in map(str, frame.columns):

@@ -83,4 +83,8 @@ def test_a_table_that_is_called_txt_is_no_list_of_texts(
     with pytest.raises(UserError, match=f"line 1 has a column {name}: .* call a table a.tsv"):
         answering.answer_texts("run", asking, {}, False, False)
     file.write_text(f"a {name}\twith a tab\n{name}\n")
-    answering.answer_texts("run", asking, {}, False, False)
+    if columns:
+        with pytest.raises(UserError, match=r"--column words: of a \.txt every line is a text"):
+            answering.answer_texts("run", asking, {}, False, False)
+    else:
+        answering.answer_texts("run", asking, {}, False, False)

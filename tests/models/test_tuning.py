@@ -144,5 +144,5 @@ def test_own_ways_are_counted_on_a_model_without_weights() -> None:
     about = {"title": "t", "licence": "l", "source": source, "lora_targets": ["query"]}
     model = Model.model_validate({**about, "architecture": sizes})
     assert count("m", model, FULL).tunable == count("m", model, FULL).backbone
-    # embeddings' norm; q, k, v, out and its norm; up; down and its norm; the pooler
-    assert count("m", model, BITFIT).tunable == 8 + 5 * 8 + 16 + 2 * 8 + 8
+    # embeddings' norm; q, k, v, out and its norm; up; down and its norm; no pooler: none is loaded
+    assert count("m", model, BITFIT).tunable == 8 + 5 * 8 + 16 + 2 * 8

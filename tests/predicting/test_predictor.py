@@ -270,6 +270,7 @@ def _bytes(name: str, data: bytes) -> Any:
         (["--text", "x", "--keep", "id"], None, "--keep id: there is no table here: leave it out"),
         (["{f}/a.txt", "--keep", "id"], _bytes("a.txt", b"x\n"), "--keep id: there is no table"),
         (["--text", "x", "--column", "no"], None, "--column no: there is no table here"),
+        (["{f}/a.txt", "--column", "no"], _bytes("a.txt", b"x\n"), "--column no: of a .txt every"),
         (["{f}/a.csv", "--column", "n", "--option", "text=text"], _bytes("a.csv", b"text,n\nx,1\n"),
          "--column and --option text=: both name the text's columns: give one"),
         (["{f}/a.csv", "--keep", "id"], _bytes("a.csv", b"text,n\nx,1\n"),
