@@ -21,6 +21,8 @@ STANDS_FOR = {
     "ADDRESS": "https://localhost",
     "$RUN": "results/clinc150/clinc150/minilm/static_emr/seed100",
 }  # fmt: skip
+# experiments of the reader's own, which no file here is
+OWN = ("mine", "focal")
 # programs that a command may begin with, installed here or not
 PROGRAMS = {
     "apt-get", "bash", "cd", "conda", "conpet", "curl", "docker", "export", "git", "make", "mlflow",

@@ -12,7 +12,7 @@ import typer
 from benchmarks.__main__ import parser
 from conpet.commands import app
 from tests.conftest import ROOT
-from tests.documents import Command, all_commands, commands_of, named, split
+from tests.documents import OWN, Command, all_commands, commands_of, named, split
 
 sys.path.append(str(ROOT / "workflow" / "scripts"))
 
@@ -90,7 +90,7 @@ def test_snakemake_takes_it(command: Command) -> None:
     asked.check(config)
     experiments = ROOT / "config/experiments"
     name = asked.experiment(config, [path.stem for path in experiments.glob("*.yaml")])
-    own = name in ("mine", "focal") or name.endswith(".yaml")  # the reader's
+    own = name in OWN or name.endswith(".yaml")  # the reader's
     assert own or (experiments / f"{name}.yaml").is_file()
     if found.workflow_profile:
         assert (ROOT / found.workflow_profile / "config.yaml").is_file()
