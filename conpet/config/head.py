@@ -25,7 +25,8 @@ class Head(Strict):
     follows the drift of the space (``ncm`` and ``lda``). ``layers``: how many of the backbone's
     last layers a fitted head reads, side by side (:func:`conpet.models.layers.side_by_side`).
     ``adapter`` that it reads through: the ``last`` task's, or the ``mean`` over tasks
-    (:mod:`conpet.learners.slow`).
+    (:mod:`conpet.learners.slow`). ``beside``: whether a head of the same type on the ``frozen``
+    backbone answers beside it (:mod:`conpet.learners.beside`).
     """
 
     type: str = "softmax"
@@ -34,6 +35,7 @@ class Head(Strict):
     config: dict[str, Any] = {}
     layers: Annotated[int, Field(ge=1, le=1000)] = 1
     adapter: Literal["last", "mean"] = "last"
+    beside: Literal["none", "frozen"] = "none"
 
     @property
     def fitted(self) -> bool:
@@ -53,7 +55,7 @@ class Head(Strict):
         if self == Head(type=self.type):
             return self.type
         said: dict[str, Any] = handler(self)
-        usual = {"layers": 1, "adapter": "last"}
+        usual = {"layers": 1, "adapter": "last", "beside": "none"}
         return {key: value for key, value in said.items() if value != usual.get(key, ...)}
 
 

@@ -51,6 +51,10 @@ def check_head(head: Head) -> None:
             f"head.adapter: {head.type} is trained, through the last adapter: leave adapter out, "
             "or take a head that is fitted"
         )
+    if not kind.fitted and head.beside != Head().beside:
+        raise UserError(
+            f"head.beside: {head.type} is trained: leave beside out, or take a head that is fitted"
+        )
     if head.samples == "kept" and not issubclass(kind, Moving):
         raise UserError(
             f"head.samples: what {head.type} keeps cannot follow the drift of the space: use plan, "

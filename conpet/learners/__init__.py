@@ -115,6 +115,11 @@ def check_takes(learner: str, head: Head) -> None:
             f"head.adapter: learner {learner} trains in a way of its own, that a mean over tasks "
             "does not suit: leave adapter out"
         )
+    if head.beside != "none" and (chosen.maps_hidden() or not chosen.takes_over()):
+        raise UserError(
+            f"head.beside: learner {learner} trains in a way of its own, that no frozen head was "
+            "thought out for: leave beside out"
+        )
     if head.type != "softmax" and not chosen.takes_heads:
         raise UserError(
             f"head: learner {learner} answers in a way of its own, not by {head.type}: "
@@ -149,6 +154,7 @@ def _check_untrained(options: Any, settings: Settings) -> None:
     """Refuse what is asked of a training where there is none: no adapter, and a fitted head."""
     asked = [f"options: {n}" for n in ("distillation", "average") if getattr(options, n, 0)]
     asked += ["head.adapter"] if settings.head.adapter != "last" else []
+    asked += ["head.beside"] if settings.head.beside != "none" else []
     asked += ["prior"] if settings.prior != "none" else []
     if asked:
         raise UserError(

@@ -179,7 +179,7 @@ class Classifier(Learner):
     def predict(self, indices: np.ndarray) -> Prediction:
         """Score over seen classes; rows of classes still to come are left out."""
         if self.refit.answers(self.stream.seen):
-            scores = self.prior.in_answers(self.refit.scores(self.read(indices)))
+            scores = self.prior.in_answers(self.refit.scores(self.read_by_heads(indices)))
         else:
             scores = self.plain_scores(indices)
             # the fitted head's target is not for a trained one that has the plan's shares in it
@@ -209,10 +209,16 @@ class Classifier(Learner):
         """Return what the fitted head reads, as an array on the host."""
         return self.read(indices).cpu().numpy()
 
+    def read_by_heads(self, indices: np.ndarray) -> list[np.ndarray]:
+        """Return what each of the fitted heads that answer reads (:meth:`Refit.heads`)."""
+        beside = self.refit.beside
+        more = [] if beside is None else [beside.read(self.stream, indices)]
+        return [self.representations(indices), *more]
+
     @torch.no_grad()
     def memory_features(self, indices: np.ndarray) -> np.ndarray:
         """Return the head's outputs, shape (n, rows)."""
         if self.refit.alone:
-            return self.refit.scores(self.read(indices)).numpy()
+            return self.refit.scores(self.read_by_heads(indices)).numpy()
         with self.refit.trained():
             return self.head(self.represented(indices)).cpu().numpy()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 
 import numpy as np
@@ -13,6 +13,8 @@ from conpet.errors import UserError
 from conpet.heads import fitted_head
 from conpet.heads.base import Fitted, Measured, Moving
 from conpet.heads.drift import drift
+from conpet.learners.beside import PREFIX as BESIDE
+from conpet.learners.beside import Beside
 from conpet.learners.context import Context
 from conpet.learners.slow import Slow, fast_of
 from conpet.replay.base import Plan
@@ -51,6 +53,8 @@ class Refit:
         self.slow: Slow | None = None
         if settings.head.adapter == "mean" and not context.backbone.frozen:
             self.slow = Slow(context.backbone, context.task)
+        #: the head on the frozen backbone that answers beside it
+        self.beside = Beside(context) if settings.head.beside == "frozen" else None
         #: whether the training goes on: what the head was fitted on is no longer what it reads
         self._stale = False
         #: samples whose shift is looked at, and their representations before the training
@@ -68,9 +72,19 @@ class Refit:
         """
         return self.head is not None and not self._stale and self.head.classes == classes
 
-    def scores(self, represented: Tensor) -> Tensor:
-        """Return the fitted head's scores of representations (n, width), float64, on the CPU."""
-        return torch.from_numpy(self._head().scores(represented.cpu().numpy()))
+    def heads(self) -> list[Fitted]:
+        """Return what answers: the fitted head, and the one beside it where there is one."""
+        found = [] if self.head is None else [self.head]
+        return found if self.beside is None else [*found, self.beside.head]
+
+    def scores(self, read: Sequence[np.ndarray]) -> Tensor:
+        """Return the mean of the heads' scores, float64, on the CPU.
+
+        Args:
+            read: what each of :meth:`heads` reads of the samples, (n, width).
+        """
+        found = [head.scores(x) for head, x in zip(self.heads(), read, strict=True)]
+        return torch.from_numpy(found[0] if len(found) == 1 else np.mean(found, axis=0))
 
     def before(self, plan: Plan, representations: Representations) -> None:
         """Note where the samples lie whose shift is looked at; then the training may begin."""
@@ -95,6 +109,8 @@ class Refit:
         if self.head is not None:
             with self.spent.counting(self.context.backbone.passed):
                 self._fit(self.head, plan, representations)
+                if self.beside is not None:
+                    self.beside.fit(self.context.stream, self.context.task)
 
     def _fit(self, head: Fitted, plan: Plan, representations: Representations) -> None:
         if self._shifted is not None and isinstance(head, Moving):
@@ -171,14 +187,15 @@ class Refit:
         if self.head is None:
             return {}
         kept = {PREFIX + name: tensor for name, tensor in self.head.tensors().items()}
-        return kept if self.slow is None else kept | self.slow.tensors()
+        kept |= {} if self.slow is None else self.slow.tensors()
+        return kept if self.beside is None else kept | self.beside.tensors()
 
     def leave(self, tensors: dict[str, Tensor]) -> None:
         """Pass over what another method's head has left among what its state keeps.
 
         Where that head reads through a mean of adapters, the trained one is among it.
         """
-        for name in [name for name in tensors if name.startswith(PREFIX)]:
+        for name in [name for name in tensors if name.startswith((PREFIX, BESIDE))]:
             tensors.get(name)
         if fast := fast_of(tensors):
             self.context.backbone.load_state(fast)
@@ -197,10 +214,8 @@ class Refit:
             self.head.take(own)
         if self.slow is not None:
             self.slow.take(tensors)
-
-    def _head(self) -> Fitted:
-        assert self.head is not None
-        return self.head
+        if self.beside is not None:
+            self.beside.take(tensors)
 
 
 def _finite(representations: np.ndarray) -> np.ndarray:

@@ -45,7 +45,7 @@ def teach(predictor: Predictor, texts: Sequence[str], labels: Sequence[str]) -> 
         UserError: the learner's head is trained, so that this needs training; a text or a label
             is none.
     """
-    learner, head = fitted_of(predictor.learner)
+    learner, heads = fitted_of(predictor.learner)
     texts, labels = listed(texts, "texts"), listed(labels, "labels")
     if len(texts) != len(labels) or not len(texts):
         raise UserError(f"teach: {len(texts)} texts and {len(labels)} labels: give one a text")
@@ -56,7 +56,7 @@ def teach(predictor: Predictor, texts: Sequence[str], labels: Sequence[str]) -> 
     stream, indices = predictor.samples(texts)
     learner.stream = stream
     with computing(predictor.compute):
-        x = learner.representations(indices).astype(np.float64)
+        read = [x.astype(np.float64) for x in learner.read_by_heads(indices)]
     new = [name for name in dict.fromkeys(labels) if name not in predictor.classes]
     names = [*predictor.classes, *new]
     numbers = np.array([names.index(label) for label in labels], np.int64)
@@ -67,12 +67,14 @@ def teach(predictor: Predictor, texts: Sequence[str], labels: Sequence[str]) -> 
     update: dict[str, Any] = {"taught": taught}
     if new:
         update |= {"task": about.task + 1, "classes": [*about.classes, new]}
-    before = {name: tensor.clone() for name, tensor in head.tensors().items()}
+    before = [{name: t.clone() for name, t in head.tensors().items()} for head in heads]
     try:
-        head.fit(Measured(x, numbers), len(names), joins=True)
+        for head, x in zip(heads, read, strict=True):
+            head.fit(Measured(x, numbers), len(names), joins=True)
         predictor.describe(about.model_copy(update=update))
     except BaseException:  # stopped halfway its head would have other classes than it says
-        head.take(before)
+        for head, tensors in zip(heads, before, strict=True):
+            head.take(tensors)
         predictor.describe(about)
         raise
     _warn(predictor.classes, texts, labels)
@@ -93,20 +95,20 @@ def _warn(classes: list[str], texts: list[Any], labels: list[str]) -> None:
         )
 
 
-def fitted_of(learner: Learner) -> tuple[Classifier, Fitted]:
-    """Return a learner that can be taught, and its head.
+def fitted_of(learner: Learner) -> tuple[Classifier, list[Fitted]]:
+    """Return a learner that can be taught, and its heads.
 
     Raises:
         UserError: its head is trained.
     """
-    head = learner.refit.head if isinstance(learner, Classifier) else None
-    if head is None:
+    heads = learner.refit.heads() if isinstance(learner, Classifier) else []
+    if not heads:
         raise UserError(
             "teach: this learner's head is trained: a new class needs training (`conpet extend`); "
             "one with a fitted head (head: lda, ncm or ranpac) learns it without"
         )
     assert isinstance(learner, Classifier)
-    return learner, head
+    return learner, heads
 
 
 def save(predictor: Predictor, out: Path) -> None:

@@ -55,7 +55,7 @@ def head_in_full(settings: Mapping[str, Any]) -> dict[str, Any]:
         return dict(settings)
     head = Head.model_validate(settings["head"])
     full = {"type": head.type, "rows": head.rows, "config": head.config}
-    reads = {"samples": head.samples, "layers": head.layers, "adapter": head.adapter}
+    reads = {name: getattr(head, name) for name in ("samples", "layers", "adapter", "beside")}
     return {**settings, "head": full | (reads if head.fitted else {})}
 
 

@@ -64,6 +64,8 @@ CASES = [
     ("linear", "memory", None, {"type": "lda", "samples": "kept", "adapter": "mean"}),
     ("linear", "memory", {"type": "ncm", "adapter": "mean"}, LDA),
     ("linear", "dynamic", {"type": "lda", "adapter": "mean"}, {"type": "ncm", "adapter": "mean"}),
+    ("linear", "dynamic", LDA, {"type": "lda", "samples": "kept", "beside": "frozen"}),
+    ("linear", "dynamic", {"type": "lda", "beside": "frozen"}, {"type": "ncm", "adapter": "mean"}),
     ("linear", "memory", None, {"type": "ranpac", "config": {"width": 16}}),
     ("ewc", "dynamic", None, LDA),
     ("lwf", "none", None, LDA),

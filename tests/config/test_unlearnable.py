@@ -77,6 +77,7 @@ def test_experts_of_shared_classes(
     ("settings", "options", "said"),
     [
         ({"head": {"type": "lda", "adapter": "mean"}}, {}, "head.adapter"),
+        ({"head": {"type": "lda", "beside": "frozen"}}, {}, "head.beside"),
         ({"head": "lda"}, {"average": 0.5}, "options: average"),
         ({"head": "lda", "prior": "plan"}, {}, "prior"),
     ],

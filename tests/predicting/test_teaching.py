@@ -31,18 +31,20 @@ def run(learnt: Chain, packaged: Packaged) -> Path:
     return packaged("lda")
 
 
+@pytest.mark.parametrize("more_of_head", [{}, {"beside": "frozen"}])
 def test_what_reads_through_a_mean_of_adapters_is_packaged_and_taught(
-    learnt: Chain, packaged: Packaged, tmp_path: Path
+    learnt: Chain, packaged: Packaged, tmp_path: Path, more_of_head: dict[str, str]
 ) -> None:
     """What is taught is measured in the space that the package answers in."""
     import pandas as pd
 
-    head = {"type": "lda", "samples": "kept", "adapter": "mean"}
-    learnt.methods["mean"] = {
+    head = {"type": "lda", "samples": "kept", "adapter": "mean", **more_of_head}
+    name = "_".join(["mean", *more_of_head])
+    learnt.methods[name] = {
         "title": "mean", "learner": "linear", "replay": "dynamic", "settings": {"head": head}
     }  # fmt: skip
     learnt.write_methods()
-    run = packaged("mean")
+    run = packaged(name)
     found = pd.read_parquet(run / "task03/predictions.parquet")
     known = conpet.load(run)
     assert known.predict(_texts(run, found)).labels == found["prediction"].tolist()
