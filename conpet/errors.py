@@ -5,6 +5,13 @@ from __future__ import annotations
 import errno
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.ENOMEM)
+#: what torch, CUDA and cuBLAS say as plain errors where no memory is left
+NO_MEMORY = (
+    "not enough memory",
+    "can't allocate memory",
+    "CUDA error: out of memory",
+    "CUBLAS_STATUS_ALLOC_FAILED",
+)
 _LONGEST = 200  # characters of another's message in one of ours
 
 
@@ -17,7 +24,9 @@ def of_machine(error: BaseException) -> bool:
     if isinstance(error, OSError):
         return error.errno in _FULL
     names = {kind.__name__ for kind in type(error).__mro__}
-    return bool(names & {"MemoryError", "OutOfMemoryError"}) or "not enough memory" in str(error)
+    if names & {"MemoryError", "OutOfMemoryError"}:
+        return True
+    return any(said in str(error) for said in NO_MEMORY)
 
 
 def reason(error: BaseException) -> str:

@@ -43,9 +43,10 @@ class DryBackbone(Backbone):
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **{**options, "load": _read_once})
+        self._long = False  # long rows pass the model itself
         self._first = next(iter(self.parameters()), None)
 
     def _hidden(self, stream: Stream, indices: np.ndarray, layers: int) -> Tensor:
         table = _noise(self.reads(layers))
-        found = torch.from_numpy(table[indices % len(table)])
+        found = torch.from_numpy(table[indices % len(table)]).to(self.device)
         return found if self._first is None else found + 0.0 * self._first.flatten()[0]

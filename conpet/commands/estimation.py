@@ -23,6 +23,7 @@ from conpet.config.alike import shared_trainings
 from conpet.learners import learner_class
 from conpet.learners.assembly import needed_states
 from conpet.learners.base import Learner
+from conpet.models.device import choose_device, named
 from conpet.models.passed import Passed
 from conpet.models.process import computing
 from conpet.progress import Progress
@@ -214,7 +215,8 @@ def _known_rate(subject: Subject, cost: Cost, results: Path) -> float | None:
     seconds = tokens = 0.0
     for run in _runs(subject, results):
         for training in run.trainings:
-            if training.timing.get("cpu") == cpu():
+            there = training.timing.get("device"), training.timing.get("cpu")
+            if there == (named(choose_device(subject.compute)), cpu()):
                 seconds += training.seconds
                 tokens += int(training.state.get(counter, 0))
     return seconds / tokens if tokens else None

@@ -9,12 +9,17 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import torch
 
 from conpet.commands.estimation_subject import Cost, Subject
+from conpet.learners.base import Learner
 from conpet.models.backbone import Backbone
+from conpet.training import History, Prepared, Split
+from conpet.training.loop import stepper
 
 TIMED_SECONDS = 4.0
 _TIMED_BATCHES = 4
+_AT_ONCE = 16  # batches whose steps are recorded, in a call
 
 
 @dataclass(frozen=True)
@@ -43,26 +48,58 @@ def measure(subject: Subject) -> Speed:
     backbone, stream = learner.backbone, learner.stream
     batches = [batch for epoch in learner.plan().epochs for batch in epoch]
 
+    def now() -> float:
+        if backbone.device.type == "cuda":
+            torch.cuda.synchronize(backbone.device)
+        return time.perf_counter()
+
     def rate(work: Any, batches: Sequence[np.ndarray]) -> float:
         work(batches[0])  # the first is slower
-        tokens, begun = 0, time.perf_counter()
+        tokens, begun = 0, now()
         for number, batch in enumerate(batches[1:] or batches):
             work(batch)
             tokens += backbone.tokens(stream.lengths[batch])
-            if number >= _TIMED_BATCHES and time.perf_counter() - begun > TIMED_SECONDS:
+            if number >= _TIMED_BATCHES and now() - begun > TIMED_SECONDS:
                 break
-        return tokens / (time.perf_counter() - begun)
+        return tokens / (now() - begun)
 
-    def train(batch: np.ndarray) -> None:
-        backbone.hidden(stream, batch).sum().backward()
+    def recorded(some: Sequence[np.ndarray]) -> float:
+        epoch = _steps(learner)
+        epoch(some, "")  # in which each shape is recorded
+        tokens, begun = 0, now()
+        while not tokens or now() - begun < TIMED_SECONDS:
+            epoch(some, "")
+            tokens += sum(backbone.tokens(stream.lengths[batch]) for batch in some)
+        return tokens / (now() - begun)
 
-    tunes = any(True for _ in backbone.parameters())
+    def trained() -> float:
+        if not any(True for _ in backbone.parameters()):
+            return math.inf
+        if learner.context.engine is not None:
+            return recorded(batches[:_AT_ONCE])
+        return rate(lambda batch: backbone.hidden(stream, batch).sum().backward(), batches)
 
     everything = np.concatenate(batches)
     size = backbone.eval_batch_size
     large = [everything[i : i + size] for i in range(0, len(everything), size)]
     return Speed(
-        rate(train, batches) if tunes else math.inf,
+        trained(),
         rate(lambda batch: backbone.features(stream, batch), large),
         start,
+    )
+
+
+def _steps(learner: Learner) -> Any:
+    """Return what takes steps as a training does where they are recorded; the loss is zero."""
+    backbone = learner.backbone
+    split = Split(
+        backbone,
+        learner.stream,
+        learner.hidden,
+        lambda batch: Prepared(batch, len(batch), {}),
+        lambda hidden, _: 0.0 * hidden.sum(),
+    )
+    context = learner.context
+    return stepper(
+        split, backbone.parameters(), context.training, context.progress, History(), context.engine
     )

@@ -11,6 +11,7 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
+from conpet.errors import NO_MEMORY
 from conpet.temporary import meant
 
 _REMEDIES = {
@@ -45,8 +46,7 @@ _KNOWN = {
 }
 # what torch says as a plain RuntimeError, and others as a text of their own
 _SAID = {
-    "not enough memory": _MEMORY,
-    "can't allocate memory": _MEMORY,
+    **dict.fromkeys(NO_MEMORY, _MEMORY),
     "Error(s) in loading state_dict": _BROKEN,
     "No space left on device": _REMEDIES[errno.ENOSPC],
     "Read-only file system": _REMEDIES[errno.EROFS],

@@ -22,6 +22,7 @@ from conpet.learners import code, learner_class
 from conpet.learners.assembly import assemble
 from conpet.learners.base import Learner, Seeds
 from conpet.learners.experts_options import starts_from_expert
+from conpet.models.device import named
 from conpet.models.process import prepare_process
 from conpet.progress import Listener, Progress
 from conpet.provenance import commit, cpu
@@ -234,7 +235,7 @@ def _timing(
         "cpu_seconds": round(time.process_time() - start[1], 3),
         "peak_memory_mb": round(_peak_memory_mb(learner.backbone.device), 1),
         "threads": torch.get_num_threads(),
-        "device": str(learner.backbone.device),
+        "device": named(learner.backbone.device),
         "cpu": cpu(),
         "git_commit": commit(),
         "code_sha256": code(job.about.learner, job.about.replay, job.about.settings.head.type),

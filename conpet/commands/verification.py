@@ -14,7 +14,7 @@ from conpet.reporting.compare import diff
 from conpet.reporting.elsewhere import LEAST, compare_means
 from conpet.wording import counted
 
-_PLATFORM = ("system", "cpu", "python", "packages", "threads")
+_PLATFORM = ("system", "cpu", "python", "packages", "threads", "cards")
 
 
 @dataclass(frozen=True)
@@ -141,7 +141,7 @@ def _differences(old: dict[str, Any], new: dict[str, Any]) -> Iterator[str]:
                 if a.get(name) != b.get(name):
                     yield f"{name}: {b.get(name, 'none')} instead of {a.get(name, 'none')}"
         elif a != b:
-            yield f"{key}: {b} instead of {a}"
+            yield f"{key}: {b or 'none'} instead of {a or 'none'}"
 
 
 def check_files(results: Path, tables: Path, target: str) -> None:

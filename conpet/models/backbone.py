@@ -180,9 +180,11 @@ class Backbone:
 
     def _passed(self, stream: Stream, indices: np.ndarray, layers: int = 1) -> Tensor:
         trained = torch.is_grad_enabled()
-        self.passed.add(len(indices), self.tokens(stream.lengths[indices]), trained)
         with self.dropouts.acting(trained):
-            return self._hidden(stream, indices, layers)
+            found = self._hidden(stream, indices, layers)
+        # not before: one that finds no room is tried again
+        self.passed.add(len(indices), self.tokens(stream.lengths[indices]), trained)
+        return found
 
     def _hidden(self, stream: Stream, indices: np.ndarray, layers: int) -> Tensor:
         if self._unpadded is not None:

@@ -91,10 +91,13 @@ class Passes:
         samples = torch.from_numpy(indices).to(static.device)
         owners = None if experts is None else torch.from_numpy(experts).to(static.device)
         width = static.width * blocks(layers, static.pooling)
-        found = [torch.empty(0, width, device=static.device)]
+        found, passed = [torch.empty(0, width, device=static.device)], []
         for cut in rows(lengths, self._most):
             row, count = row_bucket(int(lengths[cut].sum())), cut.stop - cut.start
             chosen = None if owners is None else owners[cut]
             found.append(static(samples[cut], count, row, mixture, chosen, layers))
+            passed.append((count, row))
+        result = torch.cat(found).cpu()
+        for count, row in passed:  # now that none has to be tried again
             self._count(count, row)
-        return torch.cat(found).cpu()
+        return result

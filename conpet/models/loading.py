@@ -12,6 +12,7 @@ import torch
 
 from conpet.errors import UserError, of_machine, reason
 from conpet.models.architectures import like_bert
+from conpet.models.randomness import OwnRandomness
 from conpet.wording import some
 
 _SHOWN = 2  # weights that a message names of each kind
@@ -61,8 +62,9 @@ def _load(snapshot: Path, label: str, **options: Any) -> Any:
 
     def read() -> Any:
         # a pooler that has no weights is drawn: nobody reads it, but `full` saves it
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(0)
+        place = options["device_map"]
+        device = place[""] if isinstance(place, dict) else torch.device("cpu")
+        with OwnRandomness(0, device).drawing():
             return transformers.AutoModel.from_pretrained(
                 snapshot, use_safetensors=True, config=config, trust_remote_code=False,
                 output_loading_info=True, ignore_mismatched_sizes=True, **options,

@@ -22,6 +22,7 @@ def prepare_process(compute: Compute) -> None:
     """Set this process for good: what a job calls once, before it makes a backbone."""
     os.environ.setdefault(_WORKSPACE, ":4096:8")
     _set(compute.threads, deterministic=True, warn_only=False, fill=False)
+    _set_products("highest", coarse=False)
     _limit_blas(compute.threads)
     keep_freed_memory()
 
@@ -38,15 +39,19 @@ def computing(compute: Compute) -> Iterator[None]:
     warn_only = torch.is_deterministic_algorithms_warn_only_enabled()
     fill: bool = torch.utils.deterministic.fill_uninitialized_memory  # type: ignore[attr-defined]
     workspace, dtype = os.environ.get(_WORKSPACE), torch.get_default_dtype()
+    precision = torch.get_float32_matmul_precision()
+    coarse = torch.backends.cuda.matmul.allow_bf16_reduced_precision_reduction
     os.environ.setdefault(_WORKSPACE, ":4096:8")
     put_back = _limit_blas(compute.threads)
     try:
         _set(compute.threads, deterministic=True, warn_only=False, fill=False)
         torch.set_default_dtype(torch.float32)
+        _set_products("highest", coarse=False)
         yield
     finally:
         put_back()
         torch.set_default_dtype(dtype)
+        _set_products(precision, coarse)
         _set(threads, deterministic, warn_only, fill)
         if workspace is None:
             os.environ.pop(_WORKSPACE, None)
@@ -65,6 +70,12 @@ def _limit_blas(threads: int) -> Callable[[], None]:
     put_back: Callable[[], None]
     put_back = threadpool_limits(threads, user_api="blas").restore_original_limits
     return put_back
+
+
+def _set_products(float32: str, coarse: bool) -> None:
+    """Set how products are summed: float32 in float32, on a card bfloat16 in float32 too."""
+    torch.set_float32_matmul_precision(float32)
+    torch.backends.cuda.matmul.allow_bf16_reduced_precision_reduction = coarse
 
 
 def _set(threads: int, deterministic: bool, warn_only: bool, fill: bool) -> None:

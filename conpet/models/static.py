@@ -78,7 +78,8 @@ class StaticPass:
         self._ids, self._starts = here(stream.ids), here(stream.offsets[:-1])
         self._lengths, self._read = here(stream.lengths), here(stream.pool)
         # bfloat16 or float32: that of the layers, as attention sees it
-        self.flash = has_flash(next(model.parameters()).dtype, device)
+        head = getattr(config, "head_dim", None) or self.width // config.num_attention_heads
+        self.flash = has_flash(next(model.parameters()).dtype, device, head)
         register()
 
     def __call__(

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 NAME = "conpet_varlen"
 _HALF = (torch.bfloat16, torch.float16)
+_WIDEST = 256
 
 
 @dataclass(frozen=True)
@@ -45,9 +46,12 @@ class Texts:
         return seen.tril() if self.causal else seen
 
 
-def has_flash(dtype: torch.dtype, device: torch.device) -> bool:
-    """Say whether torch has flash attention there."""
-    if device.type != "cuda" or dtype not in _HALF:
+def has_flash(dtype: torch.dtype, device: torch.device, width: int) -> bool:
+    """Say whether torch's flash attention takes heads of such a width there.
+
+    It is called as it is, without the padding of widths that torch's own attention does first.
+    """
+    if device.type != "cuda" or dtype not in _HALF or width % 8 or width > _WIDEST:
         return False
     return torch.cuda.get_device_capability(device) >= (8, 0)
 

@@ -15,6 +15,7 @@ from conpet.reporting.table import Table
 from conpet.reporting.table_parts import (
     bound_note,
     by_seed,
+    cards,
     dataset_rules,
     grid,
     key_cells,
@@ -114,6 +115,7 @@ def ablation(results: Results) -> Table:
         ],
         inputs=results.hashes(results.metrics_files()),
         threads=threads(results),
+        cards=cards(results),
         **marks(contest, [not results.bound(fact["method"]) for fact in facts], blocks),
     )
 

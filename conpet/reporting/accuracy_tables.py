@@ -15,6 +15,7 @@ from conpet.reporting.reported_file import METRICS
 from conpet.reporting.table import Table
 from conpet.reporting.table_parts import (
     bound_note,
+    cards,
     dataset_rules,
     grid,
     key_cells,
@@ -57,6 +58,7 @@ def curve(results: Results) -> Table:
         footnotes=[*bound_note(results), *pending_note(results)],
         inputs=results.hashes(results.metrics_files()),
         threads=threads(results),
+        cards=cards(results),
         **marks(contest, [not results.bound(method) for _, _, method in lines], datasets),
     )
 
@@ -171,4 +173,5 @@ def selector(results: Results) -> Table:
         footnotes=["The CSV has every task.", *pending_note(results)],
         inputs=results.hashes(results.metrics_files()),
         threads=threads(results),
+        cards=cards(results),
     )

@@ -14,7 +14,7 @@ from conpet.reporting.cost import Slope, by_task, run_costs, slope
 from conpet.reporting.numbers import DASH, PENDING, number, points, points_interval, spread
 from conpet.reporting.significance import best, comparison, family_choice, inputs, pairs
 from conpet.reporting.table import Table
-from conpet.reporting.table_parts import dataset_rules, pending_note, threads
+from conpet.reporting.table_parts import cards, dataset_rules, pending_note, threads
 from conpet.reporting.told_apart import t_interval
 from conpet.reporting.untrained import surpassed
 from conpet.run import STATE_FILE
@@ -224,6 +224,7 @@ def claims(results: Results) -> Table:
         footnotes=[*_NOTES, *family_choice(results), *free, *pending_note(results)],
         inputs=results.hashes([*inputs(results), *results.training_files(STATE_FILE)]),
         threads=threads(results),
+        cards=cards(results),
     )
 
 

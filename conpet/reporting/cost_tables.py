@@ -13,6 +13,7 @@ from conpet.reporting.kept import kept_samples
 from conpet.reporting.numbers import DASH, number, spread, waiting
 from conpet.reporting.table import Table
 from conpet.reporting.table_parts import (
+    cards,
     dataset_rules,
     grid,
     key_cells,
@@ -86,6 +87,7 @@ def cost(results: Results) -> Table:
         footnotes=[*_NOTES, *shared_note(results), *pending_note(results)],
         inputs=results.hashes([*results.metrics_files(), *results.training_files()]),
         threads=threads(results),
+        cards=cards(results),
     )
 
 

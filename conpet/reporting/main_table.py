@@ -14,7 +14,7 @@ from conpet.reporting.scenarios import stream_notes
 from conpet.reporting.settings_note import settings_notes
 from conpet.reporting.significance import main_notes
 from conpet.reporting.table import Table
-from conpet.reporting.table_parts import bound_note, by_seed, marks, pending_note, threads
+from conpet.reporting.table_parts import bound_note, by_seed, cards, marks, pending_note, threads
 from conpet.reporting.told_apart import BySeed
 from conpet.reporting.untrained import untrained_notes
 from conpet.run import Cell
@@ -82,6 +82,7 @@ def main(results: Results) -> Table:
         ],
         inputs=results.hashes(inputs),
         threads=threads(results),
+        cards=cards(results),
         **marks(contest, ranked),
     )
 

@@ -17,6 +17,7 @@ from conpet.reporting.numbers import DASH, p_value, points, points_interval, spr
 from conpet.reporting.predictions import last_predictions
 from conpet.reporting.table import Table
 from conpet.reporting.table_parts import (
+    cards,
     dataset_rules,
     key_cells,
     key_columns,
@@ -186,6 +187,7 @@ def significance(results: Results) -> Table:
         ],
         inputs=results.hashes(inputs(results)),
         threads=threads(results),
+        cards=cards(results),
     )
 
 

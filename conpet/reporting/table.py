@@ -44,6 +44,7 @@ class Table:
     footnotes: Sequence[str] = ()
     inputs: Mapping[str, str] = field(default_factory=dict)
     threads: Sequence[int] = ()
+    cards: Sequence[str] = ()
 
     @property
     def grouped(self) -> bool:

@@ -25,6 +25,7 @@ def write_table(table: Table, prefix: Path, config_hash: str = "") -> list[Path]
             "outputs": {path.name: sha256(path) for path in paths},
             **machine(),
             "threads": list(table.threads),
+            **({"cards": list(table.cards)} if table.cards else {}),
             "inputs": dict(table.inputs),
         },
     )

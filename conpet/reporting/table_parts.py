@@ -46,6 +46,12 @@ def threads(results: Results) -> tuple[int, ...]:
     return tuple(sorted({int(t["threads"]) for t in timings if "threads" in t}))
 
 
+def cards(results: Results) -> tuple[str, ...]:
+    """Return the devices that the runs were trained on, but for the CPU."""
+    timings = [training.timing for run in results.runs for training in run.trainings]
+    return tuple(sorted({str(t["device"]) for t in timings if t.get("device", "cpu") != "cpu"}))
+
+
 def by_seed(runs: Sequence[Run], value: Callable[[Run], float | None]) -> BySeed:
     """Return a number of each finished run, by its seed."""
     found = {run.key.seed: value(run) for run in runs if run.finished}
@@ -124,6 +130,7 @@ def measured_rows(
         "rules": dataset_rules(datasets),
         "inputs": results.hashes(results.metrics_files()),
         "threads": threads(results),
+        "cards": cards(results),
         **marks(contest, [not results.bound(fact["method"]) for fact in facts], datasets),
     }
 

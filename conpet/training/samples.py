@@ -35,7 +35,7 @@ def each_sample(
         fills: what ``adds`` adds to in place; nothing else changes.
     """
     brought = torch.from_numpy(numbers.astype(np.float32)).to(backbone.device)
-    if engine is not None:
+    if engine is not None and not backbone.dry:
         try:
             return _recorded(backbone, stream, indices, brought, adds, fills, engine)
         except (Unfit, RuntimeError) as error:

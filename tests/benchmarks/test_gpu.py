@@ -105,7 +105,7 @@ def test_everything_is_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 def test_it_needs_little() -> None:
     script = (
         "import sys\nimport benchmarks.gpu, benchmarks.alone\n"
-        "needless = {'pandas', 'pyarrow', 'mlflow', 'snakemake', 'ruamel', 'sklearn'}\n"
+        "needless = {'pandas', 'pyarrow', 'mlflow', 'snakemake', 'ruamel', 'sklearn', 'scipy'}\n"
         "sys.exit(str(needless & set(sys.modules)) if needless & set(sys.modules) else 0)"
     )
     done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, check=False)

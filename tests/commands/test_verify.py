@@ -174,7 +174,7 @@ def test_another_platform_is_told_and_allowed_what_seeds_differ_by(
     provenance(chain)
     publish(chain)
     (chain.results / METRICS).write_text("{} ")
-    provenance(chain, cpu="B", packages={"torch": "2.14.1"})
+    provenance(chain, cpu="B", packages={"torch": "2.14.1"}, cards=["cuda (One)"])
     # what follows from the means, as p does, is not compared
     table.write_text(means(there, std).replace("0.04", "0.9"))
     if same:
@@ -187,6 +187,7 @@ def test_another_platform_is_told_and_allowed_what_seeds_differ_by(
     out = capsys.readouterr().out
     assert "another platform: cpu: B instead of A" in out
     assert "another platform: torch: 2.14.1 instead of 2.13.0" in out
+    assert "another platform: cards: ['cuda (One)'] instead of none" in out
 
 
 def test_a_method_that_another_platform_lacks_is_named(chain: Chain) -> None:

@@ -131,3 +131,44 @@ def test_what_is_not_plain_lora_is_swapped(tmp_path: Path, monkeypatch: pytest.M
     states = {1: body.state(), 2: {n: t + 0.5 for n, t in body.state().items()}}
     found = body.features_of(stream, np.array([1, 1]), np.array([1, 2]), states)
     assert not torch.allclose(found[0], found[1], atol=1e-3)
+
+
+def test_what_is_tried_again_is_counted_once(
+    made: tuple[Backbone, Stream], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A card's memory may be short because of its other users: the count is of the job alone."""
+    body, stream = made
+    asked = np.arange(12)
+    on_card(monkeypatch, body)
+    monkeypatch.setattr("conpet.models.card_passes._LEAST", 16)
+    wanted = body.features(stream, asked)
+    samples = body.passed.forward_samples
+    passes: Any = body._passes(stream)
+    row, whole = passes._static, []
+
+    def once_full(*words: Any) -> torch.Tensor:
+        whole.append(words)
+        if len(whole) == 2:
+            raise torch.OutOfMemoryError("full")
+        return row(*words)
+
+    for name in ("device", "width", "pooling"):
+        setattr(once_full, name, getattr(row, name))
+    monkeypatch.setattr(passes, "_static", once_full)
+    torch.testing.assert_close(body.features(stream, asked), wanted, rtol=1e-4, atol=1e-5)
+    assert len(whole) > 3
+    assert body.passed.forward_samples == 2 * samples
+
+
+def test_a_batch_that_finds_no_room_is_not_counted(
+    made: tuple[Backbone, Stream], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    body, stream = made
+
+    def full(*_: Any) -> None:
+        raise torch.OutOfMemoryError("full")
+
+    monkeypatch.setattr(body, "_hidden", full)
+    with pytest.raises(torch.OutOfMemoryError):
+        body.hidden(stream, np.arange(4))
+    assert body.passed.trained_samples == 0

@@ -56,6 +56,18 @@ def test_every_table_in_every_form(name: str, results: Results, tmp_path: Path) 
     assert [p.read_bytes() for p in again] == [p.read_bytes() for p in paths]
 
 
+def test_a_record_names_the_cards_that_trained(results: Results, tmp_path: Path) -> None:
+    assert "cards" not in read_json(write_table(table("main", results), tmp_path / "cpu")[3])
+    first, *others = results.runs
+    task, *more = first.tasks
+    timing = {**task.learner.timing, "device": "cuda (One)"}
+    one = replace(task, learner=replace(task.learner, timing=timing))
+    asked = replace(results, runs=[replace(first, tasks=[one, *more]), *others])
+    for name in TABLES:
+        record = read_json(write_table(table(name, asked), tmp_path / name)[3])
+        assert record.get("cards") == ["cuda (One)"], name
+
+
 def test_csv_has_full_precision_and_no_time(results: Results, tmp_path: Path) -> None:
     path = write_table(table("main", results), tmp_path / "main")[0]
     frame = pd.read_csv(path, float_precision="round_trip")

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -36,3 +37,29 @@ def test_the_process_that_jobs_are_forked_from_leaves_the_card_alone(how: str, s
     done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False)
     assert (done.returncode == 0) == (not said), done.stderr
     assert said in done.stderr
+
+
+ASKS = """
+import sys
+sys.path[:0] = ["workflow/processes", sys.argv[1]]
+import forkserver
+
+forkserver.CARDS = tuple(sys.argv[2:])
+answer = forkserver.Server.verify_request(None, None, None)
+print(answer, "bitsandbytes" in sys.modules, "torch" in sys.modules)
+"""
+
+
+@pytest.mark.parametrize(
+    ("installed", "card", "said"),
+    [(True, True, "False False False"), (False, True, "True False True")],
+)
+def test_where_an_import_would_touch_the_card_jobs_start_by_themselves(
+    installed: bool, card: bool, said: str, tmp_path: Path
+) -> None:
+    """peft imports bitsandbytes where that is installed, and it asks the card at once."""
+    if installed:
+        (tmp_path / "bitsandbytes.py").write_text("import torch; torch.cuda.is_available()")
+    words = [sys.executable, "-c", ASKS, str(tmp_path), *([str(tmp_path)] if card else [])]
+    done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == said

@@ -13,6 +13,7 @@ import atexit
 import contextlib
 import gc
 import importlib
+import importlib.util
 import json
 import os
 import select
@@ -43,6 +44,19 @@ MODULES = (
     "transformers.models.auto.modeling_auto",
 )
 REQUEST_BYTES = 2**20  # the longest request: a command line and its environment
+
+
+#: where they are, there is a card; asking torch would touch it
+CARDS = ("/dev/nvidiactl", "/dev/kfd")
+
+
+def touches_the_card() -> bool:
+    """Say whether what jobs need touches a card when it is imported: no copy could use it then.
+
+    peft imports bitsandbytes where that is installed, which asks for the card at once.
+    """
+    has_card = any(Path(path).exists() for path in CARDS)
+    return has_card and importlib.util.find_spec("bitsandbytes") is not None
 
 
 def _import() -> None:
@@ -147,6 +161,8 @@ class Server(socketserver.ForkingMixIn, socketserver.UnixStreamServer):
 
     def verify_request(self, request: Any, client_address: Any) -> bool:
         """Import what jobs need; where that fails runner.py starts the command itself."""
+        if touches_the_card():
+            return False
         try:
             _import()
         except Exception:
