@@ -151,6 +151,31 @@ def test_what_the_historys_shares_are_worth() -> None:
     ]
 
 
+def test_the_experts_ideas_alone_and_together() -> None:
+    """Two seeds a row, whose mean and spread say what each was; and means of what experts do."""
+    text = (ROOT / "REPRODUCIBILITY.md").read_text(encoding="utf-8")
+    section = text.partition("experiment=ablation_dynamic")[2].partition("\n### ")[0]
+    shown = re.findall(r"^\| .*?\(`(\w+)`\) \| (.*) \|$", section, re.MULTILINE)
+    folder = ROOT / "results/published/ablation_dynamic/tables"
+    whole, given = (
+        pd.read_csv(folder / f"{name}.csv").set_index(["dataset", "method"])
+        for name in ("main", "scenarios")
+    )
+    assert [m for m, _ in shown] == list(dict.fromkeys(method for _, method in whole.index))
+    for method, cells in shown:
+        *runs, _, right = cells.split(" | ")
+        for data, run, mean in zip(
+            ("fewrel_lite", "clinc150"), runs, right.split(", "), strict=True
+        ):
+            row = whole.loc[(data, method)]
+            both = [float(value) for value in run.partition(" (")[0].split(", ")]
+            half = row["whole_accuracy_std"] / 2**0.5
+            expected = [row["whole_accuracy_mean"] + sign * half for sign in (-1, 1)]
+            assert sorted(both) == [round(100 * value, 2) for value in expected]
+            task = given.loc[(data, method), "task_incremental_accuracy_mean"]
+            assert mean == f"{100 * task:.1f}"
+
+
 def test_the_published_verdicts_are_those_of_their_figures() -> None:
     for path in sorted((ROOT / "results/published").glob("*/tables/claims.csv")):
         for claim in pd.read_csv(path).to_dict("records"):
