@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 
 import numpy as np
 from pydantic import Field
+from scipy.linalg import cho_factor, cho_solve
 from torch import Tensor
 
 from conpet.config.strict import Strict
@@ -61,8 +62,6 @@ class Lda(ByMeans):
 
     def solved(self) -> Array:
         """Return S^-1 m_c."""
-        from scipy.linalg import cho_factor, cho_solve  # benchmarks go without scipy
-
         found: Array = cho_solve(cho_factor(self.covariance(), lower=True), self.mean.T)
         return found
 

@@ -8,7 +8,6 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from conpet.heads.base import Measured
-from conpet.heads.lda import Lda
 
 UNSEEN = -1e4  # the score of a class that no sample tells anything of
 
@@ -25,6 +24,8 @@ def discriminant(
         features: (n, d), n at least 1.
         labels: class of each, (n,).
     """
+    from conpet.heads.lda import Lda  # benchmarks, which fit none, go without scipy
+
     lda = Lda(features.shape[1], 0, Lda.Options())
     lda.fit(Measured(features, labels), classes, joins=False)
     weight, bias = lda.linear()
