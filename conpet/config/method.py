@@ -11,7 +11,7 @@ from conpet.config.strict import Strict, choose, read_yaml
 
 Line = Literal["solid", "dashed", "dashdot", "dotted"]
 Marker = Literal[
-    "o", "s", "D", "d", "^", "v", "<", ">", "p", "P", "h", "*", "x", "X", "+", "_", "8",
+    "o", "s", "D", "d", "^", "v", "<", ">", "p", "P", "h", "*", "x", "X", "+", "_", "8", "H",
     "1", "2", "3", "4",
 ]  # fmt: skip
 

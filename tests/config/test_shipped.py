@@ -87,6 +87,7 @@ def test_class_order(name: str) -> None:
         ("lda", "lda_layers", {"layers": 1}),
         ("static_plus", "static_plus_layers", {"layers": 1}),
         ("static_plus_layers", "static_plus_mean", {"adapter": "last"}),
+        ("static_plus_mean", "static_plus_beside", {"beside": "none"}),
         ("dynamic_plus", "dynamic_plus_layers", {}),
     ],
 )
