@@ -72,6 +72,9 @@ def _said(groups: Sequence[Group], name: str) -> Iterator[str]:
                 "a_test.csv): its rows are mixed and cut anew"
             )
         yield f"{at}: {counted(len(group.labels), 'label')}"
+        if len(group.labels) == 1 and len(groups) == 1:
+            column = group.look.options.get("label")
+            yield f"{at}: nothing to tell apart: is {column!r} the labels' column?"
         if len(group.labels) > 1 and set(group.labels.values()) == {1}:
             column = group.look.options.get("label")
             yield f"{at}: every row has a label of its own: is {column!r} the labels' column?"

@@ -118,7 +118,7 @@ def check_lines(file: Path | None, texts: list[Any], names: Sequence[str]) -> No
 
 def _guess(file: Path, keys: Sequence[str]) -> list[tuple[str, Any]]:
     try:
-        found = look(file).options
+        found = look(file, labelled="label" in keys).options
     except UserError:
         found = {}
     if found.get("header") is False:  # its columns have numbers then, and no names

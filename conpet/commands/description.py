@@ -129,6 +129,8 @@ class _Description(DataSteps):
                     f"{partition.scheme} does not keep: official does"
                 )
         names = [name for task in self._all_tasks() for name in task["classes"]]
+        if len(set(names)) == 1:
+            lines.append(f"one class, {names[0]}: nothing to tell apart: is it the labels' column?")
         lines += filter(None, [twins(names), missing_values(names)])
         if isinstance(self.data.order, NamedOrder):
             lines += filter(None, [unnamed_tasks(self.samples["base"], self.data.order.names)])

@@ -23,8 +23,9 @@ from conpet.config.raw import RawFile
 from conpet.config.shared import told_apart_by
 from conpet.config.strict import choose, validate, within
 from conpet.data import readers
-from conpet.data.duplicates import drop_duplicates, identity, near_identity
+from conpet.data.duplicates import drop_duplicates, identity, known_texts, near_identity
 from conpet.data.report import Report
+from conpet.data.samples import read_samples
 from conpet.data.schema import Sample
 from conpet.data.shortage import least_rows, remedy, shortages, untrainable
 from conpet.data.split import split_samples, too_rare
@@ -82,6 +83,8 @@ def extend(
     classes = list(dict.fromkeys(s.label for s in samples))
     if data.duplicates != "keep":
         samples = _first_of_each(samples, data, here, report)
+    else:
+        _note_known(samples, data, here, report)
     scheme = "official" if any(s.split for s in samples) else "per_class"
     # what the dataset's own split says beside that holds for the new task too
     said = {**data.split.model_dump(exclude_defaults=True), "scheme": scheme}
@@ -140,14 +143,31 @@ def _find(dataset: str, config_dir: Path, experiment: str) -> Dataset:
     return load_datasets([dataset], config_dir, "extend", DataChecks())[0][dataset]
 
 
+def _prepared(data: Dataset, results: Path) -> list[Path]:
+    paths = [results / part / "samples.parquet" for part in data.parts()]
+    return [path for path in paths if path.is_file()]
+
+
 def _first_of_each(
     samples: list[Sample], data: Dataset, results: Path, report: Report
 ) -> list[Sample]:
     """Return the samples that will be left once those of the parts that are prepared are known."""
     alike = near_identity if data.duplicates == "drop_near" else identity
-    paths = [results / part / "samples.parquet" for part in data.parts()]
-    before = earlier([path for path in paths if path.is_file()], alike)
+    before = earlier(_prepared(data, results), alike)
     return drop_duplicates(samples, report, alike, before)
+
+
+def _note_known(samples: list[Sample], data: Dataset, results: Path, report: Report) -> None:
+    """Tell of texts that stand in the stream's prepared parts already, which keeps both."""
+    before = [sample for path in _prepared(data, results) for sample in read_samples(path)]
+    same, others = known_texts(samples, before)
+    if same + others:
+        labelled = f", {others} of them with another label alone" if others else ""
+        report.note(
+            "texts that stand in the stream already",
+            f"{same + others} of {len(samples)}{labelled}: what is tested may have been trained "
+            "on: duplicates: drop in the dataset's config leaves them out",
+        )
 
 
 def _refuse_twice(data: Dataset, file: Path) -> None:

@@ -82,6 +82,29 @@ def drop_duplicates(
     return [sample for row, sample in enumerate(samples) if row not in dropped]
 
 
+def known_texts(samples: Sequence[Sample], before: Sequence[Sample]) -> tuple[int, int]:
+    """Return how many samples stand in earlier ones with their label, and with another alone."""
+    labels: dict[Hashable, set[str]] = defaultdict(set)
+    for sample in before:
+        labels[identity(sample)].add(sample.label)
+    again = [(labels[identity(s)], s.label) for s in samples if identity(s) in labels]
+    same = sum(label in known for known, label in again)
+    return same, len(again) - same
+
+
+def seen_before(put: Iterable[tuple[Sample, str]]) -> tuple[int, int]:
+    """Return how many of how many tests stand in training or validation too.
+
+    Args:
+        put: samples, each with the split that it was put into.
+    """
+    splits: dict[str, list[Hashable]] = defaultdict(list)
+    for sample, split in put:
+        splits[split].append(identity(sample))
+    learnt = {*splits["train"], *splits["valid"]}
+    return sum(text in learnt for text in splits["test"]), len(splits["test"])
+
+
 def count_duplicates(samples: Iterable[tuple[Sample, str]]) -> dict[str, dict[str, Any]]:
     """Return what stands more than once: ``{kind: {"count", "of", "first"}}``, kinds that occur.
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from conpet.config.raw import RawFile
 from conpet.data.readers._common import is_split
-from conpet.data.readers._files import read_json, read_json_lines, read_text
+from conpet.data.readers._files import read_json, read_json_lines, read_text, refuse_mark_line
 from conpet.data.readers._rows import DELIMITERS, SUFFIXES, Form, read_rows
 from conpet.data.report import Report
 from conpet.errors import UserError
@@ -55,8 +55,11 @@ class Look:
     said: tuple[str, ...] = ()
 
 
-def look(file: Path) -> Look:
+def look(file: Path, labelled: bool = True) -> Look:
     """Guess how a file reads.
+
+    Args:
+        labelled: whether it has labels; else what is said of them counts for nothing.
 
     Raises:
         UserError: it cannot be read, or its columns of text and label cannot be told.
@@ -67,7 +70,7 @@ def look(file: Path) -> Look:
         kinds = f"{', '.join(SUFFIXES[:-1])} or {SUFFIXES[-1]}"
         raise UserError(f"{file}: of a kind that is not guessed: give {kinds}")
     known = _published(file, raw) if suffix in (".json", ".jsonl", ".txt") else None
-    return known or _table(file, raw)
+    return known or _table(file, raw, labelled)
 
 
 def _published(file: Path, raw: RawFile) -> Look | None:
@@ -123,7 +126,7 @@ def _object(file: Path, value: dict[str, Any]) -> Look:
     )
 
 
-def _table(file: Path, raw: RawFile) -> Look:
+def _table(file: Path, raw: RawFile, labelled: bool) -> Look:
     form = Form()
     said: list[str] = []
     if file.suffix.lower() in (".csv", ".tsv", ".txt"):
@@ -150,7 +153,7 @@ def _table(file: Path, raw: RawFile) -> Look:
     taken = {name for name in (split, task) if name}
     label = _label_column(rows, [name for name in names if name not in taken])
     texts = _text_columns(rows, [name for name in names if name not in {*taken, label}])
-    if label is None or not texts:
+    if (label is None and labelled) or not texts:
         raise UserError(
             f"{file}: which columns hold text and label cannot be told from {', '.join(names)}: "
             "write a YAML with options: {text: COLUMN, label: COLUMN}"
@@ -173,6 +176,7 @@ def _table(file: Path, raw: RawFile) -> Look:
 def _form(file: Path, raw: RawFile) -> tuple[Form, list[str]]:
     """Return how a CSV is written: delimiter, and whether the first line is a sample."""
     text = read_text(file.parent, raw, mixed_line_ends=True)
+    refuse_mark_line(text, raw)
     lines = list(io.StringIO(text[:200_000], newline=""))[:50]
     usual = "," if file.suffix.lower() == ".csv" else "\t"
 

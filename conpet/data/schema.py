@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -11,6 +12,11 @@ from conpet.errors import UserError
 ROLES = ("head", "tail", "entity")
 #: what a learner says of a text that it gives no class
 NONE = "none of the seen classes"
+
+
+def shows(text: str) -> bool:
+    """Say whether anything of a text can be seen: zero-width characters are no space to Python."""
+    return any(unicodedata.category(letter)[0] in "LNPS" for letter in text)
 
 
 def own_name(label: str, place: str) -> str:

@@ -15,7 +15,7 @@ from conpet.wording import some
 
 Rows = dict[str, list[int]]
 ByLabel = dict[str, list[int]]
-_SPLITS = ("train", "valid", "test")
+SPLITS = ("train", "valid", "test")
 _ANEW = (0.8, 0.1, 0.1)  # shares where the test samples are left out
 
 
@@ -136,7 +136,7 @@ class _Cutter:
             self.beyond_most += len(mixed[most:]) if most else 0
             found = _shares(mixed[:most], partition.shares)
         elif self._pooled is not None:
-            found = {k: [r for r in rows if self._pooled[r] == k] for k in _SPLITS}
+            found = {k: [r for r in rows if self._pooled[r] == k] for k in SPLITS}
         else:
             found = _official(rows, self.samples, partition, self.rng)
         if partition.without_test:
@@ -268,14 +268,15 @@ def split_samples(
                 f"task {number}: none of its classes has {partition.least} samples: "
                 "lower split.least"
             )
-        rows: Rows = {name: [] for name in _SPLITS}
+        rows: Rows = {name: [] for name in SPLITS}
         for found in by_label.values():
             for key, values in cutter.cut(found).items():
                 rows[key] += values
         names = list(by_label)
         if not rows["train"]:
             raise UserError(
-                f"task {number} ({some(names)}): no training sample: {remedy(partition)}"
+                f"task {number} ({some(names)}): no training sample: {remedy(partition)}; or leave "
+                "small classes out by split.least (`conpet init FILE` writes a YAML that does)"
             )
         result.append({"task": number, "classes": names, **rows})
     used = sum(len(found) for by_label in tasks for found in by_label.values())

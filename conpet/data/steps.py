@@ -20,13 +20,14 @@ from conpet.data.duplicates import (
     drop_duplicates,
     identity,
     near_identity,
+    seen_before,
 )
 from conpet.data.report import Report
 from conpet.data.samples import read_samples, write_samples
 from conpet.data.schema import Sample, own_name
 from conpet.data.shortage import shortages, untestable, untrainable
 from conpet.data.sources import fetch_files, read_manifest
-from conpet.data.split import split_samples
+from conpet.data.split import SPLITS, split_samples
 from conpet.data.tasks import Groups, check_rows, check_samples, read_tasks
 from conpet.data.tokenizer import longest, open_tokenizer
 from conpet.data.twins import twins
@@ -181,6 +182,8 @@ def split(
                 raise UserError(f"{part[0]} ({part[1]}): {line}")
         for line in shortages(stream["tasks"], [s.label for s in found], about.split):
             print(f"{part[0]} ({part[1]}): {line}")
+        if line := _leak(found, stream["tasks"]):
+            print(f"{part[0]} ({part[1]}): {line}")
         if isinstance(about.order, NamedOrder) and (
             line := unnamed_tasks(found, about.order.names)
         ):
@@ -189,6 +192,18 @@ def split(
             print(f"{part[0]} ({part[1]}): {alike}")
     told = {"dataset": part[0], "part": part[1], "settings": about.text(), "order": order}
     write_json(out, {**told, "samples_sha256": sha256(samples), **stream})
+
+
+def _leak(samples: Sequence[Sample], tasks: Sequence[dict[str, Any]]) -> str:
+    """Say how many of a part's tests are trained on too; nothing where none is."""
+    put = ((samples[row], name) for task in tasks for name in SPLITS for row in task[name])
+    count, of = seen_before(put)
+    if not count:
+        return ""
+    return (
+        f"{count:,} of {of:,} test texts stand in training or validation too: duplicates: drop "
+        "leaves copies out (`conpet describe` shows them)"
+    )
 
 
 def _groups(about: Split, raw: Path) -> dict[str, list[str]] | None:

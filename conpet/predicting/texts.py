@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import unicodedata
 from collections.abc import Iterable, Mapping, Sequence, Set
 from typing import Any
 
@@ -11,7 +10,7 @@ import numpy as np
 
 from conpet.card import Card
 from conpet.data.readers import as_mentions, parse_marked
-from conpet.data.schema import Mention, Sample, join_fields
+from conpet.data.schema import Mention, Sample, join_fields, shows
 from conpet.data.stream import Stream
 from conpet.data.template import CannotFitError, Vocabulary, encode
 from conpet.errors import UserError
@@ -69,13 +68,13 @@ def as_sample(text: object, kind: str, place: str, fields: Sequence[str] = ()) -
     if roles != wanted:
         twice = next(role for role in roles if roles.count(role) > 1)
         raise UserError(f"{place}: {roles.count(twice)} mentions of one {twice}: mark one of them")
-    if not all(_shows(plain[m.start : m.end]) for m in mentions):
+    if not all(shows(plain[m.start : m.end]) for m in mentions):
         raise UserError(f"{place}: blank mention: mark it as {MARKS[kind]}")
     return Sample(place, plain, "", mentions=mentions)
 
 
 def _check_text(text: str, place: str) -> None:
-    if not _shows(text):
+    if not shows(text):
         raise UserError(f"{place}: empty: give a text")
     if any("\ud800" <= letter <= "\udfff" for letter in text):
         raise UserError(f"{place}: holds bytes that are not UTF-8: give it as UTF-8")
@@ -97,11 +96,6 @@ def _of_fields(text: object, place: str, fields: Sequence[str]) -> Sample:
         _check_text(found[name], f"{place}: {name}")
     joined, spans = join_fields({name: found[name] for name in fields})
     return Sample(place, joined, "", mentions=tuple(Mention(*span) for span in spans))
-
-
-def _shows(text: str) -> bool:
-    """Say whether anything can be seen: zero-width characters are no space to Python."""
-    return any(unicodedata.category(letter)[0] in "LNPS" for letter in text)
 
 
 def as_stream(

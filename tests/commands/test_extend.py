@@ -367,6 +367,27 @@ def test_rows_that_are_left_out_are_told(chain: Chain, capsys: pytest.CaptureFix
     assert "left out: 1 rows, empty text: a.csv: line 22" in out
 
 
+def test_a_text_of_nothing_to_be_seen_is_none(
+    chain: Chain, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (chain.folder / "a.csv").write_text(f"{ROWS}\u200b\u00ad,late0\n")
+    run(chain, str(chain.folder / "a.csv"))
+    assert "left out: 1 rows, empty text: a.csv: line 22" in capsys.readouterr().out
+
+
+def test_texts_that_the_stream_has_are_told(
+    chain: Chain, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (chain.folder / "a.csv").write_text(ROWS)
+    part = chain.results / "data/tiny/base"
+    part.mkdir(parents=True, exist_ok=True)
+    there = [Sample("1", "w3 a", "other"), Sample("2", "w4 a", "late0"), Sample("3", "b", "other")]
+    write_samples(part / "samples.parquet", there)
+    run(chain, str(chain.folder / "a.csv"))
+    said = "texts that stand in the stream already: 2 of 20, 1 of them with another label alone"
+    assert said in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(
     ("words", "content", "line"),
     [

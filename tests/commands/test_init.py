@@ -206,3 +206,30 @@ def test_tasks_are_those_of_all_rows(tmp_path: Path) -> None:
     main(["init", str(tmp_path / "all.csv"), "--name", "begun", "--out", str(tmp_path), *config])
     (data,) = read_yaml(tmp_path / "begun.yaml")["datasets"].values()
     assert data["order"] == {"names": names}
+
+
+def test_one_label_for_all_rows_is_doubted(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = "label,comment\n" + "".join(f"same,sentence {i} x\n" for i in range(40))
+    said = said_of(tmp_path, "a.csv", text, capsys)
+    assert "mine: nothing to tell apart: is 'label' the labels' column?" in said
+    main(["describe", str(tmp_path / "mine.yaml"), "--results", str(tmp_path / "none")])
+    assert "one class, same: nothing to tell apart" in capsys.readouterr().out
+
+
+def test_a_line_that_tells_excel_the_delimiter_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("sep=;\n" + rows(8).replace(",", ";"))
+    line = r"a\.csv: line 1: sep=; tells Excel the delimiter, and is no row: take the line out"
+    with pytest.raises(SystemExit, match=line):
+        main(["init", str(tmp_path / "a.csv"), "--out", str(tmp_path)])
+    with pytest.raises(SystemExit, match=line):
+        main(["describe", str(tmp_path / "a.csv"), "--option", "text=text"])
+
+
+def test_a_task_of_one_small_class_is_told_what_leaves_it_out(tmp_path: Path) -> None:
+    text = "title: t\ndatasets: {d: {files: [a.csv], order: {seed: 1, tasks: 5}}}\nmethods: [lda]\n"
+    (tmp_path / "a.csv").write_text(rows(12) + "alone x,e\n")
+    (tmp_path / "d.yaml").write_text(text)
+    with pytest.raises(SystemExit, match=r"\(e\): no training sample: .* out by split\.least"):
+        main(["describe", str(tmp_path / "d.yaml"), "--results", str(tmp_path / "none")])

@@ -6,7 +6,13 @@ import unicodedata
 
 import pytest
 
-from conpet.data.duplicates import count_duplicates, drop_duplicates, near_identity
+from conpet.data.duplicates import (
+    count_duplicates,
+    drop_duplicates,
+    known_texts,
+    near_identity,
+    seen_before,
+)  # fmt: skip
 from conpet.data.report import Report
 from conpet.data.schema import Mention, Sample
 
@@ -90,3 +96,18 @@ def test_other_words_or_other_mentions_are_no_near_copies() -> None:
     assert count_duplicates((s, "") for s in samples) == {}
     same = [samples[0], Sample("5", "a  b a", "x", mentions=(Mention("entity", 0, 1),))]
     assert list(count_duplicates((s, "") for s in same)) == ["near_copies"]
+
+
+def test_a_later_files_texts_are_told_by_their_labels() -> None:
+    later = [
+        Sample("1", "a", "x"),  # as it stands there
+        Sample("2", "b", "z"),  # another label
+        Sample("3", "dd", "x"),  # nothing is marked in it: another question
+        Sample("4", "new", "x"),
+    ]
+    assert known_texts(later, SAMPLES) == (1, 1)
+    assert known_texts(later, []) == (0, 0)
+
+
+def test_tests_that_are_trained_on_are_counted() -> None:
+    assert seen_before((sample, sample.split) for sample in SAMPLES) == (2, 4)

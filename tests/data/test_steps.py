@@ -149,7 +149,9 @@ def test_a_task_that_no_method_can_learn_ends_the_split(
     assert not (tmp_path / "o").exists()
     about = Split(classes=["x", "y"], split=Partition(scheme="per_class"))
     split(10, 1)
-    assert "d (base): 1 of 2 classes (y) have no sample for training" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "d (base): 1 of 2 classes (y) have no sample for training" in said
+    assert "d (base): 2 of 2 test texts stand in training or validation too: duplicates" in said
 
 
 def test_duplicates_are_dropped_where_the_config_says_so(tmp_path: Path) -> None:

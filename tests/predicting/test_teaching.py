@@ -137,6 +137,13 @@ def test_other_columns_are_named_as_they_are_typed(run: Path, tmp_path: Path) ->
     assert conpet.load(tmp_path / "more").classes[-1] == "seventh"
     with pytest.raises(SystemExit, match="give --column message, or --option header=false where"):
         Chain.__call__(None, "predict", "--run", run, file)  # type: ignore[arg-type]
+    # what is asked has no labels, as a rule
+    file.write_text("id,Body\n" + "".join(f"{n},{t}\n" for n, t in enumerate(NEW)))
+    with pytest.raises(SystemExit, match="give --column Body, or --option header=false where"):
+        Chain.__call__(None, "predict", "--run", run, file)  # type: ignore[arg-type]
+    file.write_text("text,label\nok,seventh\n\u200b,seventh\n")
+    with pytest.raises(SystemExit, match=r"new\.csv: line 3: no text in column text"):
+        Chain.__call__(None, "predict", "--run", run, file)  # type: ignore[arg-type]
     file.write_text("text\n")
     with pytest.raises(SystemExit, match=r"new.csv: holds no text: nothing to answer"):
         Chain.__call__(None, "predict", "--run", run, file)  # type: ignore[arg-type]

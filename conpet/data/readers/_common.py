@@ -22,7 +22,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from conpet.config.raw import RawFile
 from conpet.data.readers._files import at_line
 from conpet.data.report import Report
-from conpet.data.schema import Mention, Sample, check_field, own_name
+from conpet.data.schema import Mention, Sample, check_field, own_name, shows
 from conpet.errors import UserError
 
 _Model = TypeVar("_Model", bound=BaseModel)
@@ -206,7 +206,7 @@ def _sample(record: Record) -> Sample | str:
     _check_characters(own_name(label, record.place), record.place)
     if not label:
         return "empty label"
-    if not text.strip():
+    if not shows(text):
         return "empty text"
     if not inside:
         return "span outside the text"

@@ -217,3 +217,16 @@ def _place_of_second(text: str, key: str, file: RawFile, first_line: int) -> str
     if len(found) != 2:
         return file.name  # other objects have the key too: which line it is cannot be told
     return at_line(file, text.count("\n", 0, found[1]) + first_line)
+
+
+def refuse_mark_line(text: str, file: RawFile) -> None:
+    """Refuse a first line that tells Excel the delimiter: it would be taken for the header.
+
+    Raises:
+        UserError: there is one.
+    """
+    if found := re.match(r"sep=(.)[\r\n]", text, re.IGNORECASE):
+        raise UserError(
+            f"{at_line(file, 1)}: {found[0].strip()} tells Excel the delimiter, and is no row: "
+            "take the line out"
+        )

@@ -23,6 +23,7 @@ from conpet.data.readers._files import (
     read_json,
     read_json_lines,
     read_text,
+    refuse_mark_line,
 )
 from conpet.data.report import Report
 from conpet.errors import UserError
@@ -198,6 +199,7 @@ def _csv_rows(
     text: str, file: RawFile, form: Form, columns: Sequence[str], report: Report
 ) -> Iterator[Row]:
     # newline="" keeps line ends: inside quotes they are text, after a row they must not vary
+    refuse_mark_line(text, file)
     lines = list(io.StringIO(text, newline=""))
     ends = [line[len(line.rstrip("\r\n")) :] for line in lines]
     delimiter = _delimiter(lines, file, form, columns)

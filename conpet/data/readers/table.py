@@ -30,7 +30,7 @@ from conpet.data.readers import _common
 from conpet.data.readers._common import Record, by_line, check_named, one_split, stem
 from conpet.data.readers._rows import Form, Row, column_name, read_rows
 from conpet.data.report import Report
-from conpet.data.schema import join_fields
+from conpet.data.schema import join_fields, shows
 from conpet.errors import UserError
 
 
@@ -184,7 +184,7 @@ def texts(
     for row in read_rows(raw, file, options.form(), columns, report):
         if row.blanks:
             raise UserError(f"{row.place}: a blank line before it: take it out: an answer is a row")
-        if blank := [name for name in columns if not row.value(name).strip()]:
+        if blank := [name for name in columns if not shows(row.value(name))]:
             raise UserError(f"{row.place}: no text in column {blank[0]}: give every row one")
         found = _text(row, options)
         if isinstance(found, str):
