@@ -55,6 +55,11 @@ def check_head(head: Head) -> None:
         raise UserError(
             f"head.beside: {head.type} is trained: leave beside out, or take a head that is fitted"
         )
+    if head.beside != Head().beside and getattr(kind, "validated", False):
+        raise UserError(
+            f"head.beside: {head.type} chooses by validation samples, of which the head beside it "
+            "gets none: use lda or ncm"
+        )
     if head.samples == "kept" and not issubclass(kind, Moving):
         raise UserError(
             f"head.samples: what {head.type} keeps cannot follow the drift of the space: use plan, "

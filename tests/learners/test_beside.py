@@ -96,6 +96,9 @@ def test_reading_it_leaves_the_adapter_as_it_is(world: World, tmp_path: Path) ->
 def test_who_has_none_is_refused() -> None:
     with pytest.raises(UserError, match=r"head\.beside: softmax is trained: leave beside out"):
         check_head(Head(beside="frozen"))
+    with pytest.raises(UserError, match=r"head\.beside: ranpac chooses by validation samples"):
+        check_head(Head(type="ranpac", beside="frozen"))
+    check_head(Head(type="ncm", beside="frozen"))
     head = Head(type="lda", beside="frozen")
     check_head(head)
     check_takes("linear", head)
