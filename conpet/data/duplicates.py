@@ -98,11 +98,9 @@ def seen_before(put: Iterable[tuple[Sample, str]]) -> tuple[int, int]:
     Args:
         put: samples, each with the split that it was put into.
     """
-    splits: dict[str, list[Hashable]] = defaultdict(list)
-    for sample, split in put:
-        splits[split].append(identity(sample))
-    learnt = {*splits["train"], *splits["valid"]}
-    return sum(text in learnt for text in splits["test"]), len(splits["test"])
+    known = list(put)
+    found = _repeated(known, _grouped(known, identity))["tests_seen_before"]
+    return len(found), sum(split == "test" for _, split in known)
 
 
 def count_duplicates(samples: Iterable[tuple[Sample, str]]) -> dict[str, dict[str, Any]]:
@@ -119,17 +117,23 @@ def count_duplicates(samples: Iterable[tuple[Sample, str]]) -> dict[str, dict[st
     tests = sum(split == "test" for _, split in known)
     counted: dict[str, set[int]] = defaultdict(set)
     for prefix, alike in (("", identity), ("near_", near_identity)):
-        groups: dict[Hashable, list[int]] = defaultdict(list)
-        for row, (sample, _) in enumerate(known):
-            groups[alike(sample)].append(row)
+        groups = _grouped(known, alike)
         of = {"copies": len(known), "tests_seen_before": tests, "several_labels": len(groups)}
-        for kind, cases in _repeated(known, list(groups.values())).items():
+        for kind, cases in _repeated(known, groups).items():
             new = [rows for rows in cases if counted[kind].isdisjoint(rows)]
             counted[kind].update(row for rows in cases for row in rows)
             if new:
                 first = [known[rows[0]][0].id for rows in new[:_NAMED]]
                 found[prefix + kind] = {"count": len(new), "of": of[kind], "first": first}
     return found
+
+
+def _grouped(known: Sequence[tuple[Sample, str]], alike: Identity) -> list[list[int]]:
+    """Return the rows of each text."""
+    groups: dict[Hashable, list[int]] = defaultdict(list)
+    for row, (sample, _) in enumerate(known):
+        groups[alike(sample)].append(row)
+    return list(groups.values())
 
 
 def _repeated(

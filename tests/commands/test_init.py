@@ -128,12 +128,18 @@ def test_a_quote_that_nothing_closes_is_a_letter(
     assert '"quotes": false' in (tmp_path / "mine.yaml").read_text()
 
 
-def test_a_label_of_its_own_in_every_row_is_doubted(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize(
+    ("label", "said"),
+    [
+        ("{own}k", "mine: every row has a label of its own: is 'label' the labels' column?"),
+        ("same", "mine: nothing to tell apart: is 'label' the labels' column?"),
+    ],
+)
+def test_labels_that_tell_nothing_are_doubted(
+    label: str, said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    text = "label,comment\n" + "".join(f"sentence {i} x,{i % 4}k\n" for i in range(40))
-    said = said_of(tmp_path, "a.csv", text, capsys)
-    assert "mine: every row has a label of its own: is 'label' the labels' column?" in said
+    rows = (f"sentence {i} x,{label.format(own=i)}\n" for i in range(40))
+    assert said in said_of(tmp_path, "a.csv", "comment,label\n" + "".join(rows), capsys)
 
 
 def test_the_folder_is_no_file() -> None:
@@ -208,12 +214,10 @@ def test_tasks_are_those_of_all_rows(tmp_path: Path) -> None:
     assert data["order"] == {"names": names}
 
 
-def test_one_label_for_all_rows_is_doubted(
+def test_one_class_is_doubted_by_describe_too(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    text = "label,comment\n" + "".join(f"same,sentence {i} x\n" for i in range(40))
-    said = said_of(tmp_path, "a.csv", text, capsys)
-    assert "mine: nothing to tell apart: is 'label' the labels' column?" in said
+    said_of(tmp_path, "a.csv", "text,label\n" + "some words,same\n" * 40, capsys)
     main(["describe", str(tmp_path / "mine.yaml"), "--results", str(tmp_path / "none")])
     assert "one class, same: nothing to tell apart" in capsys.readouterr().out
 
