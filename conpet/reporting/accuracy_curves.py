@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from conpet.reporting.collect import Results
 from conpet.reporting.families import families
-from conpet.reporting.line_names import End, write_names
+from conpet.reporting.line_names import End, needed, write_names
 from conpet.reporting.numbers import spread
 from conpet.reporting.style import (
     BLACK,
@@ -47,7 +47,8 @@ def accuracy(results: Results) -> Figure:
     """
     with drawing():
         where, kinds = results.places(), families(results)
-        height = _HEIGHT if len(kinds) > 1 else 1.2 * _HEIGHT
+        names = [map(results.name, methods) for methods in kinds.values()]
+        height = max(_HEIGHT if len(kinds) > 1 else 1.2 * _HEIGHT, needed(names))
         figure, axes = panels(len(where) * len(kinds), _WIDTH, height)
         drawn_panels = iter(axes)
         for dataset, model in where:

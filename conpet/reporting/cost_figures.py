@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from conpet.reporting.collect import Results
 from conpet.reporting.cost import by_task
 from conpet.reporting.families import families
-from conpet.reporting.line_names import End, write_names
+from conpet.reporting.line_names import End, needed, write_names
 from conpet.reporting.style import (
     FAINT,
     GREY,
@@ -31,8 +31,19 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _WIDTH = 4.9  # inches of a panel, with the names beside it
-_LINE = 0.16  # inches of a panel's height that a name takes
 _OVER_TASKS = {"samples": "Samples passed in the task", "seconds": "Seconds for the task"}
+# what has no place in a panel is said below its axis, where no line runs
+_BELOW: dict[str, Any] = {
+    "xy": (0.5, 0),
+    "xycoords": "axes fraction",
+    "xytext": (0, -31),
+    "textcoords": "offset points",
+    "ha": "center",
+    "va": "top",
+    "fontsize": 7,
+    "color": GREY,
+    "annotation_clip": False,
+}
 
 Curve = NDArray[np.float64]
 
@@ -45,8 +56,8 @@ def cost(results: Results) -> Figure:
     """
     with drawing():
         where, kinds = results.places(), families(results)
-        most = max(map(len, kinds.values()))
-        height = max(2.4 if len(kinds) > 1 else 3.6, 1.1 + _LINE * most)
+        names = [map(results.name, methods) for methods in kinds.values()]
+        height = max(2.4 if len(kinds) > 1 else 3.6, needed(names))
         figure, axes = panels(2 * len(where) * len(kinds), _WIDTH, height, across=2)
         each = iter(axes)
         for dataset, model in where:
@@ -90,7 +101,7 @@ class _Quantity:
         ends = [self._end(method, self._aside(method, own)) for method in own]
         write_names(ax, [end for end in ends if end.y > 0 or not self.log], height)
         if self.log and (said := "\n".join(self._nothing(own))):
-            ax.text(0.5, 0.02, said, transform=ax.transAxes, ha="center", fontsize=7, color=GREY)
+            ax.annotate(said, **_BELOW)
 
     def _nothing(self, own: Sequence[str]) -> Iterator[str]:
         """Yield lines on what trains nothing: it has no place on a logarithmic axis."""
@@ -99,7 +110,7 @@ class _Quantity:
         for where, methods in (("every task", every), ("some tasks", some)):
             if methods:
                 names = ", ".join(map(self.results.name, methods))
-                yield textwrap.fill(f"0 in {where}: {names}", 60)
+                yield textwrap.fill(f"0 in {where}: {names}", 48)
 
     def _several(self) -> bool:
         return len({*self.results.datasets}) > 1 or len(self.results.models) > 1

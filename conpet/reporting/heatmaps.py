@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import textwrap
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,6 +13,7 @@ from conpet.reporting.collect import Results
 from conpet.reporting.style import (
     drawing,
     empty,
+    folded,
     panels,
     place_name,
     task_ticks,
@@ -54,7 +54,7 @@ def columns(count: int) -> int:
 
 
 def _title(results: Results, dataset: str, model: str, method: str) -> str:
-    name = textwrap.fill(results.name(method), _ABREAST)  # a longer one runs into the next panel's
+    name = folded(results.name(method), _ABREAST)  # a longer one runs into the next panel's
     several = len(results.places()) > 1
     return f"{name}\n{place_name(results, dataset, model)}" if several else name
 

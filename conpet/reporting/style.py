@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import textwrap
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
@@ -95,6 +96,14 @@ def task_ticks(last: int) -> list[int]:
 def darker(color: str) -> str:
     """Return a colour for letters on white: the same, with a third of black in it."""
     return "#" + "".join(f"{int(color[i : i + 2], 16) * 2 // 3:02X}" for i in (1, 3, 5))
+
+
+def folded(name: str, most: int = 30) -> str:
+    """Return a name in lines of at most ``most`` letters, as few as can be and about as long."""
+    few = len(textwrap.wrap(name, most))
+    narrowest = min(most, max(map(len, name.split()), default=1))
+    wraps = (textwrap.wrap(name, width) for width in range(narrowest, most + 1))
+    return "\n".join(next(lines for lines in wraps if len(lines) == few))
 
 
 def plain_ticks(low: float, high: float, most: int) -> list[float]:
@@ -204,7 +213,7 @@ def _handles(results: Results, methods: Sequence[str], lines: bool) -> list[Line
 def _name(made: Legend, results: Results, methods: Sequence[str]) -> None:
     # named afterwards: a legend leaves out what it is given under a name like "_mine"
     for text, method in zip(made.get_texts(), methods, strict=True):
-        text.set_text(results.name(method))
+        text.set_text(folded(results.name(method)))
 
 
 def empty(axes: Axes, text: str = "no finished run yet") -> None:

@@ -10,8 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 
-from conpet.files import read_json
+from conpet.files import read_json, write_json
 from conpet.reporting.accuracy_curves import _Place
 from conpet.reporting.claims import found_claims
 from conpet.reporting.collect import Results, collect
@@ -20,7 +21,7 @@ from conpet.reporting.figures import FIGURES, write_figure
 from conpet.reporting.heatmaps import _title, columns
 from conpet.reporting.kept import kept_samples
 from conpet.reporting.pareto import _scale
-from conpet.reporting.style import _COLORS, FAINT, drawing, looks, plain_ticks
+from conpet.reporting.style import _COLORS, FAINT, drawing, folded, looks, plain_ticks
 from tests.reporting.synthetic import SHIPPED, about, build, cells, known
 
 pytestmark = pytest.mark.slow
@@ -88,18 +89,63 @@ def test_lines_are_the_means(results: Results) -> None:
 def test_cost_names_every_line_once_per_dataset_and_quantity(every: Results) -> None:
     figure = FIGURES["cost"][0](every)
     named = Counter(text.get_text() for ax in figure.axes for text in ax.texts)
-    assert named == {every.name(method): 2 for method in every.methods}
+    assert named == {folded(every.name(method)): 2 for method in every.methods}
     for ax in figure.axes:
         read = [line for line in ax.lines if line.get_color() != FAINT]
         assert len(read) == len(ax.texts) <= TOGETHER
         assert len(read) < len(every.methods) == len(ax.lines)
 
 
+@pytest.mark.parametrize("name", ["accuracy", "cost"])
+def test_names_hide_no_other_and_leave_the_panels_their_width(name: str, every: Results) -> None:
+    long = max((every.name(method) for method in every.methods), key=len)
+    assert "\n" in folded(long)
+    figure = FIGURES[name][0](every)
+    with drawing():
+        figure.draw_without_rendering()
+    for ax in figure.axes:
+        boxes = [Text.get_window_extent(text) for text in ax.texts]  # without what leads to it
+        for one, other in combinations(boxes, 2):
+            sideways = min(one.x1, other.x1) - max(one.x0, other.x0)
+            assert min(sideways, min(one.y1, other.y1) - max(one.y0, other.y0)) < 2
+        if ax.axison:
+            assert ax.bbox.width > 0.45 * figure.bbox.width / 2
+
+
+def test_what_trains_nothing_is_named_below_the_axis(tmp_path: Path) -> None:
+    matrix = cells(methods=("emr", "lda"), seeds=(1,), n_tasks=2)
+    made = build(tmp_path, matrix, per_class=2)
+    for method, passed in (("lda", (0, 0)), ("emr", (4800, 100))):
+        for task, samples in enumerate(passed, start=1):
+            folder = made.of("demo", "minilm", method)[0].folder.task(task)
+            state = folder / "state" / "state.json"
+            write_json(state, read_json(state) | {"samples_passed": samples})
+    figure = FIGURES["cost"][0](collect("demo", tmp_path, matrix, **known()))
+    with drawing():
+        figure.draw_without_rendering()
+    (said,) = (text for text in figure.axes[0].texts if text.get_text().startswith("0 in every"))
+    assert said.get_window_extent().y1 < figure.axes[0].xaxis.label.get_window_extent().y0
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("EMR", "EMR"),
+        ("Static ConPET plus, three layers", "Static ConPET\nplus, three layers"),
+        ("y" * 27 + " x", "y" * 27 + " x"),  # one letter more would be a second line
+        ("z" * 40, "z" * 30 + "\n" + "z" * 10),
+        ("", ""),
+    ],
+)
+def test_a_long_name_takes_lines_of_about_one_length(name: str, shown: str) -> None:
+    assert folded(name) == shown
+
+
 def test_points_of_a_panel_are_told_apart_by_their_shapes(every: Results) -> None:
     figure = FIGURES["pareto"][0](every)
     legends = [legend for ax in figure.axes if (legend := ax.get_legend())]
     named = Counter(text.get_text() for legend in legends for text in legend.get_texts())
-    assert named == {every.name(method): 1 for method in every.methods}
+    assert named == {folded(every.name(method)): 1 for method in every.methods}
     for legend in legends:
         marks = [
             (line.get_marker(), line.get_markerfacecolor() == "white")
@@ -231,4 +277,4 @@ def test_ticks_are_round_and_few(low: float, high: float, most: int, found: list
 
 def test_titles_of_heat_maps_do_not_run_into_each_other(results: Results) -> None:
     long = replace(results, titles={"emr": "Static ConPET (EMR) + LDA (history)"})
-    assert _title(long, "demo", "minilm", "emr") == "Static ConPET (EMR) + LDA\n(history)"
+    assert _title(long, "demo", "minilm", "emr") == "Static ConPET (EMR)\n+ LDA (history)"
