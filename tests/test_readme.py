@@ -216,10 +216,10 @@ def test_the_published_verdicts_are_those_of_their_figures() -> None:
         for claim in pd.read_csv(path).to_dict("records"):
             if claim["unit"] == "points" and not pd.isna(claim["value"]):  # else pending
                 seeds = t_interval(claim["value"], claim["std"], claim["seeds"])
-                ahead = re.search(r" by (\d+) points$", claim["claim"])
+                ahead = re.search(r" by ([\d.]+) points$", claim["claim"])
                 expected = verdict(
                     claim["value"], (claim["low"], claim["high"]), seeds,
-                    above=int(ahead[1]) / 100 if ahead else 0.0,
+                    above=float(ahead[1]) / 100 if ahead else 0.0,
                 )  # fmt: skip
                 assert claim["verdict"] == expected, claim["claim"]
                 assert claim["seeds_low"] == pytest.approx(seeds[0], nan_ok=True)

@@ -110,7 +110,9 @@ def _official(
         # without an official validation set, a share of the training rows serves
         mixed = list(by_split["train"])
         rng.shuffle(mixed)
-        n = max(1, int(partition.shares[1] * len(mixed))) if len(mixed) > 1 else 0
+        # the tiny term as in cut(): 0.29 of 100 are 29, though the product is a little less
+        share = int(partition.shares[1] * len(mixed) + 1e-9)
+        n = max(1, share) if len(mixed) > 1 else 0
         by_split["valid"], by_split["train"] = sorted(mixed[:n]), sorted(mixed[n:])
     return by_split
 

@@ -164,7 +164,7 @@ def difference(
     value, std, n = fact["difference_mean"], fact["difference_std"], fact["seeds"]
     over_samples, over_seeds = (fact["low"], fact["high"]), t_interval(value, std, n)
     ours, theirs = results.of(dataset, model, method), results.of(dataset, model, baseline)
-    ahead = f" by {100 * above:.0f} points" if above else ""
+    ahead = f" by {round(100 * above, 6):g} points" if above else ""
     return Claim(
         dataset, model,
         f"{results.name(method)}{what} above {results.name(baseline)}{ahead}", method, baseline,

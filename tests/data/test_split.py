@@ -301,3 +301,10 @@ def test_at_most_so_many_of_a_class_are_drawn_and_cut() -> None:
     assert Counter(given[row].label for row in task["test"]) == {"a": 2, "b": 1, "c": 2}
     assert found["samples_beyond_most"] == 20
     assert max(row for row in rows if given[row].label == "a") > 47  # drawn, not the first ones
+
+
+@pytest.mark.parametrize(("share", "valid"), [(0.29, 29), (0.57, 57), (0.1, 10)])
+def test_validation_of_an_official_split_is_not_below_its_share(share: float, valid: int) -> None:
+    partition = Partition(shares=[0.99 - share, share, 0.01])
+    (task,) = split_samples(official({"a": (100, 0, 1)}), order(tasks=1), partition)["tasks"]
+    assert sizes(task) == (100 - valid, valid, 1)

@@ -13,8 +13,10 @@ from conpet.data.encoding import SPLITS, encode_part
 from conpet.data.schema import Mention
 from conpet.data.stream import Stream, open_stream
 from conpet.errors import UserError
+from conpet.seeds import derive
 from tests.data.encoded_tiny import ADDITIONS, CLASSES, PARAMS, TASKS, parts, write_parts
 from tests.data.tokenizers_tiny import wordpiece
+from tests.replay.streams import make_stream
 
 LAST = TASKS + len(ADDITIONS)
 
@@ -136,3 +138,12 @@ def test_a_stream_with_dropped_samples(tmp_path: Path) -> None:
     assert sum(dropped.values()) > 20
     assert len(stream.task) + sum(dropped.values()) == len(found)
     assert [found[r].label for r in stream.row] == [stream.names[c] for c in stream.label]
+
+
+def test_each_class_has_shots_of_its_own() -> None:
+    stream = make_stream([60], classes=3)
+    few = stream.drawn(5, lambda *purpose: derive(*map(str, purpose)))
+    train, every = few.of("train", [1]), stream.of("train", [1])
+    drawn = np.isin(every, train)
+    places = {tuple(np.flatnonzero(drawn[stream.label[every] == c])) for c in range(3)}
+    assert len(places) == 3

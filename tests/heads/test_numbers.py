@@ -233,3 +233,13 @@ def test_broken_tensors_are_told(name: str) -> None:
 
 def _fixed(name: str) -> dict[str, Any]:
     return {"ridge": 1e-3} if name == "ranpac" else {}
+
+
+def test_the_scores_of_the_nearest_mean_are_log_densities() -> None:
+    means = 3 * np.random.default_rng(0).standard_normal((3, 4))
+    made = head("ncm", 4)
+    fit(made, *gaussians(means, 2 * np.eye(4), 4000, 1), 3)
+    asked, _ = gaussians(means, 2 * np.eye(4), 100, 2)
+    logs = -0.5 * np.square(asked[:, None] - means).sum(2) / 4
+    found = made.scores(asked)
+    np.testing.assert_allclose(found - found[:, :1], logs - logs[:, :1], atol=0.3)

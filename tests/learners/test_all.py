@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -143,3 +144,16 @@ def test_a_training_that_depends_on_the_head_is_told() -> None:
     with pytest.raises(AssertionError, match=r"let takes_over\(\) return False"):
         check_learner(Looks, ["dynamic"])
     check_learner(Says, ["dynamic"])
+
+
+def test_validation_weighs_tasks_alike(world: World) -> None:
+    learner: Any = world.learner("linear", 2)
+    stream = learner.stream
+
+    def answers(indices: np.ndarray) -> Any:
+        right_in_2 = np.where(stream.task[indices] == 2, stream.label[indices], -1)
+        return SimpleNamespace(labels=lambda: right_in_2)
+
+    learner.predict = answers
+    drawn = np.concatenate([stream.of("valid", [1])[:1], stream.of("valid", [2])])
+    assert learner.accuracy(drawn) == 0.5

@@ -193,3 +193,28 @@ def test_fitted_and_trained_experts_are_compared_on_one_scale(world: World, tmp_
     assert right == still_right
     own = learner.heads.scores(torch.zeros(1, learner.backbone.width), 2)
     assert float(own.exp().sum()) == pytest.approx(1)
+
+
+def test_an_experts_epoch_is_chosen_with_nobody_told_the_task(world: World) -> None:
+    learner = make_learner(world, 2)
+    learner.adapters[1] = learner.backbone.state()
+    learner.heads.make(1)
+    first = torch.tensor([[1.0, 0.0]])
+    learner.selector.ask = lambda indices: Word(first.repeat(len(indices), 1))
+    chosen_by: list[Any] = []
+    learner.fit = lambda plan, loss, accuracy, *rest: chosen_by.append(accuracy)
+    learner.train()
+    assert chosen_by == [learner._alone]  # the selector sends the new expert nothing
+
+
+def test_the_selectors_temperature_is_found_on_validation(world: World) -> None:
+    learner = make_learner(world, 2, temperature=True)
+    asked: list[np.ndarray] = []
+
+    def scores(indices: np.ndarray, fitted: bool = True) -> torch.Tensor:
+        asked.append(indices)
+        return torch.randn(len(indices), 2)
+
+    learner.selector._scores = scores
+    learner.selector._fit(learner.plan())
+    assert {*asked[0].tolist()} <= {*learner.stream.of("valid", [1, 2]).tolist()}

@@ -273,3 +273,10 @@ def test_ranpac_chooses_by_samples_that_it_was_not_fitted_on(
     head = {"type": "ranpac", "config": {"width": 50}, **samples}
     world.run("linear", tmp_path, replay="memory", head=head, **QUICK, **tuning)
     assert len(known) == 3
+
+
+def test_ranpac_on_the_history_chooses_by_all_tasks(world: World) -> None:
+    head = {"type": "ranpac", "samples": "history", "config": {"width": 20}}
+    learner: Any = world.learner("linear", 2, head=head)
+    chosen = learner.refit._validation(learner.plan(), np.empty(0, np.int64), False)
+    assert chosen.tolist() == learner.stream.of("valid", [1, 2]).tolist()

@@ -10,7 +10,9 @@ import numpy as np
 import pytest
 from sklearn.cluster import KMeans
 
+from conpet.config.settings import Exemplars, Settings, Training
 from conpet.errors import UserError
+from conpet.replay.base import Arrived
 from conpet.replay.exemplars import (
     Memory,
     choose_memory,
@@ -18,6 +20,8 @@ from conpet.replay.exemplars import (
     read_memory,
     write_memory,
 )
+from conpet.replay.memory import MemoryReplay
+from tests.replay.streams import make_stream
 
 
 def blobs(per_blob: int, centres: np.ndarray, seed: int = 0) -> np.ndarray:
@@ -196,3 +200,19 @@ def test_a_memory_grows_and_knows_whose_its_samples_are() -> None:
     assert both.valid.tolist() == [1, 3, 5]
     for task, expected in ((1, first.train), (2, np.array([4]))):
         assert both.of(task, tasks).train.tolist() == expected.tolist()
+
+
+def waves(indices: np.ndarray) -> np.ndarray:
+    return np.stack([np.sin(indices * k) for k in (1.0, 2.0, 3.0)], axis=1)
+
+
+@pytest.mark.parametrize(("per_class", "share"), [(20, 0.8), (10, 0.5)])
+def test_replay_chooses_on_all_outputs_and_by_its_settings(per_class: int, share: float) -> None:
+    stream = make_stream([80])
+    settings = Settings(memory=Exemplars(per_class=per_class, train_share=share))
+    replay = MemoryReplay(MemoryReplay.Options(), settings)
+    kept = replay.keep(Arrived(stream, Training(), Memory.empty()), waves, 1)
+    train = stream.of("train", [1])
+    wanted = choose_memory(waves(train), stream.label[train], train, per_class, share, 1)
+    assert kept.train.tolist() == wanted.train.tolist()
+    assert kept.valid.tolist() == wanted.valid.tolist()

@@ -228,3 +228,17 @@ def test_old_samples_may_be_drawn_by_class() -> None:
 @pytest.mark.parametrize(("count", "share", "part"), [(90, 0.7, 63), (100, 0.29, 29), (8, 0.8, 6)])
 def test_a_share_is_cut_off_and_not_below_itself(count: int, share: float, part: int) -> None:
     assert part_of(count, share) == part
+
+
+def test_validation_stays_half_new_whatever_the_batches_have() -> None:
+    stream = make_stream([30, 30])
+    p = plan(stream, "dynamic", batches=20, new_share=0.25)
+    assert {(int((stream.task[drawn] == 2).sum()), len(drawn)) for drawn in p.valid} == {(64, 128)}
+
+
+def test_a_rehearsal_draws_old_tasks_alike() -> None:
+    stream = make_stream([400, 20, 30])
+    (batches,), _ = rehearsal(stream, minimum=1, batches=100)
+    counts = np.bincount(stream.task[np.concatenate(batches)], minlength=4)[1:3]
+    assert counts.sum() == 3 * 100 * 4
+    assert chisquare(counts).pvalue > 1e-3

@@ -10,7 +10,15 @@ import numpy as np
 import pytest
 
 from conpet.files import read_json, write_json
-from conpet.reporting.claims import FAILS, HOLDS, OPEN, found_claims, independent, verdict
+from conpet.reporting.claims import (
+    FAILS,
+    HOLDS,
+    OPEN,
+    difference,
+    found_claims,
+    independent,
+    verdict,
+)
 from conpet.reporting.collect import Results, collect
 from conpet.reporting.cost import Slope, run_costs
 from conpet.reporting.figures import FIGURES
@@ -195,3 +203,30 @@ def test_nothing_is_said_where_all_are_trained(results: Results) -> None:
     assert not [c for c in found_claims(results) if "trains nothing" in c.claim]
     notes = [*TABLES["main"][0](results).footnotes, *TABLES["claims"][0](results).footnotes]
     assert not [note for note in notes if "nothing" in note.lower()]
+
+
+def test_what_is_claimed_beyond_is_not_found(results: Results) -> None:
+    of = (results, "demo", "minilm", "static_emr", "finetune")
+    found = difference(*of)
+    assert found.verdict == HOLDS
+    assert difference(*of, above=found.value + 0.3).verdict == FAILS
+
+
+@pytest.mark.parametrize(
+    ("above", "said"), [(0.025, "2.5"), (0.05, "5"), (0.07, "7"), (0.004, "0.4")]
+)
+def test_a_claim_says_the_points_that_it_is_held_against(
+    results: Results, above: float, said: str
+) -> None:
+    found = difference(results, "demo", "minilm", "static_emr", "finetune", above=above)
+    assert found.claim.endswith(f" by {said} points")
+
+
+def test_growth_is_held_against_a_tasks_mean(tmp_path: Path) -> None:
+    matrix = cells(methods=("static_emr",), seeds=(100,), n_tasks=5)
+    run = build(tmp_path, matrix, per_class=2).runs[0]
+    for task, passed in enumerate((1000, 1000, 1020, 990, 1030), start=1):
+        path = run.folder.state(task) / "state.json"
+        write_json(path, {**read_json(path), "samples_passed": passed, "forward_samples": 0})
+    found = found_claims(collect("demo", tmp_path, matrix, **known()))
+    assert [claim.verdict for claim in found] == [OPEN, OPEN]  # 6 a task, up to 45: 4.5 %

@@ -226,14 +226,17 @@ def test_lines_say_how_history_comes_back() -> None:
         assert method.look.line == ("dashdot" if all_again else shown[method.replay]), name
 
 
-def test_bars_are_as_long_as_what_is_forgotten(results: Results) -> None:
+def test_bars_are_as_long_as_what_is_forgotten_from_where_it_is_now(results: Results) -> None:
     (ax,) = FIGURES["forgetting"][0](results).axes
     names = [label.get_text() for label in ax.get_yticklabels()]
     lengths = dict(zip(names, [bar.get_width() for bar in ax.patches], strict=True))
+    starts = dict(zip(names, [bar.get_x() for bar in ax.patches], strict=True))
     for method in results.methods:
         runs = results.of("demo", "minilm", method)
         expected = 100 * np.mean([run.summary["forgetting"] for run in runs])
         assert lengths[results.name(method)] == pytest.approx(expected)
+        now = 100 * np.mean([run.metrics[-1]["task_accuracy"][:-1] for run in runs])
+        assert starts[results.name(method)] == pytest.approx(now)
     assert list(lengths.values()) == sorted(lengths.values())
 
 

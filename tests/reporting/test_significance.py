@@ -18,11 +18,13 @@ from conpet.config import Method
 from conpet.errors import UserError
 from conpet.files import read_json, write_json
 from conpet.reporting.collect import Results, collect
+from conpet.reporting.predictions import last_predictions
 from conpet.reporting.significance import comparison, paired_bootstrap, pairs
 from conpet.reporting.table_parts import bound_note, rank
 from conpet.reporting.tables import TABLES
 from conpet.reporting.told_apart import paired_t, t_interval, told_apart
 from conpet.reporting.verdict import verdicts
+from conpet.seeds import derive
 from tests.reporting.synthetic import build, cells, known
 
 
@@ -220,3 +222,20 @@ def test_a_family_is_met_by_its_best_but_not_by_the_method_itself(results: Resul
         if m != "emr"
     }
     assert found == [max(means, key=lambda m: means[m])]
+
+
+def test_what_is_worse_is_told_as_surely_as_what_is_better() -> None:
+    assert paired_bootstrap(-np.ones(50), seed=1)[0] == pytest.approx(2 / 10_001)
+
+
+def test_texts_are_drawn_of_the_means_over_all_seeds(results: Results) -> None:
+    of = ("demo", "minilm", "static_emr", "emr")
+    fact = comparison(results, *of)
+    ours, theirs = (results.of("demo", "minilm", method) for method in of[2:])
+    each = [
+        last_predictions(a)["correct"].astype(float) - last_predictions(b)["correct"].astype(float)
+        for a, b in zip(ours, theirs, strict=True)
+    ]
+    mean = (sum(each) / len(each)).round(9).to_numpy()
+    expected = paired_bootstrap(mean, derive("significance", results.experiment, *of))
+    assert (fact["bootstrap_p"], fact["low"], fact["high"]) == expected

@@ -1,4 +1,4 @@
-"""AdamW takes its steps the same whatever parameters lie like in memory."""
+"""AdamW: by its settings, and the same whatever parameters lie like in memory."""
 
 from __future__ import annotations
 
@@ -24,3 +24,10 @@ def test_a_parameter_that_is_a_part_of_a_tensor_is_stepped_as_one_alone() -> Non
     part = nn.Parameter(whole[:, 2:6])
     assert not part.is_contiguous()
     torch.testing.assert_close(stepped(part), alone)
+
+
+def test_settings_are_heeded() -> None:
+    said = Training(lr=0.1, weight_decay=0.3, eps=0.02, betas=[0.5, 0.7])
+    (group,) = make_optimizer([nn.Parameter(torch.ones(2))], said).param_groups
+    wanted = {"lr": 0.1, "weight_decay": 0.3, "eps": 0.02, "betas": (0.5, 0.7)}
+    assert {name: group[name] for name in wanted} == wanted
