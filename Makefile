@@ -86,7 +86,7 @@ list: $(READY)
 
 # Models and raw data stay: they are downloads.
 clean-results:
-	@find results -mindepth 1 -maxdepth 1 ! -name models ! -name data ! -name README.md \
+	@find results/ -mindepth 1 -maxdepth 1 ! -name models ! -name data ! -name README.md \
 	    ! -name published -exec rm -rf {} +
 
 # Write the installed versions into requirements.lock (without a build's local tag).

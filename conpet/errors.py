@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 
-_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.ENOMEM)
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.ENOMEM, errno.EMFILE)
 #: what torch, CUDA and cuBLAS say as plain errors where no memory is left
 NO_MEMORY = (
     "not enough memory",

@@ -114,6 +114,22 @@ def read_json(path: Path) -> Any:
         raise UserError(f"{path}: not a JSON file ({error}): delete it and make it again") from None
 
 
+def at_home(path: str) -> Path:
+    """Return a path with ``~`` or ``~user`` at its start read as their home, where there is one."""
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:  # no such user: a file may be called so
+        return Path(path)
+
+
+def visible(folder: Path, pattern: str) -> list[Path]:
+    """Return the files of a pattern, sorted, without hidden ones.
+
+    An editor has ``.#name.py`` there while it is at work, and macOS ``._name.py`` on others' disks.
+    """
+    return sorted(path for path in folder.glob(pattern) if not path.name.startswith("."))
+
+
 def sha256(path: Path) -> str:
     """Return the hex SHA-256 of a file's bytes."""
     with path.open("rb") as file:

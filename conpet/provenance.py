@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import platform
 import subprocess
 from pathlib import Path
@@ -25,14 +26,16 @@ def commit(folder: Path = _PROJECT) -> str:
             return ""
         head = _git(folder, "rev-parse", "HEAD")
         changes = _git(folder, "diff", "HEAD", "--", *_CODE)
-        added = _git(folder, "ls-files", "--others", "--exclude-standard", "--", "conpet/*.py")
+        # parted by zeros: other letters than ASCII's stand as they are
+        asked = ("ls-files", "-z", "--others", "--exclude-standard", "--", "conpet/*.py")
+        added = [name for name in _git(folder, *asked).split("\0") if _is_code(folder / name)]
     except (OSError, subprocess.CalledProcessError):
         return ""
     if not changes and not added:
         return head
-    found = hashlib.sha256(changes.encode())
-    for name in added.splitlines():
-        found.update(name.encode() + (folder / name).read_bytes())
+    found = hashlib.sha256(os.fsencode(changes))
+    for name in added:
+        found.update(os.fsencode(name) + (folder / name).read_bytes())
     return f"{head}{CHANGED}{found.hexdigest()[:8]}"
 
 
@@ -46,8 +49,11 @@ def cpu() -> str:
     return names[0] if names else platform.processor()
 
 
+def _is_code(path: Path) -> bool:
+    """Say whether a file may be imported: no editor's lock, nor what macOS puts beside a file."""
+    return path.is_file() and path.stem.isidentifier()
+
+
 def _git(folder: Path, *words: str) -> str:
-    done = subprocess.run(
-        ["git", "-C", str(folder), *words], check=True, capture_output=True, text=True
-    )
-    return done.stdout.strip()
+    done = subprocess.run(["git", "-C", str(folder), *words], check=True, capture_output=True)
+    return os.fsdecode(done.stdout).strip()

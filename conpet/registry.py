@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from conpet.errors import UserError
+from conpet.files import visible
 
 
 @functools.cache
@@ -19,7 +20,7 @@ def names(folder: Path, mark: str) -> list[str]:
 
     Nothing is imported: a helper file in the folder, which sets no mark, is passed over.
     """
-    return sorted(p.stem for p in folder.glob("*.py") if _sets(p, mark))
+    return [p.stem for p in visible(folder, "*.py") if _sets(p, mark)]
 
 
 def check(folder: Path, name: str, mark: str) -> None:
@@ -33,7 +34,7 @@ def check(folder: Path, name: str, mark: str) -> None:
         return
     shown = f"{folder.parent.name}/{folder.name}/{path.name}"
     try:
-        ast.parse(path.read_text(encoding="utf-8"))
+        ast.parse(_read(path))
     except SyntaxError as error:
         raise UserError(f"{shown}: line {error.lineno}: not Python ({error.msg})") from None
     if not _sets(path, mark):
@@ -66,7 +67,7 @@ def code(path: Path) -> str:
     It is empty where the file is none or no Python.
     """
     try:
-        tree = ast.parse(path.read_text(encoding="utf-8"))
+        tree = ast.parse(_read(path))
     except (OSError, SyntaxError):
         return ""
     for node in ast.walk(tree):
@@ -86,8 +87,16 @@ def _is_text(node: ast.stmt) -> bool:
     return isinstance(value, ast.Constant) and isinstance(value.value, str)
 
 
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except UnicodeDecodeError:
+        shown = f"{path.parent.parent.name}/{path.parent.name}/{path.name}"
+        raise UserError(f"{shown}: not UTF-8: save it as UTF-8") from None
+
+
 def _sets(path: Path, mark: str) -> bool:
-    text = path.read_text(encoding="utf-8")
+    text = _read(path)
     if mark not in text:
         return False
     try:
@@ -108,7 +117,7 @@ def number(path: Path, name: str, otherwise: int) -> int:
         UserError: what it sets there is not written as a whole number.
     """
     try:
-        body = ast.parse(path.read_text(encoding="utf-8")).body
+        body = ast.parse(_read(path)).body
     except (OSError, SyntaxError):
         return otherwise  # importing it says what is wrong
     for node in reversed(body):  # the last word counts, as in Python

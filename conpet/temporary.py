@@ -18,6 +18,8 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from conpet.errors import UserError
+
 _LEFT = re.compile(r"\.(?P<name>.+)\.(?P<machine>[\w-]+)-(?P<process>\d+)-\w{8}\.(?:tmp|old)")
 # what another machine left: nobody here knows whether its process runs, but none takes a day
 _FOREIGN_SECONDS = 24 * 3600
@@ -52,6 +54,18 @@ def new_folder(path: Path) -> Path:
     """Make an empty folder beside ``path``; what dead processes left there goes."""
     sweep(path.parent)
     return Path(tempfile.mkdtemp(prefix=prefix(path.name), suffix=".tmp", dir=path.parent))
+
+
+def check_place() -> None:
+    """See that there is a place for temporary files: torch's own word on it names none.
+
+    Raises:
+        UserError: none can be written.
+    """
+    try:
+        tempfile.gettempdir()
+    except OSError:
+        raise UserError("no folder for temporary files can be written: set TMPDIR to one") from None
 
 
 @contextlib.contextmanager

@@ -30,7 +30,7 @@ class Plain:
             sys.exit(f"{package}: no package: `conpet package` writes one (docs/use.md)")
         if not (backbone / "config.json").is_file():
             sys.exit(f"{backbone}: no model: give the folder of the backbone it was tuned on")
-        self.about = json.loads((package / "model.json").read_text())
+        self.about = json.loads((package / "model.json").read_text(encoding="utf-8"))
         if self.about["kind"] != "sentence":
             sys.exit("this example reads plain sentences; conpet.load reads marked texts too")
         if self.about["head"] not in ("grow", "fixed"):
@@ -64,8 +64,11 @@ class Plain:
         batch = self.tokenizer(asked, padding=True, return_tensors="pt")
         if batch["input_ids"].shape[1] > self.about["max_length"]:
             sys.exit("a text has more tokens than it was trained on; conpet.load cuts it as then")
+        masks = batch["input_ids"] == self.tokenizer.mask_token_id
+        if not (masks.sum(1) == 1).all():
+            sys.exit(f"a text holds {mask} itself; conpet.load reads that as text")
         states = self.model(**batch).last_hidden_state
-        at = states[batch["input_ids"] == self.tokenizer.mask_token_id]
+        at = states[masks]
         head = self.heads[adapter]
         return at @ head["head.weight"].T + head["head.bias"]
 
@@ -91,6 +94,8 @@ class Plain:
 if __name__ == "__main__":
     if len(sys.argv) < 4:
         sys.exit("usage: plain_peft.py PACKAGE BACKBONE TEXT [TEXT ...]")
+    if not all(text.strip() for text in sys.argv[3:]):
+        sys.exit("a text is empty: give words to classify")
     learner = Plain(Path(sys.argv[1]), Path(sys.argv[2]))
     for text, label in zip(sys.argv[3:], learner.classify(sys.argv[3:]), strict=True):
         print(f"{label}\t{text}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -91,3 +92,13 @@ def test_temporary_folders_say_whose_they_are() -> None:
         if path.suffix in (".py", ".smk") and unnamed.search(path.read_text(encoding="utf-8"))
     ]
     assert found == ["conpet/temporary.py"]
+
+
+def test_clean_results_cleans_what_a_link_leads_to(tmp_path: Path) -> None:
+    (tmp_path / "store/demo").mkdir(parents=True)
+    (tmp_path / "store/models").mkdir()
+    (tmp_path / "results").symlink_to("store")
+    rule = (ROOT / "Makefile").read_text().partition("\nclean-results:\n")[2].partition("\n\n")[0]
+    (tmp_path / "Makefile").write_text(f"clean-results:\n{rule}\n")
+    subprocess.run(["make", "-C", str(tmp_path), "clean-results"], check=True, capture_output=True)
+    assert [path.name for path in (tmp_path / "store").iterdir()] == ["models"]

@@ -71,3 +71,19 @@ def test_a_revision_is_heeded_however_it_is_set(text: str, expected: Any, tmp_pa
         return
     with pytest.raises(UserError, match=expected):
         registry.number(tmp_path / "mine.py", "REVISION", 1)
+
+
+def test_what_editors_and_macos_put_beside_a_file_is_passed_over(tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text("LEARNER = 1\n")
+    (tmp_path / "._mine.py").write_bytes(b"\x00\x05\x16\x07\xffLEARNER = 1")
+    (tmp_path / ".#mine.py").symlink_to("user@machine.123")
+    assert registry.names(tmp_path, "LEARNER") == ["mine"]
+
+
+def test_a_file_of_another_encoding_is_told(own: Path) -> None:
+    own.write_bytes("LEARNER = 'é'\n".encode("latin-1"))
+    for ask in (learners.learner_class, lambda name: registry.code(own)):
+        with pytest.raises(
+            UserError, match=r"conpet/learners/own\.py: not UTF-8: save it as UTF-8"
+        ):
+            ask(own.stem)

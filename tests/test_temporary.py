@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 import subprocess
@@ -12,7 +13,11 @@ from pathlib import Path
 import pytest
 
 from conpet import temporary
+from conpet.commands.failures import in_one_line
+from conpet.config.settings import Compute
+from conpet.errors import UserError
 from conpet.files import atomic, atomic_folder, write_text
+from conpet.models.process import computing, prepare_process
 from conpet.temporary import new_file, new_folder, prefix, scratch, sweep
 
 KILLED = """
@@ -139,3 +144,18 @@ def test_all_within_a_folder_can_be_read_by_whom_the_umask_lets(tmp_path: Path) 
     state = tmp_path / "state"
     found = [stat.S_IMODE(path.stat().st_mode) for path in (state, *sorted(state.rglob("*")))]
     assert found == [0o755, 0o755, 0o644]
+
+
+def test_no_place_at_all_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    def none() -> str:
+        raise FileNotFoundError(errno.ENOENT, "No usable temporary directory found in ['/tmp']")
+
+    monkeypatch.setattr(temporary.tempfile, "tempdir", None)
+    monkeypatch.setattr(temporary.tempfile, "_get_default_tempdir", none)
+    for compute in (prepare_process, lambda said: computing(said).__enter__()):
+        with pytest.raises(UserError, match="set TMPDIR to one"):
+            compute(Compute())
+    with pytest.raises(FileNotFoundError) as raised, scratch():
+        pass
+    line = in_one_line(raised.value)
+    assert line == "No usable temporary directory found in ['/tmp']: no such file or folder"

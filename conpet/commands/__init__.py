@@ -8,7 +8,7 @@ import signal
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TextIO
 
 import typer
 from typer.core import TyperGroup
@@ -103,6 +103,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     So is what the machine does: a full disk, a broken file. Stopped by SIGTERM it removes what is
     half written, as after Ctrl-C.
     """
+    sys.stdout, sys.stderr = (stream or _nobody() for stream in (sys.stdout, sys.stderr))
     # before torch is imported: OpenMP threads that spin starve a second job on the same machine
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
@@ -137,6 +138,11 @@ def main(argv: Sequence[str] | None = None) -> None:
         if line is None:
             raise
         sys.exit(f"conpet: error: {line}")
+
+
+def _nobody() -> TextIO:
+    """Return what stands for a stream that is closed (`>&-`, as some daemons have it)."""
+    return open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123  for good
 
 
 def _stop(number: int, _frame: object) -> None:

@@ -191,7 +191,8 @@ def _entry(file: Path, group: Group, folder: Path) -> Any:
 
 
 def _path(file: Path, folder: Path) -> str:
-    return Path(os.path.relpath(file.absolute(), folder.absolute())).as_posix()
+    path = Path(os.path.relpath(file.absolute(), folder.absolute())).as_posix()
+    return f"./{path}" if path.startswith("~") else path  # else it would be somebody's home
 
 
 def _template(group: Group) -> list[str]:

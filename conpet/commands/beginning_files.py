@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from conpet.config.raw import RawFile
+from conpet.config.strict import validate
 from conpet.data import readers
 from conpet.data.guess import Look, look
 from conpet.data.guess_lines import with_lines, without_lines
@@ -51,6 +52,12 @@ def grouped(files: Sequence[Path]) -> list[Group]:
     for file in files:
         if not file.is_file():
             raise UserError(f"{file}: no such file: give the paths of data files")
+        if not str(file).isprintable():  # a line break, or letters of another encoding
+            raise UserError(f"{str(file)!a}: is no name for a YAML: rename it")
+        try:
+            validate(RawFile, {"name": file.name}, str(file))
+        except UserError as error:
+            raise UserError(f"{error}: rename it") from None
     found: dict[tuple[str, str], list[Path]] = {}
     for file in files:
         around = file.absolute().parents[1 if folder_says_split(file) else 0]

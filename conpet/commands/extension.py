@@ -31,7 +31,7 @@ from conpet.data.shortage import least_rows, remedy, shortages, untrainable
 from conpet.data.split import split_samples, too_rare
 from conpet.data.steps import earlier
 from conpet.errors import UserError
-from conpet.files import sha256, write_text
+from conpet.files import sha256, visible, write_text
 from conpet.wording import counted
 
 KEY = "additions"
@@ -136,7 +136,7 @@ def _find(dataset: str, config_dir: Path, experiment: str) -> Dataset:
         found = open_experiment(experiment, config_dir, DataChecks()).datasets
         choose("dataset", dataset, list(found), "extend")
         return found[dataset]
-    known = sorted(p.stem for p in (config_dir / "datasets").glob("*.yaml"))
+    known = [p.stem for p in visible(config_dir / "datasets", "*.yaml")]
     if dataset not in known:
         where = "extend: for one that an experiment writes out, give --experiment"
         choose("dataset", dataset, known, where)

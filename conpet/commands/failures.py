@@ -71,7 +71,8 @@ def _of_system(error: BaseException) -> str | None:
     said = _REMEDIES.get(error.errno) or error.strerror or os.strerror(error.errno)
     name = error.filename2 or error.filename  # what it was to be renamed to, where it was
     if name is None or isinstance(name, int):
-        return said
+        plain = error.strerror in (None, os.strerror(error.errno))
+        return said if plain else f"{error.strerror}: {said}"
     path = Path(os.fsdecode(name))
     # in a temporary folder: the one that it is to become
     return f"{Path(*(meant(Path(part)) for part in path.parts))}: {said}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import functools
 import json
+import os
 from collections.abc import Callable, Iterator
 from itertools import combinations
 from pathlib import Path
@@ -43,11 +44,11 @@ def guarded(command: Callable[..., None]) -> Callable[..., None]:
         if command.__name__ in _INTO:
             outputs.pop("out")
         for (a, path), (b, other) in combinations(outputs.items(), 2):
-            if path.resolve() == other.resolve():
+            if _real(path) == _real(other):
                 raise UserError(f"--{a} and --{b}: both are {path}: give each a file of its own")
         for output, path in outputs.items():
             for name, source in _inputs(given):
-                if path.resolve() in (source.resolve(), *source.resolve().parents):
+                if _real(path) in (_real(source), *_real(source).parents):
                     raise UserError(
                         f"--{output} {path}: would replace what {name} reads ({source}): "
                         "give another path"
@@ -62,6 +63,11 @@ def guarded(command: Callable[..., None]) -> Callable[..., None]:
         command(**given)
 
     return run
+
+
+def _real(path: Path) -> Path:
+    """Return where a path leads; ``Path.resolve`` ends where a link leads to itself."""
+    return Path(os.path.realpath(path))
 
 
 def _inputs(given: dict[str, Any]) -> Iterator[tuple[str, Path]]:

@@ -12,7 +12,7 @@ from typer import Argument, Option
 
 from conpet.commands import options as o
 from conpet.errors import UserError
-from conpet.files import write_json
+from conpet.files import visible, write_json
 
 app = typer.Typer()
 
@@ -175,11 +175,13 @@ def params(
 ) -> None:
     """Count tunable parameters (LoRA r 4), without any weights."""
     from conpet.config import Model, Settings
+    from conpet.config.experiment_file import check_folder
     from conpet.config.strict import choose, read_yaml, validate
     from conpet.models.count import count
 
+    check_folder(config_dir)
     folder = config_dir / "models"
-    known = sorted(p.stem for p in folder.glob("*.yaml"))
+    known = [p.stem for p in visible(folder, "*.yaml")]
     print(f"{'model':14}{'backbone':>16}{'LM head':>14}{'LoRA':>12}{'ratio':>8}")
     for name in models or ["llama-7b", "minilm"]:
         choose("model", name, known, "params")

@@ -16,6 +16,7 @@ from conpet.config import Experiment
 from conpet.config.matrix import Matrix
 from conpet.config.strict import choose, read_yaml
 from conpet.errors import UserError
+from conpet.files import visible
 from conpet.provenance import commit
 from conpet.reporting.collect import Results, collect_experiment
 from conpet.wording import counted
@@ -234,7 +235,7 @@ def targets(config_dir: o.ConfigDir = o.CONFIG, results: o.Results = o.RESULTS) 
     from conpet.commands.estimation_file import known
     from conpet.reporting.named import FIGURES, TABLES
 
-    found = sorted((config_dir / "experiments").glob("*.yaml"))
+    found = visible(config_dir / "experiments", "*.yaml")
     if not found:
         raise UserError(f"{config_dir / 'experiments'}: no experiments here: give --config-dir")
     print("experiments: snakemake --config experiment=NAME")
@@ -242,7 +243,7 @@ def targets(config_dir: o.ConfigDir = o.CONFIG, results: o.Results = o.RESULTS) 
         told = known(path, config_dir, results)
         print(f"  {path.stem:24} {read_yaml(path).get('title', '')}{told}")
     print("methods: in an experiment's YAML, methods: [NAME, ...]")
-    for path in sorted((config_dir / "methods").glob("*.yaml")):
+    for path in visible(config_dir / "methods", "*.yaml"):
         print(f"  {path.stem:24} {read_yaml(path).get('title', '')}")
     print("targets")
     for name, meaning in TARGETS.items():

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from conpet.config.dataset import ClassOrder, Dataset, FileOrder
 from conpet.config.strict import choose, validate
-from conpet.files import read_json
+from conpet.files import read_json, visible
 
 
 def published_order(data: Dataset, config_dir: Path, place: str) -> list[list[str]]:
@@ -21,7 +21,7 @@ def published_order(data: Dataset, config_dir: Path, place: str) -> list[list[st
     if not isinstance(data.order, FileOrder):
         return []
     folder = config_dir / "class_orders"
-    known = sorted(path.stem for path in folder.glob("*.json"))
+    known = [path.stem for path in visible(folder, "*.json")]
     choose("class order", data.order.file, known, f"{place}: order.file")
     path = folder / f"{data.order.file}.json"
     return validate(ClassOrder, read_json(path), str(path)).tasks

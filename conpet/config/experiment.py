@@ -12,7 +12,7 @@ from typing import Any
 from conpet.config.checks import Checks
 from conpet.config.class_order import published_order
 from conpet.config.dataset import FileOrder, NamedOrder, Source
-from conpet.config.experiment_file import DataFile, ExperimentFile, path_of
+from conpet.config.experiment_file import DataFile, ExperimentFile, check_folder, path_of
 from conpet.config.layers import laid_over
 from conpet.config.loading import check_names, load, load_datasets, load_methods
 from conpet.config.matrix import Matrix
@@ -282,8 +282,7 @@ def load_experiment(
     Raises:
         UserError: one line that says file, key and what would be right.
     """
-    if not config_dir.is_dir():
-        raise UserError(f"{config_dir}: no such folder: run in the project, or give --config-dir")
+    check_folder(config_dir)
     path = path_of(name, config_dir)
     file = validate(ExperimentFile, read_yaml(path), str(path))
     check_names(path, file.datasets, config_dir)
@@ -304,7 +303,6 @@ def load_data(
         datasets: names of config/datasets, or datasets written out by name.
         where: the file that holds them, for messages and for paths beside it.
     """
-    if not config_dir.is_dir():
-        raise UserError(f"{config_dir}: no such folder: run in the project, or give --config-dir")
+    check_folder(config_dir)
     value = {"title": where, "datasets": datasets, "models": models, "settings": settings}
     return Experiment("describe", validate(DataFile, value, where), config_dir, where, checks)

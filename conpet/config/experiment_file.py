@@ -10,6 +10,7 @@ from pydantic import Field, field_validator
 from conpet.config.settings import Count, Seed
 from conpet.config.strict import Strict, choose, is_yaml
 from conpet.errors import UserError
+from conpet.files import visible
 from conpet.names import name_of
 
 Names = Annotated[list[str], Field(min_length=1)]
@@ -62,6 +63,16 @@ class DataFile(ExperimentFile):
     methods: list[str] = []
 
 
+def check_folder(config_dir: Path) -> None:
+    """See that there is a folder of configs.
+
+    Raises:
+        UserError: there is none.
+    """
+    if not config_dir.is_dir():
+        raise UserError(f"{config_dir}: no such folder: run in the project, or give --config-dir")
+
+
 def path_of(name: str, config_dir: Path) -> Path:
     """Return the file of an experiment, given by its name or as a YAML.
 
@@ -71,7 +82,7 @@ def path_of(name: str, config_dir: Path) -> Path:
     if is_yaml(Path(name)):
         return Path(name)
     folder = config_dir / "experiments"
-    known = sorted(path.stem for path in folder.glob("*.yaml"))
+    known = [path.stem for path in visible(folder, "*.yaml")]
     if name not in known and (meant := own_file(name)):
         raise UserError(f"{folder}: unknown experiment {name!r}: {meant}")
     choose("experiment", name, known, str(folder))

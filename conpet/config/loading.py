@@ -17,6 +17,7 @@ from conpet.config.raw import RawFile
 from conpet.config.shared import refuse_other_data, told_apart_by
 from conpet.config.strict import choose, merge, read_yaml, validate
 from conpet.errors import UserError
+from conpet.files import visible
 from conpet.names import check_name
 from conpet.wording import some
 
@@ -33,7 +34,7 @@ Named = Sequence[str] | dict[str, dict[str, Any] | None]
 
 def load(folder: str, kind: str, name: str, schema: Any, config_dir: Path, where: str) -> Any:
     """Read config/FOLDER/NAME.yaml."""
-    known = sorted(p.stem for p in (config_dir / folder).glob("*.yaml"))
+    known = [p.stem for p in visible(config_dir / folder, "*.yaml")]
     choose(kind, name, known, f"{where}: {folder}")
     path = config_dir / folder / f"{name}.yaml"
     check_name(name, str(path))
@@ -220,7 +221,7 @@ def _based(
     if "base" not in value:
         return dict(value)
     own = {key: v for key, v in value.items() if key != "base"}
-    known = sorted(p.stem for p in (config_dir / folder).glob("*.yaml"))
+    known = [p.stem for p in visible(config_dir / folder, "*.yaml")]
     choose(kind, str(value["base"]), known, f"{place}: base")
     under = read_yaml(config_dir / folder / f"{value['base']}.yaml")
     # an order of another kind takes the place of the old one whole

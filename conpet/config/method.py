@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from conpet.config.strict import Strict, choose, read_yaml
+from conpet.files import visible
 
 Line = Literal["solid", "dashed", "dashdot", "dotted"]
 Marker = Literal[
@@ -69,7 +70,7 @@ def check_against(
         UserError: the name in ``against`` or ``ahead``, and the closest that there is.
     """
     known = {*found, *(other.family for other in found.values() if other.family)}
-    files = sorted((config_dir / "methods").glob("*.yaml"))
+    files = visible(config_dir / "methods", "*.yaml")
     known |= {path.stem for path in files}
     methods = sorted({*found, *(path.stem for path in files)})
     for other in own.get("ahead") or {}:  # of methods alone

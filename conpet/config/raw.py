@@ -10,6 +10,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from conpet.files import at_home
+
 MANIFEST = "manifest.json"
 
 Split = Literal["", "train", "valid", "test"]
@@ -55,7 +57,7 @@ class RawFile(BaseModel):
         if self.url and _scheme(self.url) == "file":
             parts = urllib.parse.urlparse(self.url)
             return Path(urllib.request.url2pathname(parts.netloc + parts.path))
-        return Path(self.url).expanduser() if self.url and not _scheme(self.url) else None
+        return at_home(self.url) if self.url and not _scheme(self.url) else None
 
 
 def named_apart(value: Any) -> Any:

@@ -96,7 +96,7 @@ def _from_hub(source: HubSource, folder: Path, mirror: Path | None, label: str) 
 
 
 def _from_folder(source: FolderSource, folder: Path, out: Path) -> None:
-    origin = Path(source.path).expanduser()
+    origin = files.at_home(source.path)
     # the old folder at ``out`` is removed at the end: it must not take the model with it
     if out.resolve() in (origin.resolve(), *origin.resolve().parents):
         raise UserError(f"{out}: holds the model's own folder {origin}: choose another --out")

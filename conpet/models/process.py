@@ -14,12 +14,14 @@ import torch
 
 from conpet.config.settings import Compute
 from conpet.models.allocation import keep_freed_memory
+from conpet.temporary import check_place
 
 _WORKSPACE = "CUBLAS_WORKSPACE_CONFIG"  # cuBLAS repeats its bits only with a fixed workspace
 
 
 def prepare_process(compute: Compute) -> None:
     """Set this process for good: what a job calls once, before it makes a backbone."""
+    check_place()
     os.environ.setdefault(_WORKSPACE, ":4096:8")
     _set(compute.threads, deterministic=True, warn_only=False, fill=False)
     _set_products("highest", coarse=False)
@@ -34,6 +36,7 @@ def computing(compute: Compute) -> Iterator[None]:
     All of it belongs to the whole process: blocks that overlap in several threads may put back
     what another has set.
     """
+    check_place()
     threads = torch.get_num_threads()
     deterministic = torch.are_deterministic_algorithms_enabled()
     warn_only = torch.is_deterministic_algorithms_warn_only_enabled()

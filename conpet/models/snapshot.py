@@ -71,7 +71,7 @@ def has_changed(origin: str, snapshot: Path) -> bool:
 
     A file is read only where its size or a date says that it may be another; papers do not count.
     """
-    source, record = Path(origin).expanduser(), snapshot / RECORD
+    source, record = files.at_home(origin), snapshot / RECORD
     if not source.is_dir() or not record.is_file():
         return False
     told = files.read_json(record).get("files", {})
@@ -108,7 +108,7 @@ def digest(folder: Path) -> str:
     if isinstance(config, dict):
         config = {k: v for k, v in config.items() if k not in _ABOUT_FILES}
     found = hashlib.sha256(json.dumps(config, sort_keys=True).encode())
-    for path in sorted(folder.glob("*.safetensors")):
+    for path in files.visible(folder, "*.safetensors"):
         found.update(f"{path.name} {files.sha256(path)}".encode())
     return found.hexdigest()
 

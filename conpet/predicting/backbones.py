@@ -11,7 +11,7 @@ from pathlib import Path
 from conpet.card import BackbonePin
 from conpet.environment import CACHE
 from conpet.errors import UserError
-from conpet.files import read_json, sha256
+from conpet.files import read_json, sha256, visible
 from conpet.models.fetching import fetch_model
 from conpet.models.snapshot import TOKENIZERS
 
@@ -74,7 +74,7 @@ def check(snapshot: Path, wanted: BackbonePin) -> None:
         UserError: the first file that is another one, is missing, or is too many.
     """
     pinned = {n: digest for n, digest in wanted.files.items() if n.endswith(_WEIGHTS)}
-    found = {path.name for path in snapshot.glob(f"*{_WEIGHTS}")}
+    found = {path.name for path in visible(snapshot, f"*{_WEIGHTS}")}
     for name in sorted(pinned.keys() | found):
         if name not in found or sha256(snapshot / name) != pinned.get(name):
             raise UserError(

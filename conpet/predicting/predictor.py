@@ -19,7 +19,7 @@ from conpet.data.schema import NONE
 from conpet.data.stream import Stream
 from conpet.data.template import vocabulary
 from conpet.data.tokenizer import open_tokenizer
-from conpet.errors import UserError
+from conpet.errors import UserError, of_machine
 from conpet.learners.assembly import assemble
 from conpet.learners.base import Learner, Prediction, Seeds
 from conpet.models.process import computing
@@ -135,6 +135,8 @@ class Predictor:
         except UserError:
             raise
         except Exception as error:
+            if of_machine(error):
+                raise
             # a package may come from anybody; what torch, PEFT and safetensors then raise has no
             # class in common
             said = " ".join(str(error).split())[:200]

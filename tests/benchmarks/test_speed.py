@@ -176,3 +176,14 @@ def test_an_option_that_is_no_number(capsys: pytest.CaptureFixture[str]) -> None
         main(["speed", "--snapshot", "none", "--rounds", "0"])
     assert stopped.value.code == 2
     assert "--rounds: 0: give a whole number, 1 or more" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("out", ["file/x", ".", "/proc/nope/x"])
+def test_an_output_that_cannot_be_is_told_before_anything_is_measured(
+    out: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit) as stopped:
+        main(["speed", "--snapshot", "none", "--out", out])
+    assert str(stopped.value).startswith(f"benchmarks: error: --out {out}: ")

@@ -177,3 +177,35 @@ def test_a_full_disk_is_one_line(tmp_path: Path) -> None:
     assert "ulimit -f" in done.stderr
     assert list(tmp_path.iterdir()) == []
     write_bytes(tmp_path / "x", b"0" * 9999)
+
+
+@pytest.mark.parametrize("closed", ["1>&-", "2>&-", "1>&- 2>&-"])
+def test_a_command_runs_where_nobody_listens(closed: str) -> None:
+    line = f'exec {closed}; "{sys.executable}" -m conpet --version; echo $? >&3'
+    done = subprocess.run(
+        ["bash", "-c", f"exec 3>&1; {line}"], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.splitlines()[-1] == "0"
+    assert "Traceback" not in done.stderr
+
+
+def test_an_output_that_leads_to_itself_is_no_traceback(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    loop = tmp_path / "loop.csv"
+    loop.symlink_to(loop.name)
+    with pytest.raises(SystemExit) as stopped:
+        main(["predict", "a text", "--run", str(tmp_path / "none"), "--out", str(loop)])
+    assert str(stopped.value).startswith("conpet: error: ")
+
+
+def test_no_folder_of_configs_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit) as stopped:
+        main(["params"])
+    assert str(stopped.value) == (
+        "conpet: error: config: no such folder: run in the project, or give --config-dir"
+    )
+    assert capsys.readouterr().out == ""

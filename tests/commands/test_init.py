@@ -237,3 +237,29 @@ def test_a_task_of_one_small_class_is_told_what_leaves_it_out(tmp_path: Path) ->
     (tmp_path / "d.yaml").write_text(text)
     with pytest.raises(SystemExit, match=r"\(e\): no training sample: .* out by split\.least"):
         main(["describe", str(tmp_path / "d.yaml"), "--results", str(tmp_path / "none")])
+
+
+@pytest.mark.parametrize("name", ["manifest.json", "back\\slash.csv", "a\nb.csv", "caf\udce9.csv"])
+def test_a_name_that_no_yaml_can_have_is_told(name: str, tmp_path: Path) -> None:
+    file = tmp_path / name
+    file.write_text(rows(8))
+    with pytest.raises(SystemExit) as stopped:
+        main(["init", str(file), "--out", str(tmp_path), "--config-dir", str(ROOT / "config")])
+    line = str(stopped.value)
+    assert line.startswith("conpet: error: ")
+    assert line.endswith(": rename it")
+    assert line.isprintable()
+    assert name.partition(".")[0].encode("unicode_escape").decode()[:3] in line
+    assert not [*tmp_path.glob("*.yaml")]
+
+
+def test_a_file_whose_name_begins_like_somebodys_home(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("~x.csv").write_text(rows(8))
+    config = ["--config-dir", str(ROOT / "config")]
+    main(["init", "~x.csv", "--name", "begun", *config])
+    main(["describe", "begun.yaml", *config])
+    (data,) = read_yaml(Path("begun.yaml"))["datasets"].values()
+    assert data["files"] == ["./~x.csv"]

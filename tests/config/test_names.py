@@ -11,6 +11,7 @@ from conpet.commands.checks import open_experiment
 from conpet.commands.described import open_dataset, open_file
 from conpet.config.strict import read_yaml
 from conpet.errors import UserError
+from conpet.files import visible
 from conpet.names import TAKEN, check_name, name_of
 from conpet.run import RunKey
 from tests.config.conftest import Project
@@ -107,3 +108,18 @@ def test_a_datasets_own_yaml_is_checked(project: Project) -> None:
     path.rename(path.with_name("a b.yaml"))
     with pytest.raises(UserError, match=RULE.replace("+", r"\+")):
         open_dataset(str(path.with_name("a b.yaml")), ["small"], project.folder)
+
+
+def test_what_editors_and_macos_put_into_the_config_is_passed_over(project: Project) -> None:
+    for kind in ("experiments", "methods", "models", "datasets"):
+        folder = project.folder / kind
+        (folder / "._e.yaml").write_bytes(b"\x00\x05\x16\x07\xff")
+        (folder / ".#e.yaml").symlink_to("user@machine.123")
+        assert visible(folder, "*.yaml")
+        assert not [path for path in visible(folder, "*.yaml") if path.name.startswith(".")]
+    assert project.load().methods
+    project.set(E, "methods", ["unheard_of"])
+    with pytest.raises(UserError) as told:
+        project.load()
+    assert "._e" not in str(told.value)
+    assert ".#e" not in str(told.value)

@@ -59,3 +59,18 @@ def test_a_folder_that_is_none_is_told(tmp_path: Path) -> None:
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert done.stderr.startswith(f"{tmp_path}: no model: ")
+
+
+@pytest.mark.parametrize(
+    ("texts", "said"),
+    [(["a [MASK] b", "c"], "a text holds [MASK] itself"), (["a", " "], "a text is empty")],
+)
+def test_a_text_that_would_shift_the_answers_is_refused(
+    texts: list[str], said: str, packaged: Packaged, learnt: Chain
+) -> None:
+    run = packaged("dynamic")
+    command = [sys.executable, str(SCRIPT), str(run / "model"), str(learnt.snapshot), *texts]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stdout == ""
+    assert done.stderr.splitlines()[-1].startswith(said)

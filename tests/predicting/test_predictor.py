@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import errno
 import io
 import json
 import os
@@ -13,6 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 
 import conpet
 from conpet.card import read_card
@@ -359,3 +361,25 @@ def test_marked_texts_keep_their_mentions() -> None:
     assert [(m.role, sample.text[m.start : m.end]) for m in sample.mentions] == [
         ("head", "Marie"), ("tail", "Warsaw"),
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        torch.OutOfMemoryError("CUDA out of memory"), MemoryError(),
+        RuntimeError("DefaultCPUAllocator: can't allocate memory"),
+        OSError(errno.EMFILE, "Too many open files"),
+    ],
+    ids=lambda error: type(error).__name__,
+)  # fmt: skip
+def test_what_the_machine_does_is_not_the_packages_fault(
+    error: Exception, packaged: Packaged, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*_: Any, **__: Any) -> None:
+        raise error
+
+    run = packaged("static_emr")
+    monkeypatch.setattr("conpet.predicting.predictor.assemble", fails)
+    with pytest.raises(type(error)) as raised:
+        conpet.load(run)
+    assert raised.value is error

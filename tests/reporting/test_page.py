@@ -17,7 +17,7 @@ import pytest
 
 from conpet.errors import UserError
 from conpet.files import read_json, write_json
-from conpet.provenance import commit, cpu
+from conpet.provenance import cpu
 from conpet.reporting.classes_view import classes_by_task
 from conpet.reporting.collect import Results, collect
 from conpet.reporting.curves import epoch_curves
@@ -308,16 +308,6 @@ def test_what_has_nothing_in_it_is_left_out(tmp_path: Path) -> None:
     assert {"figure-heatmap", "table-main", "table-cost"} <= {*shown}
     empty = {"figure-selector", "figure-claims", "table-significance", "table-claims"}
     assert not empty & {*shown}
-
-
-def test_commit_outside_git(tmp_path: Path) -> None:
-    assert commit(tmp_path) == ""
-    git = ["git", "-C", str(tmp_path), "-c", "user.name=a", "-c", "user.email=a@b"]
-    for words in (["init", "-q"], ["commit", "-q", "--allow-empty", "-m", "theirs"]):
-        subprocess.run([*git, *words], check=True)
-    assert len(commit(tmp_path)) == 40
-    (tmp_path / "site-packages").mkdir()
-    assert commit(tmp_path / "site-packages") == ""  # installed into a repository of the user's
 
 
 def test_not_a_predictions_file(tmp_path: Path) -> None:

@@ -334,3 +334,26 @@ def test_forkserver_never_outlives_its_workflow(tmp_path: Path, how: str) -> Non
 @linux
 def test_only_this_user_may_ask_forkserver(server: Path) -> None:
     assert stat.S_IMODE(server.stat().st_mode) == 0o600
+
+
+def test_a_log_that_cannot_be_written_does_not_end_the_job(tmp_path: Path) -> None:
+    done = tmp_path / "done"
+    code = f"print('a', flush=True); print('b', flush=True); open({str(done)!r}, 'w')"
+    full = Path("/dev/full")
+    if not full.exists():
+        pytest.skip("no /dev/full here")
+    ran = subprocess.run(command(full, *python(code)), capture_output=True, text=True, check=False)
+    assert ran.returncode == 0
+    assert done.exists()
+    assert ran.stderr == "a\n/dev/full: cannot be written (No space left on device)\nb\n"
+
+
+def test_a_log_where_a_file_is_in_the_way_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    ran = subprocess.run(
+        command(tmp_path / "file" / "log", "true"), capture_output=True, text=True, check=False
+    )
+    assert ran.returncode == 1
+    assert ran.stderr in (
+        f"{tmp_path / 'file'}: {words}\n" for words in ("File exists", "Not a directory")
+    )

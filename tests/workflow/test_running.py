@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import time
+from pathlib import Path
 
 import pytest
 
@@ -201,3 +202,24 @@ def test_what_was_made_of_a_failed_jobs_old_output_is_not_up_to_date(finished: W
     jobs = finished.planned("tables")
     assert jobs["fetch"] == ["dataset tiny (base)"]
     assert {"prepare", "split", "encode", "train", "evaluate", "table"} <= set(jobs)
+
+
+def test_a_file_system_without_locks_is_told_for_what_it_is(
+    fresh: Workspace, tmp_path: Path
+) -> None:
+    (tmp_path / "sitecustomize.py").write_text(
+        "import errno, fcntl, os\n"
+        "taken = fcntl.flock\n"
+        "def flock(file, how):\n"
+        "    if str(getattr(file, 'name', '')).endswith('conpet.lock'):\n"
+        "        raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))\n"
+        "    return taken(file, how)\n"
+        "fcntl.flock = flock\n"
+    )
+    done = fresh.run("tables", env={"PYTHONPATH": str(tmp_path)})
+    assert done.returncode == 1
+    last = done.stderr.splitlines()[-1]
+    assert last.startswith("conpet: error: ")
+    assert "cannot be locked (Function not implemented)" in last
+    assert "another run" not in last
+    assert not fresh.calls()

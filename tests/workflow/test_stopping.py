@@ -13,8 +13,9 @@ from pathlib import Path
 import psutil
 import pytest
 
+from tests.conftest import ROOT
 from tests.workflow.conftest import Workspace
-from tests.workflow.test_processes import PROCESSES, command, environment, linux, python
+from tests.workflow.test_processes import PROCESSES, command, environment, linux, load, python
 from tests.workflow.test_running import gone
 
 
@@ -141,3 +142,27 @@ def test_a_stopped_verify_leaves_nothing_at_work(
     assert gone(job)
     done = finished.run("verify")  # no lock is held any more
     assert done.returncode == 0, done.stderr
+
+
+def test_a_stopped_verify_goes_on_with_the_code_it_was_begun_with_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    verify = load("verify", ROOT / "workflow/scripts")
+    scratch = tmp_path / "results/scratch/tiny"
+    (tmp_path / "config").mkdir()
+    made = scratch / "results/tiny/state.json"
+    for now, kept in (("a", False), ("a", True), ("b", False)):
+        monkeypatch.setattr(verify, "code", lambda now=now: now)
+        verify.prepare(tmp_path, scratch)
+        assert made.exists() == kept
+        made.parent.mkdir(parents=True, exist_ok=True)
+        made.touch()
+    said = "results/scratch/tiny: begun with other code: begins anew\n"
+    assert capsys.readouterr().err == said
+
+
+def test_the_code_that_verify_goes_by_is_all_of_it() -> None:
+    verify = load("verify", ROOT / "workflow/scripts")
+    before = verify.code()
+    assert verify.code() == before
+    assert len(before) == 64

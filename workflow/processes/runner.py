@@ -196,9 +196,16 @@ def run(log: Path, command: list[str]) -> int:
         threading.Thread(target=_watch, args=(workflow, child), daemon=True).start()
     assert child.stdout is not None
     with log.open("wb", buffering=0) as file:
+        written = True
 
         def tell(line: bytes) -> None:
-            file.write(line)
+            nonlocal written
+            try:
+                file.write(line)
+            except OSError as error:  # a full disk; the job goes on, and may write elsewhere
+                if written:
+                    line += f"{log}: cannot be written ({error.strerror})\n".encode()
+                written = False
             with contextlib.suppress(OSError):  # the terminal may be gone; the job goes on
                 os.write(2, line)
 
@@ -217,3 +224,5 @@ if __name__ == "__main__":
         sys.exit(run(Path(sys.argv[1]), sys.argv[2:]))
     except FileNotFoundError as error:
         sys.exit(f"{error.filename}: no such command: activate the environment it is in")
+    except OSError as error:
+        sys.exit(f"{error.filename}: {error.strerror}")

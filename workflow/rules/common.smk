@@ -32,7 +32,7 @@ from conpet.commands.owner import check_owner
 from conpet.config.strict import choose
 from conpet.environment import check_copy
 from conpet.errors import UserError
-from conpet.files import write_text
+from conpet.files import visible, write_text
 from conpet.reporting.named import FIGURES, TABLES
 
 # -I and -S: it needs the standard library alone, and less of its start is before its handlers
@@ -73,7 +73,7 @@ def stop(error):
 
 def experiment_names():
     """Return the names of all experiments that there are."""
-    return sorted(path.stem for path in Path("config/experiments").glob("*.yaml"))
+    return [path.stem for path in visible(Path("config/experiments"), "*.yaml")]
 
 
 try:

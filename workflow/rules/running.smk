@@ -41,13 +41,18 @@ def lock():
     """
     sweep(Path(tempfile.gettempdir()))
     global _lock_file
-    _lock_file = open(".snakemake/conpet.lock", "a+")
     try:
+        _lock_file = open(".snakemake/conpet.lock", "a+")
         fcntl.flock(_lock_file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
+    except BlockingIOError:
         _lock_file.seek(0)
         stop(
             f"{os.getcwd()}: another run is at work here ({_lock_file.read().strip()}): wait for it"
+        )
+    except OSError as error:
+        stop(
+            f"{os.getcwd()}/.snakemake/conpet.lock: cannot be locked ({error.strerror}): its owner "
+            "runs here, or the file system has to allow locks (Lustre: mounted with flock)"
         )
     _lock_file.truncate(0)
     _lock_file.write(f"process {os.getpid()} on {socket.gethostname()}\n")

@@ -4,8 +4,9 @@
 Usage: verify.py EXPERIMENT CORES [--tolerance T] [KEY=VALUE ...]
 
 Only what was fetched is taken over (its hashes are checked when it is fetched): everything else is
-made from nothing, in results/scratch/EXPERIMENT. Stopped, it goes on from there; compared, it
-begins anew. The folder is kept where something differs. KEY=VALUE are more of Snakemake's config.
+made from nothing, in results/scratch/EXPERIMENT. Stopped, it goes on from there; compared, or with
+other code than it was begun with, it begins anew. The folder is kept where something differs.
+KEY=VALUE are more of Snakemake's config.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import functools
+import hashlib
 import os
 import shutil
 import signal
@@ -28,8 +30,9 @@ from runner import STOPPING, die_with_parent  # noqa: E402
 from conpet.commands.checks import DataChecks, open_experiment  # noqa: E402
 from conpet.commands.verification import check_published  # noqa: E402
 from conpet.errors import UserError  # noqa: E402
+from conpet.files import sha256, write_text  # noqa: E402
 
-COMPARED = "compared"
+COMPARED, CODE = "compared", "code"
 
 
 def _take(source: Path, target: Path) -> None:
@@ -49,11 +52,26 @@ def _take(source: Path, target: Path) -> None:
     temporary.rename(target)
 
 
+def code() -> str:
+    """Return the SHA-256 of the code that learns and reports, as it is now."""
+    found = hashlib.sha256()
+    files = [*ROOT.glob("conpet/**/*.py"), *ROOT.glob("workflow/**/*.*"), ROOT / "Snakefile"]
+    for path in sorted(files):
+        if path.suffix != ".pyc" and path.is_file():
+            found.update(f"{path.relative_to(ROOT)} {sha256(path)}\n".encode())
+    return found.hexdigest()
+
+
 def prepare(here: Path, scratch: Path) -> None:
     """Make the scratch folder: the same config but for additions, fetched files, no result."""
-    if (scratch / COMPARED).exists():
+    mark, now = scratch / CODE, code()
+    other = scratch.exists() and not (mark.is_file() and mark.read_text(encoding="utf-8") == now)
+    if other:
+        print(f"{scratch.relative_to(here)}: begun with other code: begins anew", file=sys.stderr)
+    if other or (scratch / COMPARED).exists():
         shutil.rmtree(scratch)
     scratch.mkdir(parents=True, exist_ok=True)
+    write_text(mark, now)
     (scratch / "config").mkdir(exist_ok=True)
     for path in (here / "config").resolve().iterdir():
         link = scratch / "config" / path.name
