@@ -196,9 +196,10 @@ def _curves(training: Training, prefix: str) -> list[Point]:
         for step, loss in curve
         if loss is not None
     ]
-    for row in epochs:
+    last_epoch = max((shown_epoch(row["epoch"]) or 0 for row in epochs), default=0)
+    for row in epochs:  # the first may be that of before any training
         epoch = shown_epoch(row["epoch"]) or 0
-        time = _moment(training, epoch, len(epochs))
+        time = _moment(training, epoch, last_epoch)
         named = {f"{prefix}epoch_loss": row.get("loss")}
         named[f"{prefix}valid_accuracy"] = row.get("valid_accuracy")
         points += _points(named, time, epoch)

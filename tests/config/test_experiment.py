@@ -11,11 +11,12 @@ import pytest
 from conpet.commands.checks import LibraryChecks
 from conpet.config import Experiment
 from conpet.config.checks import Checks
+from conpet.config.dataset import Outside
 from conpet.config.raw import RawFile
 from conpet.config.settings import Settings
 from conpet.config.stages import Learn, PublishedOrder
 from conpet.config.strict import validate_text
-from tests.config.conftest import ORDER, Project
+from tests.config.conftest import ORDER, SHA, Project
 
 E = "experiments/e.yaml"
 CELL = ("made", "small", "many")
@@ -137,6 +138,10 @@ LEARNING = {"learn"}
         ("datasets/given.yaml", "kind", "entity", set()),
         ("models/small.yaml", "source.path", "other", {"fetch_model"}),
         ("models/small.yaml", "pooling", "last", LEARNING | {"encode"}),
+        (E, "settings.encoding.max_cloze_words", 9, {"encode"}),
+        ("datasets/made.yaml", "duplicates", "drop", {"prepare"}),
+        ("datasets/made.yaml", "shots", 5, LEARNING),
+        ("datasets/made.yaml", "split.validation", False, LEARNING | {"split"}),
     ],
 )
 def test_a_stage_depends_on_its_own_settings_only(
@@ -288,3 +293,12 @@ def test_the_hash_does_not_change_with_what_is_only_shown(
     before = project.load().sha256()
     project.set(file, key, value)
     assert project.load().sha256() == before
+
+
+def test_texts_of_no_class_are_said_to_what_packages(project: Project) -> None:
+    outside, own = {"file": "o.json", "key": "oos"}, {"name": "a.txt", "sha256": SHA}
+    project.set("datasets/given.yaml", "files", [own, {"name": "o.json", "sha256": SHA}])
+    project.set("datasets/given.yaml", "outside", outside)
+    experiment = project.load()
+    assert experiment.package("given", "small", "plain").outside == Outside(**outside)
+    assert experiment.package("made", "small", "plain").outside is None

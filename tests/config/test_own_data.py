@@ -478,3 +478,14 @@ def test_data_of_one_name_are_those_of_all_its_tasks(
     else:
         with pytest.raises(UserError, match=r"x is of other data of that name, which .*e\.yaml"):
             refuse_other_data(data, "b.yaml: datasets.mine", Path("x"), here, lambda: first)
+
+
+def test_the_named_tasks_are_those_of_the_base_alone(project: Project) -> None:
+    """An addition's rows are all of its one task, whatever they name."""
+    more = {"files": ["b.csv"], "classes": ["late"]}
+    named = {"options": {"task": "domain"}, "order": {"names": ["x", "y"]}}
+    own(project, {"files": ["a.csv"], "duplicates": "drop", "additions": [more], **named})
+    experiment = project.load()
+    assert experiment.prepare("mine", "base").tasks == ["x", "y"]
+    assert experiment.prepare("mine", "add1").tasks is None
+    assert experiment.prepare("mine", "add1").classes == ["late"]

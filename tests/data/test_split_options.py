@@ -102,3 +102,32 @@ def test_without_the_test_part_the_rest_is_cut_anew() -> None:
         assert split_samples(given, None, parts[1])["test_samples_left_out"] == len(
             reported["test"]
         )
+
+
+def trained(count: int, seed: int = 5, **keys: object) -> list[int]:
+    given = [Sample(f"{i}", "t", "a", "train" if i < count else "test") for i in range(count + 5)]
+    partition = Partition(seed=seed, **keys)  # type: ignore[arg-type]
+    (task,) = split_samples(given, None, partition)["tasks"]
+    return [*task["train"]]
+
+
+def test_what_is_drawn_of_an_official_split_is_drawn_by_its_seed() -> None:
+    """Files are often sorted: neither validation nor what stays is the beginning of one."""
+    for keys in ({}, {"validation": False, "most": 30}):
+        one, again, other = (trained(60, seed, **keys) for seed in (5, 5, 6))
+        assert one == again == sorted(one)
+        assert set(one) != set(other)
+        assert one != [*range(len(one))] and one != [*range(60 - len(one), 60)]
+
+
+def test_without_the_test_part_the_seed_says_what_is_cut() -> None:
+    """Also where the files say which samples are for validation, so that nothing else is drawn."""
+    splits = ["train"] * 50 + ["valid"] * 10 + ["test"] * 5
+    given = [Sample(f"{i}", "t", "a", name) for i, name in enumerate(splits)]
+
+    def cut(seed: int) -> list[int]:
+        (task,) = split_samples(given, None, Partition(seed=seed, without_test=True))["tasks"]
+        return [*task["train"]]
+
+    assert cut(5) == cut(5)
+    assert set(cut(5)) != set(cut(6))

@@ -147,3 +147,13 @@ def test_each_class_has_shots_of_its_own() -> None:
     drawn = np.isin(every, train)
     places = {tuple(np.flatnonzero(drawn[stream.label[every] == c])) for c in range(3)}
     assert len(places) == 3
+
+
+def test_shots_are_as_many_as_said_of_each_class_and_task() -> None:
+    stream = make_stream([60, 60], classes=3)
+    few = stream.drawn(5, lambda *purpose: derive(*map(str, purpose)))
+    for task in (1, 2):
+        counts = np.bincount(few.label[few.of("train", [task])], minlength=6)
+        assert sorted(counts) == [0, 0, 0, 5, 5, 5]
+        for split in ("valid", "test"):
+            assert np.array_equal(few.of(split, [task]), stream.of(split, [task]))

@@ -10,7 +10,8 @@ import torch
 
 from conpet.config.settings import Compute
 from conpet.errors import of_machine
-from conpet.models.device import choose_device, has_bfloat16, named
+from conpet.models import device
+from conpet.models.device import choose_device, choose_number_type, has_bfloat16, named
 from conpet.models.loading import load_model
 from conpet.models.process import computing
 from conpet.models.varlen import has_flash
@@ -99,3 +100,20 @@ def test_products_are_exact_within_a_block_and_then_the_callers() -> None:
     finally:
         torch.set_float32_matmul_precision(before[0])
         cuda.allow_bf16_reduced_precision_reduction = before[1]
+
+
+@pytest.mark.parametrize(
+    ("precision", "hardware", "wanted"),
+    [
+        ("float32", True, torch.float32),
+        ("bfloat16", False, torch.bfloat16),
+        ("auto", True, torch.bfloat16),
+        ("auto", False, torch.float32),
+    ],
+)
+def test_the_number_type_is_the_one_said_or_the_hardwares(
+    precision: str, hardware: bool, wanted: torch.dtype, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(device, "has_bfloat16", lambda _: hardware)
+    compute = Compute(precision=precision)  # type: ignore[arg-type]
+    assert choose_number_type(compute, torch.device("cpu")) == wanted

@@ -123,3 +123,76 @@ def test_a_class_without_a_training_sample_leaves_the_temperature_as_it_is() -> 
 
     known = temperature(logits)
     assert temperature(np.concatenate([logits, never], axis=1)) == pytest.approx(known, abs=1e-4)
+
+
+@pytest.mark.parametrize("count", [7, 96, 105, 333])
+def test_the_threshold_keeps_its_share_whatever_the_number_of_samples(count: int) -> None:
+    confidence = np.random.default_rng(count).random(count)
+    threshold = calibration.threshold_for(confidence, 0.95)
+    assert (confidence >= threshold).mean() >= 0.95
+    assert threshold in confidence
+
+
+@pytest.mark.parametrize("second", [[2, 3], [1, 2]])
+def test_a_temperature_is_for_the_selectors_shares_too(second: list[int]) -> None:
+    scores = torch.tensor([[2.0, 0.0, 1.0, -1.0]])[:, : second[-1] + 1]
+    shares, columns = torch.tensor([[3.0, 1.0]]), [np.arange(2), np.array(second)]
+    said = Prediction(scores, np.array([[1, 2]]), shares)
+    halved = Prediction(scores / 4, np.array([[1, 2]]), shares / 4)
+    np.testing.assert_allclose(
+        calibration.log_probabilities(said, columns, 4.0),
+        calibration.log_probabilities(halved, columns, 1.0),
+    )
+
+
+def measured(train: np.ndarray, outside: list[str]) -> Any:
+    """Measure a learner that knows three classes, and is too sure of them."""
+    rng = np.random.default_rng(0)
+    labels = np.concatenate([np.tile(np.arange(2), 30), np.tile(np.arange(3), 20)])
+    scores = rng.normal(size=(120, 3))
+    scores[np.arange(120), labels] += 1
+    scores[:60, 2] -= 60  # out of question, if it counts
+    scores[60:] *= 3
+    of = {"train": train, "valid": np.arange(60), "test": np.arange(60, 120)}
+    stream: Any = SimpleNamespace(tasks=1, seen=3, label=labels, of=lambda s, _: of[s])
+    away = torch.from_numpy(np.random.default_rng(1).normal(size=(len(outside), 3)) * 8)
+    predictor: Any = SimpleNamespace(
+        columns=[np.arange(3)],
+        samples=lambda texts: (None, np.arange(len(texts))),
+        ask=lambda asked, at: Prediction(torch.from_numpy(5 * scores[at]) if asked else away),
+    )
+    return measure(predictor, stream, outside), 5 * scores, labels, of, away.numpy()
+
+
+def test_a_class_that_was_trained_on_counts_without_validation_samples() -> None:
+    """A temperature is of all choices that something was learnt of."""
+    with_third = measured(np.arange(60, 120), [])[0]
+    without = measured(np.arange(60), [])[0]
+    assert with_third.temperature > 1.2 * without.temperature
+
+
+def test_what_is_measured_is_named_as_it_is() -> None:
+    found, scores, labels, of, away = measured(np.arange(60, 120), ["x"] * 40)
+
+    def logs(split: str, temperature: float) -> np.ndarray:
+        return calibration.log_softmax(scores[of[split]] / temperature, [0])
+
+    plain, tempered = (logs("valid", t) for t in (1.0, found.temperature))
+    truth = labels[of["valid"]]
+    nlls = [calibration.nll(x, truth) for x in (plain, tempered)]
+    assert found.nll == pytest.approx(nlls, abs=1e-5)
+    eces = [calibration.expected_calibration_error(x, truth) for x in (plain, tempered)]
+    assert found.ece == pytest.approx(eces, abs=1e-5)
+    inside = np.exp(logs("test", found.temperature)).max(1)
+    beyond = np.exp(calibration.log_softmax(away / found.temperature, [0])).max(1)
+    assert found.auroc == pytest.approx(calibration.auroc(inside, beyond), abs=1e-5)
+    assert found.auroc != pytest.approx(
+        calibration.auroc(np.exp(tempered).max(1), beyond), abs=0.01
+    )
+    assert found.outside_refused == pytest.approx((beyond < found.threshold).mean())
+
+
+@pytest.mark.parametrize(("count", "reach"), [(20, 19), (19, 19), (100, 95), (200, 190), (1, 1)])
+def test_the_threshold_is_the_highest_that_does(count: int, reach: int) -> None:
+    confidence = np.arange(count) / count
+    assert (confidence >= calibration.threshold_for(confidence, 0.95)).sum() == reach

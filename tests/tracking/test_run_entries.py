@@ -15,7 +15,7 @@ from conpet.config import Method
 from conpet.config.method import Look
 from conpet.config.strict import read_yaml, validate
 from conpet.run import RunKey
-from conpet.run.reading import Run, read_run
+from conpet.run.reading import Run, Training, read_run
 from conpet.tracking import notes, run_entries, views
 from tests.tracking.synthetic import BIRTH, SPAN, TAGS, accuracy, build_run, config
 
@@ -234,3 +234,67 @@ def test_colours_are_those_of_the_figures_and_all_different(root: Path, record: 
     assert run_entries.color(look) == "#59a3cd"
     assert run_entries.run_tags(record, {}, look)["mlflow.runColor"] == "#59a3cd"
     assert "mlflow.runColor" not in run_entries.run_tags(record, {})
+
+
+def told_apart(run: Run) -> Run:
+    """Return a run in which no two of a task's numbers are equal."""
+    tasks = []
+    for number, task in enumerate(run.tasks, start=1):
+        scores = {"whole_accuracy": 0.5, "average_accuracy": 0.6, "macro_f1": 0.7}
+        scores = {name: value + number / 100 for name, value in scores.items()}
+        top = {str(k): 0.8 + k / 100 for k in range(1, min(number, 3) + 1)}
+        tasks.append(replace(task, metrics={**task.metrics, **scores, "selector_accuracy": top}))
+    return replace(run, tasks=tasks)
+
+
+def test_each_metric_is_what_its_name_says(record: Run) -> None:
+    run = told_apart(record)
+    points = run_entries.run_metrics(run)
+    for name in ("whole_accuracy", "average_accuracy", "macro_f1", "classes_seen"):
+        expected = {task.number: task.metrics[name] for task in run.tasks}
+        assert by_step(points, name) == pytest.approx(expected)
+    assert by_step(points, "selector_accuracy_top2") == pytest.approx({2: 0.82, 3: 0.82})
+    assert by_step(points, "mean_whole_accuracy") == pytest.approx({1: 0.51, 2: 0.515, 3: 0.52})
+    transfer = {n: summary["backward_transfer"] for n, summary in enumerate(run.summaries, 1)}
+    assert by_step(points, "backward_transfer") == pytest.approx(
+        {n: value for n, value in transfer.items() if value is not None}, abs=1e-4
+    )
+    assert by_step(points, "samples_passed_total") == {1: 640, 2: 1920, 3: 3200}
+    assert by_step(points, "tokens_passed") == {1: 25600, 2: 51200, 3: 51200}
+    of = {task.number: task.learner.state["trainable_parameters"] for task in run.tasks}
+    assert by_step(points, "trainable_parameters") == of
+    model = run_entries.model_metrics(run, run.tasks[1])
+    assert by_step(model, "mean_whole_accuracy") == pytest.approx({2: 0.515})
+    assert json.loads(run_entries.data_input(run, run.tasks[1], "").profile)["test_samples"] == 200
+
+
+def test_a_tasks_metrics_are_what_their_names_say(record: Run) -> None:
+    task = record.tasks[1]
+    timed = [
+        replace(t, timing={**t.timing, "cpu_seconds": seconds, "peak_memory_mb": 10 * seconds})
+        for t, seconds in ((task.learner, 5.0), (task.selector, 3.0))
+    ]
+    points = run_entries.task_metrics(replace(task, learner=timed[0], selector=timed[1]))
+    assert by_step(points, "epoch_loss") == pytest.approx({1: 2.0, 2: 1.0, 3: 2 / 3})
+    assert by_step(points, "steps") == {2: 40}
+    assert by_step(points, run_entries.CPU_SECONDS) == {2: 8.0}
+    assert by_step(points, run_entries.PEAK_MEMORY) == {2: 50.0}
+
+
+def test_a_note_says_what_the_run_came_to_and_cost(record: Run) -> None:
+    run = told_apart(record)
+    summary, state = run.summaries[-1], run.last.learner.state
+    head = notes.run_note(run).partition("\n\n| ")[0]
+    assert "After the last task: whole accuracy **53.0 %**, average 63.0 %, forgetting " in head
+    assert f"forgetting {100 * summary['forgetting']:.1f} %." in head
+    assert "Cost: 110.0 s of training, 3,200 samples passed, " in head
+    assert f"{state['trainable_parameters']:,} of {state['total_parameters']:,} parameters" in head
+    assert f"{run.kept_bytes(3) / 1e6:.2f} MB stored." in head
+
+
+def test_the_last_epoch_ends_with_the_training() -> None:
+    epochs = [{"epoch": e, "loss": 1.0, "valid_accuracy": 0.5} for e in (-1, 0, 1, 2)]
+    state = {"epochs": epochs, "loss_curve": [[1, 1.0], [4, 0.5]]}
+    points = run_entries._curves(Training(state, {"seconds": 30.0}, end_ms=30_000), "")
+    for name in ("loss", "epoch_loss", "valid_accuracy"):
+        assert max(point.time for point in points if point.key == name) == 30_000
