@@ -67,7 +67,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     except UserError as error:
         sys.exit(f"benchmarks: error: {error}")
     except OSError as error:
-        sys.exit(f"benchmarks: error: {error.filename}: {error.strerror}")
+        sys.exit(f"benchmarks: error: {error.filename or 'output'}: {error.strerror}")
     if report.faults:
         sys.exit("\n".join(report.faults))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import unicodedata
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -52,7 +53,8 @@ def grouped(files: Sequence[Path]) -> list[Group]:
     for file in files:
         if not file.is_file():
             raise UserError(f"{file}: no such file: give the paths of data files")
-        if not str(file).isprintable():  # a line break, or letters of another encoding
+        # control characters, line breaks, and letters of another encoding
+        if any(unicodedata.category(letter) in ("Cc", "Cs", "Zl", "Zp") for letter in str(file)):
             raise UserError(f"{str(file)!a}: is no name for a YAML: rename it")
         try:
             validate(RawFile, {"name": file.name}, str(file))

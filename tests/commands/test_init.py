@@ -253,6 +253,11 @@ def test_a_name_that_no_yaml_can_have_is_told(name: str, tmp_path: Path) -> None
     assert not [*tmp_path.glob("*.yaml")]
 
 
+def test_a_name_with_an_unusual_space_is_one(tmp_path: Path) -> None:
+    data = init(tmp_path, ("at\u202f9\u00a0h ü.csv", 8))
+    assert data["files"] == ["../at\u202f9\u00a0h ü.csv"]
+
+
 def test_a_file_whose_name_begins_like_somebodys_home(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
