@@ -20,6 +20,7 @@ def test_methods_that_differ_in_a_fitted_head_train_alike() -> None:
         "static_emr_lda_history": "static_emr",
         "static_plus_layers": "static_plus",
         "static_plus_mean": "static_plus",
+        "static_plus_beside": "static_plus",
         "static_plus_history": "static_plus",
         "static_plus_history_mean": "static_plus",
         "joint_lda": "joint",
