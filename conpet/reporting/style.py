@@ -247,4 +247,16 @@ def write_figure(
         for form, path in zip(forms, paths, strict=True):
             with atomic(path) as temporary:
                 figure.savefig(temporary, format=form, metadata=_STAMPS[form])
+                if form == "png":
+                    _keep_few_colors(temporary)
     return paths
+
+
+def _keep_few_colors(path: Path) -> None:
+    """Leave a picture 256 colours: a quarter of its size, and nothing that an eye can tell."""
+    from PIL import Image
+
+    with Image.open(path) as drawn:
+        dots = drawn.info["dpi"]
+        few = drawn.convert("RGB").quantize(method=Image.Quantize.MAXCOVERAGE, kmeans=1)
+    few.save(path, format="PNG", optimize=True, dpi=dots)

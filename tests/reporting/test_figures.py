@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 from matplotlib.text import Text
+from PIL import Image
 
 from conpet.files import read_json, write_json
 from conpet.reporting.accuracy_curves import _Place
@@ -35,6 +36,22 @@ def test_every_figure_twice_the_same(name: str, results: Results, tmp_path: Path
     assert [p.read_bytes() for p in first] == [p.read_bytes() for p in second]
     assert first[1].read_bytes()[:8] == b"\x89PNG\r\n\x1a\n"
     assert b"<dc:date>" not in first[0].read_bytes()
+
+
+@pytest.mark.parametrize("name", ["accuracy", "heatmap"])
+def test_a_picture_is_small_and_looks_as_it_was_drawn(
+    name: str, every: Results, tmp_path: Path
+) -> None:
+    figure = FIGURES[name][0](every)
+    _, small = write_figure(figure, tmp_path / name)  # lays it out too
+    with drawing():
+        figure.savefig(tmp_path / "drawn.png", format="png")
+    with Image.open(small) as kept, Image.open(tmp_path / "drawn.png") as drawn:
+        assert kept.info["dpi"] == drawn.info["dpi"]
+        assert kept.convert("RGB").getpixel((0, 0)) == (255, 255, 255)
+        one, other = (np.asarray(image.convert("RGB"), dtype=int) for image in (kept, drawn))
+    assert np.abs(one - other).max() <= 32
+    assert 2 * small.stat().st_size < (tmp_path / "drawn.png").stat().st_size
 
 
 @pytest.mark.parametrize("which", ["two", "every"])
