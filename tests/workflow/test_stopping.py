@@ -161,8 +161,24 @@ def test_a_stopped_verify_goes_on_with_the_code_it_was_begun_with_alone(
     assert capsys.readouterr().err == said
 
 
-def test_the_code_that_verify_goes_by_is_all_of_it() -> None:
+def test_the_code_that_verify_goes_by_is_all_of_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     verify = load("verify", ROOT / "workflow/scripts")
-    before = verify.code()
-    assert verify.code() == before
-    assert len(before) == 64
+    monkeypatch.setattr(verify, "ROOT", tmp_path)
+    names = (
+        "conpet/heads/lda.py",
+        "workflow/rules/train.smk",
+        "workflow/scripts/x.py",
+        "Snakefile",
+    )
+    found = []
+    for name in (*names, "conpet/heads/lda.pyc", "docs/x.md"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+        found.append(verify.code())
+    for name in names:
+        (tmp_path / name).write_text("changed")
+        found.append(verify.code())
+    assert len({*found}) == 2 * len(names)
+    assert found[len(names) - 1] == found[len(names)] == found[len(names) + 1]
